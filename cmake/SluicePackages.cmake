@@ -1,0 +1,25 @@
+# Libraries from the distribution. Each is used only by the folders that name it.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBURING REQUIRED IMPORTED_TARGET liburing>=2.3)
+pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns)
+pkg_check_modules(LIBIDN2 REQUIRED IMPORTED_TARGET libidn2)
+find_package(fmt REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+
+if(SLUICE_JEMALLOC AND NOT SLUICE_SANITIZE)
+  pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
+  add_library(sluice_jemalloc INTERFACE)
+  # Nothing calls jemalloc by name, so the linker must be told to keep it.
+  target_link_libraries(sluice_jemalloc INTERFACE -Wl,--no-as-needed PkgConfig::JEMALLOC -Wl,--as-needed)
+endif()
+if(SLUICE_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(SLUICE_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+endif()

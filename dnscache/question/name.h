@@ -1,0 +1,63 @@
+// DnsName: a domain name in wire form, folded to lower case (RFC 1035 3.1, RFC 4343 3), held in place without
+// allocation. Labels may hold any octets, as RFC 7208 macros can produce them. A pure value; equality is DNS
+// equality.
+#pragma once
+
+#include "io/base/limits.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::dns {
+
+class DnsName {
+ public:
+  constexpr DnsName() = default;  // the root
+  DnsName(const DnsName& other) noexcept { assign(other); }
+  DnsName& operator=(const DnsName& other) noexcept {
+    if (this != &other) assign(other);
+    return *this;
+  }
+
+  // Dotted text, each octet taken literally (no \DDD escapes); one trailing dot is allowed. Null when a label
+  // is empty or over 63 octets, or the whole is over 255 on the wire. Case is folded; nothing is converted to
+  // A-labels here.
+  static std::optional<DnsName> from_text(std::string_view text);
+  // Uncompressed wire form with its final zero octet, and nothing behind it.
+  static std::optional<DnsName> from_wire(std::string_view wire);
+
+  // Wire form, final zero octet included. Valid as long as this object is unchanged.
+  std::string_view wire() const { return {octets_.data(), size_}; }
+  size_t wire_size() const { return size_; }
+  bool is_root() const { return size_ == 1; }
+  unsigned label_count() const;  // the root has none
+  // Dotted, without the final dot; octets that are not printable, and dots and backslashes inside labels, as
+  // \DDD or \x. The root is ".".
+  std::string to_text() const;
+
+  // "a.b.example" is below "b.example" and below itself.
+  bool is_at_or_below(const DnsName& ancestor) const;
+  // Without its first label; the root's parent is the root.
+  DnsName parent() const;
+
+  // Keyed, so that others cannot choose names that collide (compare the whole name afterwards).
+  uint64_t hash(uint64_t seed) const;
+
+  friend bool operator==(const DnsName& a, const DnsName& b) { return a.wire() == b.wire(); }
+
+ private:
+  void assign(const DnsName& other) noexcept {
+    size_ = other.size_;
+    std::memcpy(octets_.data(), other.octets_.data(), size_);
+  }
+
+  std::array<char, limits::kDnsName> octets_{};
+  uint8_t size_ = 1;
+};
+
+}  // namespace sluice::dns

@@ -1,0 +1,88 @@
+// Every limit that input of others can reach, with its source. "Ours" is a number we chose; a setting may
+// change it where one exists. What happens at the limit is said beside it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace sluice::limits {
+
+using namespace std::chrono_literals;
+
+// --- SMTP (RFC 5321 section 4.5.3; protocol decision W-8) ---
+inline constexpr size_t kSmtpCommandLine =
+    4096;  // octets with CRLF; the RFC's floor is 512. 500 5.5.2, then an error
+inline constexpr size_t kSmtpPath = 256;       // 4.5.3.1.3, punctuation included. 501 5.1.3 / 5.1.7
+inline constexpr size_t kSmtpDomain = 255;     // 4.5.3.1.2
+inline constexpr size_t kSmtpReplyLine = 512;  // 4.5.3.1.5, with CRLF
+inline constexpr size_t kSmtpTextLineAdvised =
+    998;  // RFC 5322 2.1.1; longer lines are flagged and passed unchanged
+inline constexpr size_t kSmtpRecipients = 1000;   // ours; the RFC's floor is 100. 452 4.5.3
+inline constexpr size_t kSmtpErrors = 10;         // ours: then 421 4.7.0 and close
+inline constexpr size_t kReplyText = 400;         // ours (W-14): text of a reply that the policy chooses
+inline constexpr size_t kSmtpParameters = 16;     // ours: ESMTP parameters of one MAIL or RCPT. 501 5.5.4
+inline constexpr size_t kXclientAttributes = 16;  // ours: attributes of one XCLIENT. 501 5.5.4
+inline constexpr size_t kHopReplyLines = 128;  // ours: lines in one reply of a next hop; more is a broken hop
+inline constexpr size_t kHopReplyLine = 2048;  // ours: tolerant beyond the RFC's 512; more is a broken hop
+static_assert(kReplyText + 16 <= kSmtpReplyLine);
+static_assert(kSmtpPath < kSmtpCommandLine);
+
+// --- Message (W-8, W-11) ---
+inline constexpr uint64_t kMessageOctets = 50ULL * 1024 * 1024;  // default of the setting. 552 5.3.4
+inline constexpr size_t kHeaderBlock = 1024 * 1024;              // ours. 552 5.3.4
+inline constexpr size_t kReceivedFields =
+    50;  // ours; RFC 5321 6.3 wants at least 100 hops or local choice. 554 5.4.6
+inline constexpr size_t kHeaderFields = 10000;  // ours. 552 5.3.4
+
+// --- SMTP times (RFC 5321 section 4.5.3.2; W-2, W-7) ---
+inline constexpr auto kServerCommandWait = 300s;  // 4.5.3.2.7. 421 4.4.2
+inline constexpr auto kServerDataWait = 180s;     // 4.5.3.2.5, between two data blocks. 421 4.4.2
+inline constexpr auto kServerWriteWait = 60s;     // ours: a client that does not read its replies. Closed
+inline constexpr auto kHopConnectWait = 30s;      // ours: connect and greeting
+inline constexpr auto kHopCommandWait = 300s;     // 4.5.3.2.2, .3: MAIL, RCPT
+inline constexpr auto kHopDataInitWait = 120s;    // 4.5.3.2.4
+inline constexpr auto kHopEndOfDataWait = 240s;   // W-7: of the 300 s in which we answer the final dot
+inline constexpr auto kHopBodyWait = 10s;  // W-2: then RSET, and the envelope is repeated at end of data
+inline constexpr auto kAuthenticationWait = 30s;  // W-7: from the final dot
+inline constexpr auto kAnswerWait = 300s;         // W-7: from the final dot to our reply
+static_assert(kAuthenticationWait + kHopEndOfDataWait <= kAnswerWait);
+
+// --- Next hop sessions (W-3) ---
+inline constexpr unsigned kHopSessionRefusals = 5;
+inline constexpr unsigned kHopSessionResets = 50;
+
+// --- DNS ---
+inline constexpr size_t kDnsName = 255;  // RFC 1035 2.3.4, octets on the wire
+inline constexpr size_t kDnsLabel = 63;  // RFC 1035 2.3.4
+inline constexpr size_t kDnsUdpPayload =
+    1232;  // EDNS0 size that is not fragmented (RFC 6891; DNS flag day 2020)
+inline constexpr size_t kDnsTcpMessage = 65535;    // RFC 1035 4.2.2
+inline constexpr size_t kDnsCnameChain = 10;       // ours: CNAMEs followed for one question. ServFail
+inline constexpr size_t kDnsAnswerRecords = 1024;  // ours: records kept of one answer. ServFail
+inline constexpr auto kDnsQuestionWait = 5s;       // decision D-8: one question over all its retries
+inline constexpr auto kDnsNegativeTtlMax = 3600s;  // ours; RFC 2308 section 5 allows up to 3 h
+inline constexpr auto kDnsTtlMax = 86400s;         // ours; RFC 8767 section 4 advises a cap in days
+inline constexpr auto kDnsServeStale = 3600s;      // W-35; RFC 8767
+inline constexpr auto kDnsOutage = 10s;            // W-35: no answer from any server for so long
+
+// --- SPF (RFC 7208 section 4.6.4) ---
+inline constexpr unsigned kSpfTerms = 10;        // DNS-querying terms; the 11th is permerror
+inline constexpr unsigned kSpfVoid = 2;          // void lookups; the 3rd is permerror
+inline constexpr unsigned kSpfMxNames = 10;      // an 11th exchange is permerror
+inline constexpr unsigned kSpfPtrNames = 10;     // further names are ignored
+inline constexpr auto kSpfDeadline = 20s;        // 4.6.4, decision D-8
+inline constexpr size_t kSpfRecord = 16384;      // ours: octets of one record, all strings joined. permerror
+inline constexpr size_t kSpfRecordTerms = 1024;  // ours: terms of one record. permerror
+inline constexpr size_t kSpfMacroName = 253;     // 7.3: expanded names are cut from the left to fit
+inline constexpr size_t kSpfExplanation = 450;   // ours: octets of an explanation that may stand in a reply
+
+// --- Result headers (W-21) ---
+inline constexpr size_t kHeaderIdentity = 255;
+
+// --- Policy document ---
+inline constexpr size_t kPolicyDocument = 16 * 1024 * 1024;  // ours: octets of the file
+inline constexpr size_t kPolicyErrors = 200;                 // ours: errors reported at once
+inline constexpr size_t kPolicyDepth = 32;                   // ours: nesting of tables and arrays
+
+}  // namespace sluice::limits
