@@ -13,9 +13,14 @@ option(SLUICE_JEMALLOC "Link jemalloc into the programs" ON)
 option(SLUICE_PCH "Precompile the heavy test headers" ON)
 set(SLUICE_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (address,undefined or thread)")
 
+# ccache, told that neither the checkout's path nor the build directory's is part of a result: so build
+# directories and checkouts share. The sloppiness is what precompiled headers need.
 find_program(SLUICE_CCACHE ccache)
 if(SLUICE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${SLUICE_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    "${SLUICE_CCACHE}")
 endif()
 
 add_library(sluice_settings INTERFACE)
@@ -26,6 +31,8 @@ target_compile_options(sluice_settings INTERFACE
   -fno-omit-frame-pointer -fstack-protector-strong)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(sluice_settings INTERFACE -Wextra-semi -Wunused-result)
+  # A time stamp inside a precompiled header would make every use of it a cache miss.
+  target_compile_options(sluice_settings INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
 else()
   # g++ 12 reports these on correct code once coroutine frames and std::expected are inlined.
   target_compile_options(sluice_settings INTERFACE
@@ -38,9 +45,12 @@ if(SLUICE_SANITIZE)
   target_compile_definitions(sluice_settings INTERFACE SLUICE_SANITIZED=1)
 endif()
 if(SLUICE_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR NOT SLUICE_SANITIZE MATCHES "address")
+    message(FATAL_ERROR "SLUICE_FUZZERS needs clang and SLUICE_SANITIZE=address,undefined (preset fuzz)")
+  endif()
   target_compile_options(sluice_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND NOT SLUICE_SANITIZE)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_link_options(sluice_settings INTERFACE -fuse-ld=lld)
 endif()
 

@@ -1,0 +1,2 @@
+// Compiles with and without the misuse: the runner must say so.
+int nothing_wrong_here();
