@@ -37,7 +37,8 @@ else()
   # g++ 12 reports these on correct code once coroutine frames and std::expected are inlined.
   target_compile_options(sluice_settings INTERFACE
     -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
-    -Wno-restrict -Wno-dangling-pointer -Wno-missing-field-initializers)
+    -Wno-restrict -Wno-dangling-pointer -Wno-missing-field-initializers
+    -Wno-mismatched-new-delete)
 endif()
 if(SLUICE_SANITIZE)
   target_compile_options(sluice_settings INTERFACE "-fsanitize=${SLUICE_SANITIZE}" -fno-sanitize-recover=all)

@@ -1,0 +1,47 @@
+#include "io/reactor/shard.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::reactor {
+
+Shard::Shard(ShardId id, std::unique_ptr<Reactor> reactor)
+    : Scheduler(reactor->now()),
+      id_(id),
+      reactor_(std::move(reactor)),
+      random_(reactor_->random_seed()),
+      wall_now_(reactor_->wall_now()) {}
+
+Shard::~Shard() = default;
+
+void Shard::enlist(TurnHook& hook) {
+  if (std::exchange(hook.enlisted_, true)) return;
+  hooks_.push_back(&hook);
+}
+
+void Shard::dismiss(TurnHook& hook) {
+  if (!std::exchange(hook.enlisted_, false)) return;
+  std::ranges::replace(hooks_, &hook, static_cast<TurnHook*>(nullptr));
+  std::ranges::replace(hooks_running_, &hook, static_cast<TurnHook*>(nullptr));
+}
+
+void Shard::turn(MonoTime latest) {
+  const bool busy = !run_queue().empty();
+  reactor_->poll(busy ? now() : std::min(latest, timers().next_wakeup()));
+  wall_now_ = reactor_->wall_now();
+  Scheduler::turn(reactor_->now());
+  std::swap(hooks_, hooks_running_);
+  for (size_t i = 0; i < hooks_running_.size(); ++i) {
+    TurnHook* hook = hooks_running_[i];
+    if (hook == nullptr) continue;
+    hook->enlisted_ = false;
+    hook->on_turn_end();
+  }
+  hooks_running_.clear();
+}
+
+void Shard::run() {
+  while (!stopping_) turn(kNever);
+}
+
+}  // namespace sluice::reactor

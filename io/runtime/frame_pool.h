@@ -1,0 +1,43 @@
+// FramePool: memory for coroutine frames, reused by size class, so that a session's life allocates nothing in
+// steady state. One shard. Under sanitizers every frame is a plain heap block, so that use after free is
+// seen.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <new>
+
+namespace sluice::runtime {
+
+class FramePool {
+ public:
+  FramePool() = default;
+  ~FramePool();
+  FramePool(const FramePool&) = delete;
+  FramePool& operator=(const FramePool&) = delete;
+
+  void* allocate(size_t size);
+  // Finds the pool that the frame came from by the word in front of the frame. The pool must still live.
+  static void deallocate(void* frame) noexcept;
+
+  size_t frames_in_use() const { return in_use_; }  // zero when every coroutine of the shard has ended
+
+ private:
+  static constexpr size_t kGranule = 64;
+  static constexpr size_t kClasses =
+      64;  // frames up to 4 KB are reused; larger ones come from the heap each time
+
+  struct Header {
+    FramePool* pool;
+    size_t size_class;  // kClasses: not reused
+  };
+  struct Free {
+    Free* next;
+  };
+  static_assert(sizeof(Header) <= alignof(std::max_align_t));
+
+  std::array<Free*, kClasses> free_{};
+  size_t in_use_ = 0;
+};
+
+}  // namespace sluice::runtime
