@@ -65,6 +65,8 @@ inline constexpr auto kDnsNegativeTtlMax = 3600s;  // ours; RFC 2308 section 5 a
 inline constexpr auto kDnsTtlMax = 86400s;         // ours; RFC 8767 section 4 advises a cap in days
 inline constexpr auto kDnsServeStale = 3600s;      // W-35; RFC 8767
 inline constexpr auto kDnsOutage = 10s;            // W-35: no answer from any server for so long
+inline constexpr size_t kDnsServers = 8;           // ours: upstream servers; further ones are ignored
+inline constexpr auto kDnsFailureTtl = 5s;         // ours; RFC 9520 3.2 wants 1 s to 5 min
 
 // --- SPF (RFC 7208 section 4.6.4) ---
 inline constexpr unsigned kSpfTerms = 10;        // DNS-querying terms; the 11th is permerror

@@ -1,0 +1,122 @@
+// AnswerCache: answers kept for their time, positive and negative (RFC 2308), within a memory budget, and
+// served after it when no server answers (RFC 8767, W-35). Per shard; the time is passed in.
+//
+// A record may carry one opaque object of its user (a compiled SPF program, a parsed key), which lives
+// exactly as long as the answer it was made from. Every answer that is put gets a new generation, so that an
+// EntryId kept across awaits finds either the very same answer or nothing.
+//
+// Over the budget the CLOCK hand evicts what was not used since its last round; an answer too large for the
+// budget is not kept. Names are compared in full; the hash is keyed. Nothing here fails.
+#pragma once
+
+#include "dnscache/cache/attachment.h"
+#include "dnscache/question/question.h"
+#include "io/base/clock.h"
+#include "io/base/limits.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::dns {
+
+struct CacheSettings {
+  size_t bytes_max = 64 * 1024 * 1024;  // ours: about 150,000 short answers
+  std::chrono::seconds ttl_min{0};      // floor for answers that may be kept at all
+  std::chrono::seconds ttl_max = limits::kDnsTtlMax;
+  std::chrono::seconds negative_ttl_max = limits::kDnsNegativeTtlMax;
+  std::chrono::seconds serve_stale = limits::kDnsServeStale;
+  std::chrono::seconds failure_ttl = limits::kDnsFailureTtl;
+};
+
+struct CacheStatistics {
+  uint64_t hits = 0;
+  uint64_t negative_hits = 0;  // of the hits, those without records
+  uint64_t stale_hits = 0;
+  uint64_t misses = 0;
+  uint64_t puts = 0;
+  uint64_t evictions = 0;  // before their time, for want of room
+  size_t entries = 0;
+  size_t bytes = 0;  // estimated, allocations included
+};
+
+class AnswerCache {
+ public:
+  struct EntryId {
+    uint32_t slot = 0;
+    uint32_t generation = 0;  // never 0 for a kept answer
+    friend bool operator==(const EntryId&, const EntryId&) = default;
+  };
+  struct Hit {
+    // Valid until the next put, erase or clear; finding does not move answers.
+    const Answer* answer = nullptr;
+    EntryId id;
+    std::chrono::seconds left{0};  // whole seconds to its end, 0 when stale
+    bool stale = false;            // answer->stale says the same
+  };
+
+  AnswerCache(const CacheSettings& settings, uint64_t hash_seed);
+  ~AnswerCache();
+  AnswerCache(const AnswerCache&) = delete;
+  AnswerCache& operator=(const AnswerCache&) = delete;
+
+  // An answer within its time. A failure (ServFail, Timeout) that was put is found for failure_ttl.
+  std::optional<Hit> find(const Question& question, MonoTime now);
+  // Also one that ended at most serve_stale ago; only records and absences, never a failure.
+  std::optional<Hit> find_or_stale(const Question& question, MonoTime now);
+
+  // Keeps the answer with its ttl brought within the bounds and returns where. Null when it may not be kept:
+  // a ttl of 0 (with ttl_min 0), OverBudget, a stale answer, or one too large. A failure does not displace an
+  // answer that can still be served stale.
+  std::optional<Hit> put(const Question& question, Answer answer, MonoTime now);
+
+  // The answer as put, or null once it was replaced, evicted or erased, in time or not.
+  const Answer* find(EntryId id) const;
+  // False when the entry is gone; the object is then destroyed. Replaces what was attached before. `bytes` is
+  // what the object adds to the budget.
+  bool attach(EntryId id, Attachment attachment, size_t bytes);
+  // Null when there is none or it is of another type. Valid as long as the entry.
+  template <class T>
+  T* attached(EntryId id) const {
+    const Attachment* attachment = find_attachment(id);
+    return attachment == nullptr ? nullptr : attachment->get<T>();
+  }
+
+  bool erase(const Question& question);
+  void clear();
+  CacheStatistics statistics() const;
+
+ private:
+  struct Entry;
+  struct Place {  // where a question is or would be
+    size_t bucket = 0;
+    Entry* entry = nullptr;
+  };
+
+  uint64_t hash(const Question& question) const;
+  Place locate(const Question& question, uint64_t hash) const;
+  Hit hit(uint32_t slot, MonoTime now) const;
+  std::optional<std::chrono::seconds> time_to_keep(const Answer& answer) const;
+  const Attachment* find_attachment(EntryId id) const;
+  void grow_table();
+  void unlink(size_t bucket);
+  void remove(uint32_t slot, size_t bucket);
+  size_t bucket_of(uint32_t slot) const;
+  void make_room(size_t bytes);
+
+  CacheSettings settings_;
+  uint64_t seed_;
+  // Open addressing by linear probing: buckets hold slot + 1, 0 is free; at most half are in use.
+  std::vector<uint32_t> buckets_;
+  std::vector<std::unique_ptr<Entry>> slots_;
+  std::vector<uint32_t> free_slots_;
+  uint32_t hand_ = 0;
+  uint32_t next_generation_ = 1;
+  CacheStatistics statistics_;
+};
+
+}  // namespace sluice::dns

@@ -1,0 +1,50 @@
+// Attachment: one owned object of a type that the cache does not know. It is destroyed with the Attachment;
+// asking for another type than it was made of gives nothing. Move-only.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+namespace sluice::dns {
+
+class Attachment {
+ public:
+  Attachment() = default;
+  template <class T>
+  explicit Attachment(std::unique_ptr<T> object)
+      : object_(object.release()),
+        type_(&kType<T>),
+        destroy_([](void* o) noexcept { delete static_cast<T*>(o); }) {}
+  Attachment(Attachment&& other) noexcept
+      : object_(std::exchange(other.object_, nullptr)), type_(other.type_), destroy_(other.destroy_) {}
+  Attachment& operator=(Attachment&& other) noexcept {
+    if (this == &other) return *this;
+    reset();
+    object_ = std::exchange(other.object_, nullptr);
+    type_ = other.type_;
+    destroy_ = other.destroy_;
+    return *this;
+  }
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+  ~Attachment() { reset(); }
+
+  bool empty() const { return object_ == nullptr; }
+  template <class T>
+  T* get() const {
+    return type_ == &kType<T> ? static_cast<T*>(object_) : nullptr;
+  }
+  void reset() noexcept {
+    if (object_ != nullptr) destroy_(std::exchange(object_, nullptr));
+  }
+
+ private:
+  template <class T>
+  static constexpr char kType = 0;  // its address tells the types apart
+
+  void* object_ = nullptr;
+  const void* type_ = nullptr;
+  void (*destroy_)(void*) noexcept = nullptr;
+};
+
+}  // namespace sluice::dns

@@ -1,0 +1,203 @@
+// Resolver: decides what to ask which server and when, and what the answers mean. It has no sockets and no
+// clock: `dnscache/client` carries octets and time in and out, tests drive it as a script. Per shard.
+//
+// Questions with the same name and type that are under way share one question. A question goes by UDP with
+// EDNS0 to the first healthy server; without an answer within an adaptive time (RFC 6298 per server) to the
+// next one, and so on until limits::kDnsQuestionWait. SERVFAIL and REFUSED lead to the next server too. TC
+// leads to TCP at the same server. Late answers to earlier sendings still count. CNAMEs that lead out of a
+// message are followed by further questions. A response counts only when it came from the server and socket
+// that the question left by, with its id and its question (RFC 5452 section 9.1); what does not match is
+// counted and dropped.
+//
+// A server that is silent several times in a row is passed over and tried again from time to time, beside a
+// healthy one, so that no question pays for the trial. With no answer from any server for limits::kDnsOutage
+// while asking, outage() is true until the next answer of any kind; during it the resolver asks on its own
+// for the root's name servers (W-35).
+//
+// After each call drain next_send(), next_completion() and next_event(), then wait until next_wakeup().
+// Nothing here fails: what cannot be asked completes with ServFail.
+#pragma once
+
+#include "dnscache/question/question.h"
+#include "dnscache/resolver/server_health.h"
+#include "dnscache/wire/query.h"
+#include "dnscache/wire/response.h"
+#include "io/base/clock.h"
+#include "io/base/ids.h"
+#include "io/base/limits.h"
+#include "io/base/random.h"
+#include "io/base/slab.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <queue>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace sluice::dns {
+
+// Whoever waits for an answer; the number is the caller's and is only handed back.
+using AskerId = StrongId<struct AskerIdTag, uint64_t>;
+
+struct ResolverSettings {
+  size_t server_count = 1;       // 1 to limits::kDnsServers; the caller knows their addresses
+  uint16_t socket_slots = 8;     // UDP sockets per server, each with a random port of its own
+  size_t questions_max = 20000;  // ours: under way at once. ServFail
+  std::chrono::nanoseconds question_wait = limits::kDnsQuestionWait;
+  HealthSettings health;
+};
+
+enum class DnsTransport : uint8_t { Udp, Tcp };
+
+struct Send {
+  size_t server = 0;
+  uint16_t slot = 0;  // Udp: which of the server's sockets; responses are reported with it
+  DnsTransport transport = DnsTransport::Udp;
+  QueryMessage message;  // Tcp: the two octets of length are the client's to add (RFC 1035 4.2.2)
+};
+
+// The end of one question. The answer may be put into a cache unless it is one asker's deadline only.
+struct Completion {
+  Question question;  // as asked
+  Answer answer;
+  std::vector<AskerId> askers;  // may be empty
+  bool for_cache = true;
+};
+
+enum class ResolverEventKind : uint8_t { OutageBegan, OutageEnded, ServerDemoted, ServerRestored };
+struct ResolverEvent {
+  ResolverEventKind kind = ResolverEventKind::OutageBegan;
+  size_t server = 0;  // ServerDemoted, ServerRestored; and who ended the outage
+};
+
+struct ResolverStatistics {
+  uint64_t asked = 0;   // calls of ask()
+  uint64_t joined = 0;  // of these, those that found their question under way
+  uint64_t sent_udp = 0;
+  uint64_t sent_tcp = 0;
+  uint64_t retries = 0;    // sendings after the first of a question
+  uint64_t answers = 0;    // responses that matched
+  uint64_t unmatched = 0;  // responses that matched nothing: late beyond use, or forged
+  uint64_t malformed = 0;  // matched by id, then not readable
+  uint64_t truncated = 0;
+  uint64_t time_outs = 0;     // questions that ended so
+  uint64_t failures = 0;      // questions that ended with ServFail
+  uint64_t refused_full = 0;  // over questions_max
+};
+
+class Resolver {
+ public:
+  // Ids and sockets are drawn from `random`: its seed must come from the kernel outside of tests.
+  Resolver(const ResolverSettings& settings, Random random);
+
+  // Completes exactly once, at the latest at the earlier of `deadline` and now + question_wait.
+  void ask(const Question& question, AskerId asker, MonoTime deadline, MonoTime now);
+  // The asker went away: no completion will name it. The question itself goes on.
+  void forget(const Question& question, AskerId asker);
+
+  void on_datagram(size_t server, uint16_t slot, std::string_view octets, MonoTime now);
+  // One message without its length. A server's connections are told apart by nothing: all its questions by
+  // TCP share one connection.
+  void on_tcp_message(size_t server, std::string_view octets, MonoTime now);
+  void on_tcp_failed(size_t server, MonoTime now);  // refused, reset or closed with questions unanswered
+  // The kernel says that nobody listens (ICMP): counts as a time-out that is over at once.
+  void on_udp_unreachable(size_t server, uint16_t slot, MonoTime now);
+  void on_tick(MonoTime now);  // at or after next_wakeup()
+
+  std::optional<Send> next_send();
+  std::optional<Completion> next_completion();
+  std::optional<ResolverEvent> next_event();
+  MonoTime next_wakeup() const;  // kNever while nothing is under way
+
+  bool outage() const { return outage_; }
+  size_t under_way() const { return inquiries_.size(); }
+  const ResolverStatistics& statistics() const { return statistics_; }
+  const ServerHealth& health() const { return health_; }
+
+ private:
+  struct Asker {
+    AskerId id;
+    MonoTime deadline;
+  };
+  // One message that left for an inquiry.
+  struct Sending {
+    size_t server = 0;
+    uint16_t slot = 0;
+    uint16_t id = 0;
+    MonoTime at;
+    MonoTime due;  // when it is taken for lost
+    DnsTransport transport = DnsTransport::Udp;
+    bool with_edns = true;
+    bool is_trial = false;   // beside the real one, to see whether the server is back
+    bool timed_out = false;  // may still be answered
+  };
+  // One question under way, for all who asked it.
+  struct Inquiry {
+    Question asked;
+    Question current;  // differs from `asked` once a CNAME led out of a message
+    std::vector<Asker> askers;
+    std::vector<Sending> sendings;
+    MonoTime deadline;
+    MonoTime next_at = kNever;
+    unsigned chain_length = 0;
+    uint32_t chain_ttl = UINT32_MAX;
+    uint32_t servers_failed = 0;  // a bit for each server that reported failure on `current`
+    unsigned attempts = 0;        // real sendings of `current`
+    bool by_tcp = false;
+    bool is_probe = false;  // our own, during an outage
+  };
+  using InquiryId = Slab<Inquiry>::Id;
+  struct Timer {
+    MonoTime at;
+    InquiryId id;
+    friend bool operator>(const Timer& a, const Timer& b) { return a.at > b.at; }
+  };
+  struct QuestionHash {
+    uint64_t seed = 0;
+    size_t operator()(const Question& q) const noexcept {
+      return static_cast<size_t>(q.name.hash(seed) ^ static_cast<uint64_t>(q.type) * 0x9E3779B97F4A7C15U);
+    }
+  };
+
+  InquiryId start(const Question& question, MonoTime now);
+  void send_next(InquiryId id, MonoTime now);
+  void send_to(InquiryId id, size_t server, bool with_edns, MonoTime now);
+  void send_trial(InquiryId id, MonoTime now);
+  std::optional<size_t> choose_server(const Inquiry& inquiry) const;
+  void on_message(size_t server, uint32_t slot, std::string_view octets, MonoTime now);
+  void on_answer(InquiryId id, Sending sending, DecodedResponse response, MonoTime now);
+  void on_server_failed(InquiryId id, size_t server, MonoTime now);
+  void follow_chain(InquiryId id, const DecodedResponse& response, MonoTime now);
+  void complete(InquiryId id, Answer answer);
+  void drop_sendings(Inquiry& inquiry);
+  void expire_sendings(InquiryId id, MonoTime now);
+  void expire_askers(Inquiry& inquiry, MonoTime now);
+  void schedule(InquiryId id);
+  void note_sent(MonoTime now);
+  void note_answer(size_t server, MonoTime now);
+  void check_outage(MonoTime now);
+  void report_health();
+
+  ResolverSettings settings_;
+  Random random_;
+  ServerHealth health_;
+  Slab<Inquiry> inquiries_;
+  std::unordered_map<Question, InquiryId, QuestionHash> by_question_;
+  std::unordered_map<uint64_t, InquiryId> by_sending_;  // server, slot and id of each message under way
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+  std::deque<Send> sends_;
+  std::deque<Completion> completions_;
+  std::deque<ResolverEvent> events_;
+  ResolverStatistics statistics_;
+
+  std::optional<MonoTime> silent_since_;  // the first sending that nothing answered since
+  MonoTime last_sent_{};
+  MonoTime next_probe_ = kNever;
+  bool outage_ = false;
+};
+
+}  // namespace sluice::dns
