@@ -1,0 +1,92 @@
+// Evidence: all that is known of one message, as plain values: who connected, what the envelope said, what
+// authentication found. The policy decides from it and the row keeps it. No logic but small questions about
+// the values; nothing here asks, waits or fails.
+//
+// One transaction's, on its shard; copies freely. Text is as the peer gave it (unquoted and unfolded, not
+// made harmless): whoever prints it does that.
+#pragma once
+
+#include "io/base/ip.h"
+#include "rules/auth/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::evidence {
+
+using auth::Identity;
+using auth::SpfResult;
+
+// Of the listener (W-12). SPF is for inbound only.
+enum class Direction : uint8_t { Inbound, Outbound };
+
+// Who told us the client's address (W-13).
+enum class ClientSource : uint8_t { Socket, Xclient, Proxy };
+
+struct Client {
+  IpAddress address;         // effective and unmapped; of the original client where a listed peer named it
+  std::string helo;          // EHLO or HELO argument, brackets of a literal included; empty: none was given
+  std::string reverse_name;  // forward-confirmed name of the address; empty: none, or not asked
+  ClientSource source = ClientSource::Socket;
+};
+
+// MAIL FROM without angle brackets; both empty: the null sender.
+struct Sender {
+  std::string local_part;  // as given, quotes included
+  std::string domain;      // as given; empty with a local part: an address without a domain
+
+  bool is_null() const { return local_part.empty() && domain.empty(); }
+  std::string to_string() const;  // "local@domain"; empty for the null sender
+  friend bool operator==(const Sender&, const Sender&) = default;
+};
+
+// What one SPF evaluation found.
+struct SpfOutcome {
+  SpfResult result = SpfResult::None;
+  Identity identity = Identity::MailFrom;
+  std::string domain;                    // the domain checked, A-labels
+  std::optional<std::string> mechanism;  // "ip4:192.0.2.0/24", "default"; null where no record was evaluated
+  std::optional<std::string> explanation;  // printable ASCII from the DNS, only with Fail
+  unsigned lookups = 0;
+  unsigned void_lookups = 0;
+  std::string problem;  // TempError, PermError: what went wrong, for people
+  std::string problem_domain;
+  std::string problem_term;
+  size_t problem_offset = 0;
+  bool stale = false;  // an answer used was served after its time (RFC 8767)
+  friend bool operator==(const SpfOutcome&, const SpfOutcome&) = default;
+};
+
+// One outcome for each identity that was checked. With a null sender, postmaster@HELO stands in `helo`.
+struct SpfEvidence {
+  std::optional<SpfOutcome> mail_from;
+  std::optional<SpfOutcome> helo;
+  std::optional<SpfOutcome> from_header;  // ESE-16; never feeds DMARC
+};
+
+struct MessageFlags {
+  bool long_line = false;                   // a line over 998 octets (W-8)
+  std::vector<std::string> removed_fields;  // names of fields that were removed (W-20)
+};
+
+struct Evidence {
+  Direction direction = Direction::Inbound;
+  Client client;
+  Sender sender;
+  SpfEvidence spf;
+  MessageFlags flags;
+};
+
+// The name to check for HELO: what the client said, else its forward-confirmed reverse name (D-4), else
+// empty. Borrows from the client.
+std::string_view helo_name(const Client& client);
+
+// False for an address literal, a single label or nothing: such a HELO gives None and is never a ground for
+// refusal (W-31).
+bool is_helo_checkable(std::string_view helo);
+
+}  // namespace sluice::evidence

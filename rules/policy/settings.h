@@ -1,0 +1,96 @@
+// The settings of a policy that are not rules: node, journal, DNS, listeners, domains with their next hops,
+// result headers. Plain values, shared immutable once they are part of a Policy (policy.h). Units, defaults
+// and bounds are declared in config_schema.h and not repeated here.
+#pragma once
+
+#include "io/base/ip.h"
+#include "rules/evidence/evidence.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::policy {
+
+using evidence::Direction;
+
+enum class Backend : uint8_t { Auto, Uring, Epoll };
+
+struct NodeSettings {
+  std::string hostname;  // greeting, Received, default of listener.hostname and result_header.authserv_id
+  unsigned shards = 0;   // 0: one for each CPU that the process may use
+  Backend backend = Backend::Auto;
+  std::string user;  // empty: stay who we are
+  friend bool operator==(const NodeSettings&, const NodeSettings&) = default;
+};
+
+struct JournalSettings {
+  std::string path;
+  uint64_t rotate_octets = 0;  // 0: not by size
+  bool rotate_daily = true;
+  friend bool operator==(const JournalSettings&, const JournalSettings&) = default;
+};
+
+// What SPF does while no DNS server answers at all (W-35).
+enum class OnOutage : uint8_t { Accept, Defer };
+
+struct DnsSettings {
+  std::vector<Endpoint> servers;  // empty: those of resolv_conf
+  std::string resolv_conf;
+  std::chrono::seconds timeout{};         // one question over all its retries
+  std::chrono::seconds spf_evaluation{};  // one SPF evaluation
+  OnOutage on_outage = OnOutage::Accept;  // Defer by default where an enabled rule has a reject preset
+  friend bool operator==(const DnsSettings&, const DnsSettings&) = default;
+};
+
+struct Listener {
+  Endpoint address;
+  Direction direction = Direction::Inbound;
+  std::string hostname;
+  std::vector<Cidr> xclient_peers;  // may send XCLIENT (W-13); empty: nobody
+  std::vector<Cidr> proxy_peers;    // may send a PROXY header; the reader refuses entries as yet
+  uint64_t max_message_octets = 0;
+  unsigned max_recipients = 0;
+  friend bool operator==(const Listener&, const Listener&) = default;
+};
+
+// Where mail goes on to. Either an address or a host name (A-labels) that is resolved by the node.
+struct NextHop {
+  std::optional<IpAddress> address;
+  std::string host;  // the name, or the address as text
+  uint16_t port = 25;
+  unsigned priority = 0;  // lower is tried first
+  unsigned weight = 1;
+  std::string to_string() const;  // "mail.example.com:25", "[2001:db8::1]:25"
+  friend bool operator==(const NextHop&, const NextHop&) = default;
+};
+
+struct ManagedDomain {
+  std::string name;                // A-labels, lower case
+  std::vector<NextHop> next_hops;  // never empty; by priority, then as written
+  unsigned rule_index = 0;         // into Policy::rules()
+  friend bool operator==(const ManagedDomain&, const ManagedDomain&) = default;
+};
+
+struct ResultHeaderSettings {
+  std::string name;           // of the SPF result field (D-6)
+  bool received_spf = false;  // RFC 7208 section 9.1 beside it
+  std::string authserv_id;    // ours, for the removal of forged Authentication-Results (W-20)
+  friend bool operator==(const ResultHeaderSettings&, const ResultHeaderSettings&) = default;
+};
+
+// Which SPF results make a policy event (D-11).
+enum class SpfEvents : uint8_t { All, FailOnly };
+
+struct SpfSettings {
+  std::vector<Cidr> private_peers;          // W-13: private clients that are evaluated all the same
+  bool check_helo = false;                  // ESE-15
+  bool from_header_if_null_sender = false;  // ESE-16
+  bool exempt_postmaster = true;            // W-15: postmaster@ and abuse@
+  SpfEvents events = SpfEvents::All;
+  friend bool operator==(const SpfSettings&, const SpfSettings&) = default;
+};
+
+}  // namespace sluice::policy
