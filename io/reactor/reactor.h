@@ -134,16 +134,18 @@ class Reactor {
 
   // TCP_NODELAY is set on every stream. Receiving starts when it is connected.
   [[nodiscard]] virtual Result<SocketId> connect(const Endpoint& remote, StreamHandler& handler) = 0;
-  // Sends all slices, or fails. One send at a time per socket; slices and what they point at stay until
-  // on_sent().
+  // Sends all slices, or fails. Not before on_connected(0); one send at a time per socket; slices and what
+  // they point at stay until on_sent(). Nothing to send is a success; after shutdown_send() it is EPIPE.
   virtual void send(SocketId stream, std::span<const iovec> slices) = 0;
   // Back pressure: after pause no further octets are taken from the kernel; some that were taken may still
   // arrive.
   virtual void pause_receive(SocketId stream) = 0;
   virtual void resume_receive(SocketId stream) = 0;
-  // Half close: no more sends.
+  // Half close: no more sends; the FIN follows what is being sent.
   virtual void shutdown_send(SocketId stream) = 0;
-  // Cancels what is in flight (a pending send is reported ECANCELED), then on_closed(). May be called once.
+  // Cancels what is in flight, then on_closed(). After the call come only the reports of operations that were
+  // pending (on_connected, on_sent: ECANCELED, or the result that they had reached), neither on_received nor
+  // on_receive_end. A dead or closing id is ignored, here and in pause, resume, shutdown and send.
   virtual void close(SocketId stream, CloseMode mode) = 0;
 
   // --- datagrams ---
