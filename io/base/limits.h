@@ -48,9 +48,25 @@ inline constexpr auto kAuthenticationWait = 30s;  // W-7: from the final dot
 inline constexpr auto kAnswerWait = 300s;         // W-7: from the final dot to our reply
 static_assert(kAuthenticationWait + kHopEndOfDataWait <= kAnswerWait);
 
+// --- Streams and SMTP sessions of one shard ---
+inline constexpr size_t kStreamInput =
+    256 * 1024;                               // guessed: capacity received and not yet taken. Reading pauses
+inline constexpr size_t kStreamSlices = 512;  // pieces of one send; half of Linux's IOV_MAX
+inline constexpr size_t kReplyBacklog =
+    64 * 1024;                                   // guessed: unread replies above which no command is answered
+inline constexpr size_t kBodyChunk = 16 * 1024;  // guessed: size of a body's tail chunk for small receives
+inline constexpr size_t kShardSessions = 10000;  // guessed, a setting: connections of one shard. 421 4.3.2
+inline constexpr size_t kClientSessions = 100;   // guessed, a setting: of one address, per shard. 421 4.7.0
+inline constexpr auto kDrainWait = 60s;          // W-16: running transactions, then they are broken off
+inline constexpr auto kCloseLinger = 2s;         // guessed: for the peer to read our last words
+
 // --- Next hop sessions (W-3) ---
 inline constexpr unsigned kHopSessionRefusals = 5;
 inline constexpr unsigned kHopSessionResets = 50;
+inline constexpr auto kHopIdleWait = 45s;   // guessed: an unused session is closed; Postfix drops it at 300 s
+inline constexpr size_t kHopSessions = 64;  // guessed, a setting: open sessions to one hop, per shard
+inline constexpr size_t kHopEndpoints = 16;     // ours: addresses tried for one hop
+inline constexpr auto kHopUnhealthyWait = 10s;  // guessed: an address that failed is tried last for so long
 
 // --- DNS ---
 inline constexpr size_t kDnsName = 255;  // RFC 1035 2.3.4, octets on the wire
