@@ -1,0 +1,27 @@
+// The author of a message: the one address of its From field (RFC 5322 section 3.6.2), for what is decided by
+// it (SPF of an empty MAIL FROM, DMARC). Strict where a reader could be deceived: no author rather than a
+// guess. Display names are skipped, never decoded. Pure.
+#pragma once
+
+#include "io/mail/address.h"
+#include "io/mail/header_block.h"
+
+#include <cstdint>
+#include <expected>
+#include <string_view>
+
+namespace sluice::mail {
+
+enum class AuthorError : uint8_t {
+  Missing,    // no From field, or an empty one
+  Several,    // more than one From field, or more than one address in it
+  Group,      // RFC 6854 group syntax, even with one member
+  Malformed,  // not an address list; an encoded word, a literal or a bare name where the address should be
+};
+
+// From fields are those of that name, with white space before the colon and behind junk lines too.
+[[nodiscard]] std::expected<Address, AuthorError> find_author(const HeaderBlock& block);
+// The value of one From field, folding included.
+[[nodiscard]] std::expected<Address, AuthorError> parse_author(std::string_view value);
+
+}  // namespace sluice::mail

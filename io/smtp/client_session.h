@@ -1,0 +1,161 @@
+// ClientSession: the client's side of one SMTP connection as a machine without I/O, time or threads. The
+// node's next-hop pool, sluice-load and the simulator drive this same class. One session, one shard.
+//
+// Commands are queued by calls and leave as octets; every reply is matched with the command that it answers,
+// pipelined or not. RFC 5321 with EHLO and HELO as its fall-back, and what capabilities() lists. Who may be
+// sent what, when to pipeline and what a refusal means is the driver's. Driver:
+//
+//   ... connect ...                                           // the greeting is awaited from the start
+//   for (bool open = true; open;) {
+//     const ClientEvent event = session.next();
+//     switch (event.kind) {
+//       case ClientEvent::Kind::NeedInput:
+//         session.take_output(octets);  ... write `octets`, unless empty; receive a chunk ...
+//         session.feed(chunk.view());  break;                 // or session.peer_closed()
+//       case ClientEvent::Kind::Reply:
+//         if (event.command == ClientCommand::Greeting) session.hello(our_name);
+//         if (event.command == ClientCommand::Hello) { session.mail(from); session.rcpt(to); session.data();
+//         } if (event.command == ClientCommand::Data && event.reply->intermediate()) {
+//           ... take_output and write; write the body in wire form ...
+//           session.end_of_data();                            // queues the final dot
+//         }
+//         break;
+//       case ClientEvent::Kind::Closing: case ClientEvent::Kind::Broken: ... close ...  open = false;  break;
+//     }
+//   }
+//
+// Commands may be pipelined be queued only if capabilities().pipelining (CHECKed is only that nothing but the
+// body follows DATA). Fails by the events Closing (the peer said 421, or closed) and Broken (what came is not
+// SMTP, a reply to nothing, or a close in mid-reply): the session is dead then, and unanswered() says what
+// got no reply.
+#pragma once
+
+#include "io/smtp/command.h"
+#include "io/smtp/reply.h"
+#include "io/smtp/reply_reader.h"
+#include "io/smtp/xclient.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::smtp {
+
+// What the peer offered to EHLO; nothing after HELO.
+struct Capabilities {
+  bool extended = false;  // EHLO was accepted
+  bool pipelining = false;
+  bool eight_bit_mime = false;
+  bool smtputf8 = false;
+  bool enhanced_status_codes = false;
+  bool chunking = false;
+  bool starttls = false;
+  bool dsn = false;
+  bool size_offered = false;
+  std::optional<uint64_t> size;      // RFC 1870; none or 0 on the wire: no fixed limit
+  XclientAttributes xclient = 0;     // attributes that the peer takes; 0: not offered
+  std::optional<uint64_t> rcpt_max;  // LIMITS, RFC 9422
+  std::optional<uint64_t> mail_max;
+  std::optional<uint64_t> rcpt_domain_max;
+};
+// The reply to EHLO. Unknown keywords and bad values are passed over.
+Capabilities parse_capabilities(const Reply& reply);
+
+enum class ClientCommand : uint8_t {
+  Greeting,  // not a command: the reply that opens the session, or follows XCLIENT
+  Hello,     // EHLO, or HELO after its refusal
+  Xclient,
+  Mail,
+  Rcpt,
+  Data,
+  EndOfData,
+  Rset,
+  Noop,
+  Quit,
+};
+
+// Valid until the next call of next(); the reply may be moved from.
+struct ClientEvent {
+  enum class Kind : uint8_t {
+    NeedInput,
+    Reply,    // command, index, reply
+    Closing,  // the peer ends the session; reply: the 421, null if it just closed. Repeats
+    Broken,   // the peer cannot be understood. Repeats
+  };
+  Kind kind = Kind::NeedInput;
+  ClientCommand command{};
+  size_t index = 0;  // Rcpt: 0 for the first since MAIL, and so on
+  Reply* reply = nullptr;
+};
+
+struct MailParameters {
+  std::optional<uint64_t> size;           // written if size_offered
+  BodyType body = BodyType::Unspecified;  // written if eight_bit_mime
+  bool smtputf8 = false;                  // written if smtputf8 is offered
+};
+
+class ClientSession {
+ public:
+  ClientSession() { reset(); }
+  // For a new connection; keeps the memory.
+  void reset();
+
+  // Input that must stay until next() returned something other than Reply. Only when next() last returned
+  // NeedInput.
+  void feed(std::string_view octets);
+  // The peer closed its side: next() gives Closing or Broken.
+  void peer_closed();
+  [[nodiscard]] ClientEvent next();
+
+  // Each queues one command. Names and addresses must be clean (no CR, LF, NUL; CHECKed): they come from a
+  // parser.
+  void hello(std::string_view our_name);
+  void xclient(const XclientOverrides& overrides);  // what the peer takes of it; its reply is a Greeting
+  void mail(std::string_view sender, const MailParameters& parameters = {});  // without brackets; "" for <>
+  void rcpt(std::string_view recipient);
+  void data();
+  void end_of_data();  // after the body, which was empty or ended in CRLF
+  void rset();
+  void noop();
+  void quit();
+
+  // Moves the waiting commands into `out` (which loses what it held) and takes its memory for the next ones.
+  void take_output(std::string& out);
+  bool has_output() const { return !output_.empty(); }
+
+  const Capabilities& capabilities() const { return capabilities_; }
+  // Commands without a reply yet, oldest first.
+  std::span<const ClientCommand> unanswered() const { return std::span(expected_).subspan(expected_begin_); }
+  bool idle() const { return unanswered().empty() && !dead_; }
+  bool dead() const { return dead_; }
+
+ private:
+  void queue(ClientCommand command);
+  ClientEvent on_reply();
+  ClientEvent on_hello_reply();
+  ClientEvent end(ClientEvent::Kind kind);
+  void write_mail_parameters(const MailParameters& parameters);
+
+  std::string_view input_;
+  std::string output_;
+  std::string our_name_;
+  ReplyReader reader_;
+  Capabilities capabilities_;
+  std::vector<ClientCommand> expected_;  // from expected_begin_: what replies are awaited for
+  size_t expected_begin_ = 0;
+  size_t rcpt_index_ = 0;
+  ClientEvent::Kind end_kind_ = ClientEvent::Kind::NeedInput;  // why the session is dead
+  bool has_closing_reply_ = false;
+  bool said_helo_ = false;
+  bool reply_given_ = false;  // reader_ holds a reply that the last event showed
+  bool peer_closed_ = false;
+  bool dead_ = false;
+};
+
+std::string_view to_string(ClientCommand command);
+
+}  // namespace sluice::smtp

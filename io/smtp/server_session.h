@@ -1,0 +1,216 @@
+// ServerSession: the server's side of one SMTP connection as a machine without I/O, time or threads. The
+// node, the load sink, the simulator and the fuzzers drive this same class. One session, one shard.
+//
+// RFC 5321 with PIPELINING (2920), 8BITMIME (6152), SIZE (1870), ENHANCEDSTATUSCODES (2034), SMTPUTF8 (6531)
+// and XCLIENT from listed peers. Not: STARTTLS, AUTH, CHUNKING, DSN (refused with a code, never taken for
+// something else). It keeps the order of commands and replies: one reply to each command, in order; what it
+// can answer alone it answers; for the rest it hands out an event and waits for the decision. Driver:
+//
+//   session.greet();
+//   for (bool open = true; open;) {
+//     const ServerEvent event = session.next();
+//     switch (event.kind) {
+//       case ServerEvent::Kind::NeedInput:              // all replies first: one write for a whole pipeline
+//         session.take_output(replies);  ... write `replies`, unless empty ...
+//         ... receive a chunk; on its end or a time-out: session.fail_with(reply) or just leave ...
+//         session.feed(chunk.view());  break;           // the chunk stays until the next NeedInput
+//       case ServerEvent::Kind::Flush:                  // many replies are waiting: write them, then go on
+//         session.take_output(replies);  ... write ...  break;
+//       case ServerEvent::Kind::Mail:                   // a decision: exactly one of accept, accept(reply),
+//       reject
+//         refused ? session.reject(reply) : session.accept();  break;
+//       ... Hello, Xclient, Recipient, Data, EndOfData likewise; the others only inform ...
+//       case ServerEvent::Kind::Body: handler.take(event.octets);  break;   // or session.refuse_body(reply)
+//       case ServerEvent::Kind::Close: ... take_output, write, close ...  open = false;  break;
+//     }
+//   }
+//
+// While a decision takes its time the driver may write what take_output() gives; more input can wait.
+// Time-outs are the driver's: from the last NeedInput that followed a complete command or some octets of
+// body.
+//
+// Fails by replies. A command line with bare LF, bare CR or NUL inside is answered 500 5.5.2 and the
+// connection ends, because what such a peer means by a line is not what we mean. Misuse by the driver is a
+// CHECK.
+#pragma once
+
+#include "io/base/limits.h"
+#include "io/smtp/command.h"
+#include "io/smtp/data_reader.h"
+#include "io/smtp/reply.h"
+#include "io/smtp/xclient.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::smtp {
+
+// Shared immutable; one for each listener. Outlives its sessions.
+struct ServerOptions {
+  std::string hostname = "localhost";  // in the greeting and in EHLO
+  std::string greeting = "ESMTP Sluice";
+  uint64_t message_octets = limits::kMessageOctets;  // SIZE; 552 5.3.4 above
+  size_t recipients = limits::kSmtpRecipients;       // 452 4.5.3 above
+  size_t errors = limits::kSmtpErrors;               // 5xx for commands, then 421 4.7.0 and close
+  size_t idle_commands =
+      200;  // guessed; commands without mail in a row from peers that are not listed, then 421
+  bool pipelining = true;
+  bool eight_bit_mime = true;
+  bool smtputf8 = true;
+  mail::AddressRules address{};
+};
+
+enum class XclientPeer : uint8_t { NotListed, Listed };
+
+enum class BodyRefusal : uint8_t { BareCr, BareLf, Nul, TooLarge, ByDriver };
+
+enum class CloseReason : uint8_t {
+  Quit,
+  TooManyErrors,  // 421 4.7.0
+  TooIdle,        // 421 4.7.0: commands without end and no mail
+  BadLine,        // bare LF, bare CR or NUL in a command line
+  Bdat,           // BDAT, which is not offered: what follows it cannot be read safely
+  ByDriver,       // fail_with(), or a decision with code 421 or 521
+};
+
+// What next() found. Views and pointers are valid until the next call of next(), but `octets` as long as the
+// fed input is; what they point to may be moved from.
+struct ServerEvent {
+  enum class Kind : uint8_t {
+    NeedInput,         // everything fed was used
+    Flush,             // more than kReplyBacklog octets of replies wait
+    Hello,             // decision. hello_name, extended
+    Xclient,           // decision. xclient; accepting it resets the session to its greeting
+    Mail,              // decision. mail. Accepted: a transaction is open
+    Recipient,         // decision. recipient
+    RecipientRefused,  // a well-formed recipient that the session refused alone; recipient, reply
+    Data,              // decision. Accepted: 354 is sent, Body and EndOfData or BodyRefused follow
+    Body,              // octets: the next part of the message in wire form
+    BodyRefused,  // body_refusal, reply: the transaction has failed; the rest is read and dropped, and the
+                  // session answers the final dot with the reply by itself
+    EndOfData,    // decision. message. Ends the transaction either way
+    Reset,        // an open transaction was dropped by RSET, HELO or EHLO
+    Close,        // close_reason. Write what take_output() gives and close. Repeats
+  };
+  Kind kind = Kind::NeedInput;
+
+  std::string_view hello_name;
+  bool extended = false;  // EHLO
+  XclientOverrides* xclient = nullptr;
+  MailFrom* mail = nullptr;
+  Recipient* recipient = nullptr;
+  const Reply* reply = nullptr;
+
+  std::string_view octets;    // Body: a part of the fed input, or of static storage if carried
+  bool carried = false;       // a single dot that an earlier input ended with: copy it
+  uint64_t stuffed_dots = 0;  // Body: how many of the octets are stuffing
+
+  BodyRefusal body_refusal{};
+  CloseReason close_reason{};
+  const DataReader* message = nullptr;  // EndOfData: sizes, longest line, eight_bit
+};
+
+class ServerSession {
+ public:
+  // Above this next() asks for a Flush before it answers more commands.
+  static constexpr size_t kReplyBacklog = 16 * 1024;
+
+  ServerSession(const ServerOptions& options, XclientPeer peer);
+
+  void greet();  // queues 220; first of all, unless fail_with() refuses the connection
+  // Input that must stay until next() returned NeedInput or Close. Only when next() last returned NeedInput.
+  void feed(std::string_view octets);
+  [[nodiscard]] ServerEvent next();
+
+  // The decision of the event that next() returned last. accept() sends the usual reply (Data: 354); a reply
+  // of one's own must be 2xx (Data: 3xx), a refusal 4xx or 5xx; 421 and 521 also end the session.
+  void accept();
+  void accept(const Reply& reply);
+  void reject(const Reply& reply);
+  // After a Body event: gives up this message. Behaves like BodyRefused, without an event.
+  void refuse_body(const Reply& reply);
+  // Ends the session with this reply (421 4.4.2 on a time-out, 421 4.3.2 on a drain, ...) at any time.
+  void fail_with(const Reply& reply);
+
+  // Moves the waiting replies into `out` (which loses what it held) and takes its memory for the next ones.
+  void take_output(std::string& out);
+  bool has_output() const { return !output_.empty(); }
+
+  bool awaits_decision() const { return pending_ != ServerEvent::Kind::NeedInput; }
+  bool in_transaction() const { return transaction_; }
+  bool in_body() const { return state_ == State::Body; }
+  bool said_hello() const { return state_ != State::Greeted && state_ != State::New; }
+  bool extended() const { return extended_; }
+  std::string_view hello_name() const { return hello_name_; }  // valid until the next HELO, EHLO or XCLIENT
+  bool smtputf8() const { return mail_.smtputf8; }
+  size_t accepted_recipients() const { return accepted_recipients_; }
+  size_t errors() const { return errors_; }
+  // Fed and not used yet: what a client sent without waiting. Drop-and-close checks can look at it.
+  size_t unread_input() const { return input_.size(); }
+
+ private:
+  enum class State : uint8_t { New, Greeted, Ready, Body, Dropping, Closed };
+  using Kind = ServerEvent::Kind;
+
+  std::optional<ServerEvent> next_command();
+  std::optional<ServerEvent> next_body();
+  bool take_line(std::string_view& line);
+  bool keep_partial_line();
+  std::optional<ServerEvent> on_line(std::string_view line);
+  std::optional<ServerEvent> on_command(const Command& command);
+  std::optional<ServerEvent> on_hello(const Command& command);
+  std::optional<ServerEvent> on_xclient(const Command& command);
+  std::optional<ServerEvent> on_mail(const Command& command);
+  std::optional<ServerEvent> on_rcpt(const Command& command);
+  std::optional<ServerEvent> on_data(const Command& command);
+  std::optional<ServerEvent> on_bdat(const Command& command);
+  std::optional<ServerEvent> on_reset(const Command& command);
+  std::optional<ServerEvent> on_other(const Command& command);
+  std::optional<ServerEvent> on_body_end();
+
+  ServerEvent decide(Kind kind);
+  ServerEvent refuse_recipient(const FixedReply& reply);
+  ServerEvent refuse_body_event(BodyDefect defect);
+  bool end_transaction();
+  void answer_hello();
+  void answer(const FixedReply& reply) { append_reply(output_, reply); }
+  void error(const FixedReply& reply);
+  void close(CloseReason reason);
+  void note_idle_command();
+  void commit(Kind kind);
+
+  const ServerOptions* options_;
+  std::string_view input_;
+  std::string line_;  // a command line whose end has not come yet
+  std::string output_;
+  std::string hello_name_;
+  std::string next_hello_name_;
+  XclientOverrides xclient_;
+  MailFrom mail_;
+  Recipient recipient_;
+  Reply body_reply_;  // what answers the final dot of a refused message
+  DataReader reader_;
+  size_t accepted_recipients_ = 0;
+  size_t named_recipients_ = 0;
+  size_t errors_ = 0;
+  size_t idle_commands_ = 0;
+  uint64_t dots_given_ = 0;
+  State state_ = State::New;
+  Kind pending_ = Kind::NeedInput;  // the event that waits for its decision; NeedInput: none does
+  CloseReason close_reason_{};
+  XclientPeer peer_;
+  bool long_line_ = false;       // the line in line_ is over the limit: its octets are dropped
+  bool line_has_octet_ = false;  // of a dropped line: a NUL or bare CR was among them
+  bool extended_ = false;
+  bool next_extended_ = false;
+  bool transaction_ = false;
+};
+
+// A few words for rows and logs.
+std::string_view to_string(BodyRefusal refusal);
+std::string_view to_string(CloseReason reason);
+
+}  // namespace sluice::smtp
