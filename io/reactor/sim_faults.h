@@ -1,0 +1,59 @@
+// What goes wrong, and how often, in a simulated world. Probabilities are between 0 and 1 and are drawn from
+// the world's seed. The defaults are a healthy network that still splits streams anywhere and varies in
+// latency.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace sluice::reactor {
+
+// Of one link, in both directions.
+struct SimFaults {
+  // Every segment and datagram travels for a time between the two. At least a microsecond.
+  std::chrono::microseconds latency_min{50};
+  std::chrono::microseconds latency_max{500};
+
+  bool blackhole = false;     // nothing arrives: connects time out, streams stall, datagrams are lost
+  double refuse_connect = 0;  // ECONNREFUSED although somebody listens
+  double lose_connect = 0;    // nobody ever answers: ETIMEDOUT after kSimConnectTimeout
+
+  uint32_t segment_max = 16384;  // octets that travel together: between 1 and this
+  double tiny_segment = 0.1;     // per segment: it has at most 8 octets
+  double stall = 0;              // per segment: it and all behind it come later, by up to stall_max
+  std::chrono::milliseconds stall_max{2000};
+  double reset = 0;  // per segment: it is lost, and both ends see ECONNRESET
+
+  double lose_datagram = 0;
+  double duplicate_datagram = 0;
+  double delay_datagram = 0;  // it comes later, by up to datagram_delay_max, and so out of order
+  std::chrono::milliseconds datagram_delay_max{200};
+};
+
+inline constexpr std::chrono::seconds kSimConnectTimeout{127};  // as Linux with six SYN retries
+
+// Of one node's disk.
+struct SimDiskFaults {
+  std::chrono::microseconds latency_min{20};
+  std::chrono::microseconds latency_max{2000};
+  double open_error = 0;                  // EIO
+  double read_error = 0;                  // EIO
+  double write_error = 0;                 // EIO; a part of the octets may have been written
+  double sync_error = 0;                  // EIO; what was not synced is as after no sync
+  double rename_error = 0;                // EIO
+  uint64_t capacity = UINT64_C(1) << 40;  // octets of all files; beyond it ENOSPC
+};
+
+// Sizes that the kernel would choose.
+struct SimReactorOptions {
+  uint32_t send_buffer = 65536;     // per stream: octets taken from the sender ahead of the peer
+  uint32_t receive_buffer = 65536;  // per stream: octets that wait for the receiver
+  uint32_t chunk_capacity = 4096;   // of a received Chunk's buffer; at least a datagram of 4096
+  size_t receive_memory_max = 64UL * 1024 * 1024;  // capacity of all Chunks out; above it receiving pauses
+  // For a world with one reactor that is driven without SimWorld::run(): poll() itself moves the time on, up
+  // to its wake_at, while it has nothing to report.
+  bool advance_in_poll = false;
+};
+
+}  // namespace sluice::reactor
