@@ -1,0 +1,141 @@
+#include "engine/message/journal_row.h"
+
+#include "io/base/json_text.h"
+
+#include <chrono>
+#include <iterator>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+namespace sluice::message {
+namespace {
+
+constexpr uint64_t kSchemaVersion = 1;
+
+std::string format_time(WallTime time) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(time);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", second, (time - second).count());
+}
+
+std::string_view to_word(evidence::ClientSource source) {
+  switch (source) {
+    case evidence::ClientSource::Socket:
+      return "socket";
+    case evidence::ClientSource::Xclient:
+      return "xclient";
+    case evidence::ClientSource::Proxy:
+      return "proxy";
+  }
+  return "";
+}
+
+void write_spf(JsonObject& row, std::string_view key, const std::optional<evidence::SpfOutcome>& outcome) {
+  if (!outcome) return;
+  JsonObject spf = row.object(key);
+  spf.text("result", auth::header_word(outcome->result))
+      .text("identity", auth::identity_word(outcome->identity))
+      .text("domain", outcome->domain);
+  if (outcome->mechanism) spf.text("mechanism", *outcome->mechanism);
+  if (outcome->explanation) spf.text("explanation", *outcome->explanation);
+  spf.number("lookups", outcome->lookups).number("void_lookups", outcome->void_lookups);
+  if (!outcome->problem.empty()) {
+    spf.text("problem", outcome->problem)
+        .text("problem_domain", outcome->problem_domain)
+        .text("problem_term", outcome->problem_term);
+  }
+  if (outcome->stale) spf.boolean("stale", true);
+  spf.end();
+}
+
+void write_notes(JsonObject& row, std::span<const policy::Note> notes) {
+  if (notes.empty()) return;
+  std::string json = "[";
+  for (const policy::Note& note : notes) {
+    if (json.size() > 1) json += ',';
+    JsonObject entry(json);
+    entry.text("id", policy::message_key(note.id));
+    if (!note.arguments.empty()) entry.texts("arguments", note.arguments);
+    entry.end();
+  }
+  json += ']';
+  row.raw("policies", json);
+}
+
+void write_facts(JsonObject& row, const TransactionFacts& facts) {
+  const evidence::Evidence& evidence = facts.evidence;
+  row.text("id", facts.id)
+      .text("direction", evidence.direction == evidence::Direction::Inbound ? "inbound" : "outbound")
+      .text("client_ip", evidence.client.address.to_string());
+  if (evidence.client.source != evidence::ClientSource::Socket) {
+    row.text("client_source", to_word(evidence.client.source)).text("peer_ip", facts.peer.to_string());
+  }
+  row.text("helo", evidence.client.helo).text("sender", evidence.sender.to_string());
+}
+
+}  // namespace
+
+std::string_view to_word(EndedAt stage) {
+  switch (stage) {
+    case EndedAt::Rcpt:
+      return "rcpt";
+    case EndedAt::Data:
+      return "data";
+    case EndedAt::EndOfData:
+      return "end-of-data";
+    case EndedAt::Reset:
+      return "reset";
+    case EndedAt::Disconnect:
+      return "disconnect";
+  }
+  return "";
+}
+
+void append_tracking_row(std::string& out, const TransactionFacts& facts, const TrackingRow& row,
+                         WallTime now) {
+  JsonObject json(out);
+  json.number("v", kSchemaVersion).text("kind", "tracking").text("time", format_time(now));
+  write_facts(json, facts);
+  json.text("recipient", row.recipient)
+      .text("disposition", to_word(row.disposition))
+      .text("stage", to_word(row.stage))
+      .text("reply", row.reply);
+  if (row.not_told) json.boolean("not_told", true);
+  if (!row.next_hop.empty()) json.text("next_hop", row.next_hop);
+  if (!row.hop_reply.empty()) json.text("hop_reply", row.hop_reply);
+  if (!row.next_hop_fault.empty()) json.text("next_hop_fault", row.next_hop_fault);
+  if (facts.size != 0) json.number("size", facts.size);
+  const evidence::SpfEvidence& spf = facts.evidence.spf;
+  write_spf(json, "spf", spf.mail_from ? spf.mail_from : spf.helo);
+  if (spf.mail_from) write_spf(json, "spf_helo", spf.helo);
+  write_spf(json, "spf_from", spf.from_header);
+  if (row.verdict != nullptr) {
+    if (!row.verdict->rule_name.empty()) json.text("rule", row.verdict->rule_name);
+    json.text("action", policy::to_word(row.verdict->action));
+    write_notes(json, row.verdict->notes);
+  }
+  const evidence::MessageFlags& flags = facts.evidence.flags;
+  if (!flags.removed_fields.empty()) json.texts("removed_fields", flags.removed_fields);
+  if (flags.long_line) json.boolean("long_line", true);
+  json.text("policy_version", facts.policy_version.to_string());
+  json.end();
+  out += '\n';
+}
+
+void append_policy_event(std::string& out, const TransactionFacts& facts, std::string_view recipient,
+                         const policy::Verdict& verdict, WallTime now) {
+  JsonObject json(out);
+  json.number("v", kSchemaVersion).text("kind", "policy_event").text("time", format_time(now));
+  write_facts(json, facts);
+  json.text("recipient", recipient)
+      .text("threat_type", policy::message_key(policy::MessageId::ThreatDomainBasedAuthentication))
+      .text("threat_subtype", policy::message_key(policy::MessageId::ThreatSubtypeSpf));
+  if (verdict.result) json.text("result", auth::header_word(*verdict.result));
+  json.text("rule", verdict.rule_name).text("action", policy::to_word(verdict.action));
+  write_notes(json, verdict.notes);
+  json.text("policy_version", facts.policy_version.to_string());
+  json.end();
+  out += '\n';
+}
+
+}  // namespace sluice::message

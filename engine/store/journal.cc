@@ -1,0 +1,190 @@
+#include "engine/store/journal.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+namespace sluice::store {
+
+using reactor::FileOperation;
+using reactor::Shard;
+using runtime::Task;
+using runtime::Wake;
+
+namespace {
+
+constexpr uint32_t kJournalMode = 0640;
+constexpr int kJournalFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+
+int64_t day_of(WallTime time) {
+  return std::chrono::floor<std::chrono::days>(time).time_since_epoch().count();
+}
+
+}  // namespace
+
+Task<Result<void>> Journal::start(Shard& shard) {
+  FileOperation opening = open_file(shard, options_.path, kJournalFlags, kJournalMode);
+  const int64_t opened = co_await opening;
+  if (opened < 0) {
+    co_return fail_system(static_cast<int>(-opened), fmt::format("journal: cannot open {}", options_.path));
+  }
+  file_ = {static_cast<int32_t>(opened)};
+  file_day_ = day_of(shard.wall_now());
+  const bool spawned = writer_.spawn(shard, write_batches(shard));
+  SLUICE_CHECK(spawned);
+  co_return Result<void>();
+}
+
+Task<Appended> Journal::append(Shard& shard, std::string rows, uint32_t count, Durability durability) {
+  SLUICE_CHECK(!stopping_);
+  Pending pending{std::move(rows), count, durability, Appended::Durable, {}};
+  waiting_.push_back(&pending);
+  wake_.notify();
+  const Wake done = co_await pending.done.wait_until(shard, kNever);
+  SLUICE_CHECK(done == Wake::Notified);
+  co_return pending.outcome;
+}
+
+Task<void> Journal::stop(Shard& shard) {
+  stopping_ = true;
+  wake_.notify();
+  writer_.close();
+  const Wake ended = co_await writer_.wait_empty(shard, kNever);
+  SLUICE_CHECK(ended == Wake::Notified);
+}
+
+void Journal::reopen() {
+  reopen_ = true;
+  wake_.notify();
+}
+
+Task<void> Journal::write_batches(Shard& shard) {
+  while (!stopping_ || !waiting_.empty()) {
+    if (waiting_.empty() && !reopen_) {
+      const Wake woken = co_await wake_.wait_until(shard, kNever);
+      SLUICE_CHECK(woken == Wake::Notified);
+      continue;
+    }
+    std::swap(waiting_, batch_);
+    const bool sync =
+        std::ranges::any_of(batch_, [](Pending* p) { return p->durability == Durability::Synced; });
+    const Written written = co_await write_batch(shard, sync);
+    for (Pending* pending : batch_) settle(*pending, written);
+    batch_.clear();
+    co_await rotate_if_due(shard);
+  }
+  co_await write_batch(shard, true);  // what the ring still holds
+  if (file_) {
+    FileOperation closing = close_file(shard, file_);
+    co_await closing;
+    file_ = {};
+  }
+}
+
+void Journal::settle(Pending& pending, Written written) {
+  if (pending.durability == Durability::Synced) {
+    if (written != Written::Done) pending.outcome = Appended::Refused;
+  } else if (written == Written::Refused) {
+    keep(pending);
+  }
+  pending.done.notify();
+}
+
+void Journal::keep(Pending& pending) {
+  pending.outcome = Appended::Kept;
+  ring_octets_ += pending.rows.size();
+  counters_.rows_kept += pending.count;
+  ring_.emplace_back(std::move(pending.rows), pending.count);
+  while (ring_octets_ > options_.ring_octets) {
+    ring_octets_ -= ring_.front().first.size();
+    counters_.rows_kept -= ring_.front().second;
+    counters_.rows_dropped += ring_.front().second;
+    ring_.pop_front();
+  }
+}
+
+Task<bool> Journal::ensure_open(Shard& shard) {
+  if (file_ && !reopen_) co_return true;
+  reopen_ = false;
+  FileOperation opening = open_file(shard, options_.path, kJournalFlags, kJournalMode);
+  const int64_t opened = co_await opening;
+  if (opened < 0) co_return false;  // the old file, if any, is kept
+  if (file_) {
+    FileOperation closing = close_file(shard, file_);
+    co_await closing;
+  }
+  file_ = {static_cast<int32_t>(opened)};
+  file_octets_ = 0;
+  file_day_ = day_of(shard.wall_now());
+  co_return true;
+}
+
+Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
+  const bool open = co_await ensure_open(shard);
+  std::vector<iovec> slices;
+  uint64_t octets = 0;
+  uint64_t rows = 0;
+  std::string line_feed = "\n";
+  const auto add = [&](std::string& text) {
+    slices.push_back({text.data(), text.size()});
+    octets += text.size();
+  };
+  if (torn_) add(line_feed);
+  for (auto& [kept, count] : ring_) {
+    add(kept);
+    rows += count;
+  }
+  for (Pending* pending : batch_) {
+    add(pending->rows);
+    rows += pending->count;
+  }
+  if (rows == 0) co_return Written::Done;
+  if (!open && !file_) {
+    ++counters_.writes_refused;
+    co_return Written::Refused;
+  }
+  FileOperation writing = write_file(shard, file_, 0, slices);
+  const int64_t wrote = co_await writing;
+  if (wrote < 0) {
+    torn_ = true;
+    ++counters_.writes_refused;
+    co_return Written::Refused;
+  }
+  torn_ = false;
+  ring_.clear();
+  ring_octets_ = 0;
+  counters_.rows_kept = 0;
+  counters_.rows_written += rows;
+  file_octets_ += octets;
+  if (!sync) co_return Written::Done;
+  ++counters_.syncs;
+  FileOperation syncing = sync_file(shard, file_, reactor::SyncMode::Data);
+  const int64_t synced = co_await syncing;
+  if (synced < 0) co_return Written::Unsynced;
+  co_return Written::Done;
+}
+
+// The ended file is named by the moment of its end, to the microsecond, so that names sort and do not
+// collide.
+Task<void> Journal::rotate_if_due(Shard& shard) {
+  if (!options_.rotates || !file_) co_return;
+  const bool by_size = options_.rotate_octets != 0 && file_octets_ >= options_.rotate_octets;
+  const bool by_day = options_.rotate_daily && file_octets_ != 0 && day_of(shard.wall_now()) != file_day_;
+  if (!by_size && !by_day) co_return;
+  const auto microseconds = shard.wall_now().time_since_epoch().count();
+  const auto second = std::chrono::floor<std::chrono::seconds>(shard.wall_now());
+  const std::string ended =
+      fmt::format("{}.{:%Y%m%dT%H%M%S}.{:06}", options_.path, second, microseconds % 1000000);
+  FileOperation renaming = rename_file(shard, options_.path, ended);
+  const int64_t renamed = co_await renaming;
+  if (renamed < 0) co_return;
+  ++counters_.rotations;
+  rotated_ = true;
+  reopen_ = true;
+}
+
+}  // namespace sluice::store

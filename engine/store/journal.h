@@ -1,0 +1,116 @@
+// Journal: the durable record, one JSON object a line, appended to one file by every shard (protocol decision
+// W-17).
+//
+// Each shard has a Journal of its own on the same path, opened for appending: a batch of whole lines leaves
+// in one write, so lines of different shards never mix. Rows that arrive while a write is in flight form the
+// next batch, and one fsync serves all rows of a batch that asked for it.
+//
+//   append(Written)  returns when the kernel has the rows: enough before the 250 of a relayed message, since
+//   its next hop
+//                    has the message. When the disk refuses, the rows wait in a bounded ring and are written
+//                    first when it takes them again; the oldest are dropped and counted when the ring is
+//                    full. The caller goes on.
+//   append(Synced)   returns when the rows are on the disk: before the 250 of a deleted message, whose row is
+//   all that is
+//                    left of it. Fails when the disk refuses; the caller answers 452 4.3.1.
+//
+// A line that a refused write tore is ended by a line feed before the next row; readers skip what is not
+// JSON. One shard. append() may be called from any number of coroutines; stop() after the last of them has
+// returned.
+#pragma once
+
+#include "io/base/result.h"
+#include "io/reactor/file_operation.h"
+#include "io/reactor/shard.h"
+#include "io/runtime/signal.h"
+#include "io/runtime/task.h"
+#include "io/runtime/task_group.h"
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::store {
+
+enum class Durability : uint8_t { Written, Synced };
+enum class Appended : uint8_t {
+  Durable,  // written, or synced where that was asked for
+  Kept,     // Written only: the disk refuses, the rows are in the ring
+  Refused,  // Synced only: the rows are not in the journal
+};
+
+struct JournalOptions {
+  std::string path;
+  size_t ring_octets = 16 * 1024 * 1024;  // rows kept while the disk refuses
+  uint64_t rotate_octets = 0;             // 0: never by size
+  bool rotate_daily = false;              // at the first row of a new UTC day
+  bool rotates = true;                    // one shard rotates for all; the others are told to reopen()
+};
+
+struct JournalCounters {
+  uint64_t rows_written = 0;
+  uint64_t rows_kept = 0;     // in the ring now
+  uint64_t rows_dropped = 0;  // the ring was full
+  uint64_t writes_refused = 0;
+  uint64_t syncs = 0;
+  uint64_t rotations = 0;
+};
+
+class Journal {
+ public:
+  explicit Journal(JournalOptions options) : options_(std::move(options)) {}
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // Opens the file and starts the writer. An error names the path.
+  runtime::Task<Result<void>> start(reactor::Shard& shard);
+  // `rows`: `count` whole lines, each ended by a line feed.
+  runtime::Task<Appended> append(reactor::Shard& shard, std::string rows, uint32_t count,
+                                 Durability durability);
+  // Writes what is left and closes the file.
+  runtime::Task<void> stop(reactor::Shard& shard);
+  // The file is opened anew before the next batch (after a rename by others: SIGHUP, or the rotating shard).
+  void reopen();
+  // True once after a rotation, for whoever tells the other shards.
+  bool take_rotated() { return std::exchange(rotated_, false); }
+
+  const JournalCounters& counters() const { return counters_; }
+
+ private:
+  struct Pending {
+    std::string rows;
+    uint32_t count;
+    Durability durability;
+    Appended outcome = Appended::Durable;
+    runtime::Signal done;
+  };
+
+  runtime::Task<void> write_batches(reactor::Shard& shard);
+  enum class Written : uint8_t { Refused, Unsynced, Done };  // Unsynced: in the file, but the sync that was asked failed
+
+  runtime::Task<Written> write_batch(reactor::Shard& shard, bool sync);
+  runtime::Task<bool> ensure_open(reactor::Shard& shard);
+  runtime::Task<void> rotate_if_due(reactor::Shard& shard);
+  void settle(Pending& pending, Written written);
+  void keep(Pending& pending);
+
+  JournalOptions options_;
+  JournalCounters counters_;
+  reactor::FileId file_;
+  uint64_t file_octets_ = 0;  // written by this shard since the file was opened
+  int64_t file_day_ = 0;
+  bool reopen_ = false;
+  bool rotated_ = false;
+  bool torn_ = false;  // the last write failed somewhere inside a line
+  bool stopping_ = false;
+  std::vector<Pending*> waiting_;  // in the frames of append()
+  std::vector<Pending*> batch_;
+  std::deque<std::pair<std::string, uint32_t>> ring_;
+  size_t ring_octets_ = 0;
+  runtime::Signal wake_;
+  runtime::TaskGroup writer_;
+};
+
+}  // namespace sluice::store
