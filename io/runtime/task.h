@@ -121,7 +121,7 @@ class [[nodiscard]] Task {
   };
   // The Task must live until the await is over, as a temporary of the full expression or a moved name does.
   Awaiter operator co_await() && {
-    SLUICE_CHECK(coroutine_ != nullptr);
+    SLUICE_CHECK(static_cast<bool>(coroutine_));
     return Awaiter(coroutine_);
   }
 

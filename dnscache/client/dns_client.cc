@@ -1,0 +1,208 @@
+#include "dnscache/client/dns_client.h"
+
+#include "dnscache/client/tcp_connection.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::dns {
+
+using reactor::Shard;
+using runtime::Task;
+using runtime::Wake;
+
+namespace {
+
+ResolverSettings resolver_settings(const DnsClientSettings& settings) {
+  ResolverSettings resolver;
+  resolver.server_count = settings.servers.size();
+  resolver.question_wait = settings.question_wait;
+  return resolver;
+}
+
+AskerId to_asker(DnsClient::AskId id) { return {static_cast<uint64_t>(id.generation) << 32 | id.slot}; }
+
+}  // namespace
+
+DnsClient::DnsClient(Shard& shard, DnsClientSettings settings)
+    : shard_(shard),
+      settings_(std::move(settings)),
+      slots_(resolver_settings(settings_).socket_slots),
+      cache_(settings_.cache, shard.random()()),
+      resolver_(resolver_settings(settings_), Random(shard.reactor().random_seed())) {
+  sockets_.resize(settings_.servers.size() * slots_);
+  for (size_t server = 0; server < settings_.servers.size(); ++server) {
+    TcpConnection::Owner owner;
+    owner.on_message = [this, server](std::string_view message) {
+      resolver_.on_tcp_message(server, message, shard_.now());
+      pump();
+    };
+    owner.on_failed = [this, server] {
+      resolver_.on_tcp_failed(server, shard_.now());
+      pump();
+    };
+    tcp_.push_back(std::make_unique<TcpConnection>(shard, settings_.servers[server], std::move(owner)));
+  }
+}
+
+DnsClient::~DnsClient() = default;
+
+Task<void> DnsClient::stop(Shard& shard) {
+  stopped_ = true;
+  disarm();
+  for (const auto& connection : tcp_) connection->stop();
+  sockets_.clear();
+  tasks_.close();
+  const Wake ended = co_await tasks_.wait_empty(shard, kNever);
+  SLUICE_CHECK(ended == Wake::Notified);
+}
+
+DnsClient::Asked DnsClient::ask(const Question& question, LookupKind kind, LookupBudget& budget,
+                                AnswerReceiver& receiver, uint64_t tag) {
+  ++statistics_.asked;
+  const MonoTime now = shard_.now();
+  if (stopped_ || !budget.take(kind, now)) {
+    ++statistics_.over_budget;
+    local_answer_ = Answer{AnswerStatus::OverBudget, {}, 0, false};
+    return &local_answer_;
+  }
+  const auto hit = outage() ? cache_.find_or_stale(question, now) : cache_.find(question, now);
+  if (hit) {
+    if (hit->stale) ++statistics_.stale_answers;
+    return hit->answer;
+  }
+  const auto id = askers_.emplace(Asker{&receiver, tag, question});
+  const AskId asked{id.slot, id.generation};
+  resolver_.ask(question, to_asker(asked), budget.deadline, now);
+  pump();
+  return asked;
+}
+
+void DnsClient::forget(AskId id) {
+  const Slab<Asker>::Id slab_id{id.slot, id.generation};
+  const Asker* asker = askers_.find(slab_id);
+  if (asker == nullptr) return;
+  resolver_.forget(asker->question, to_asker(id));
+  askers_.erase(slab_id);
+}
+
+namespace {
+
+class OneAnswer final : public AnswerReceiver {
+ public:
+  void on_answer(uint64_t /*tag*/, const Answer& given) override {
+    answer = given;
+    arrived.notify();
+  }
+  Answer answer;
+  runtime::Signal arrived;
+};
+
+}  // namespace
+
+Task<Answer> DnsClient::ask(Shard& shard, Question question, LookupKind kind, LookupBudget& budget) {
+  OneAnswer waiting;
+  const Asked asked = ask(question, kind, budget, waiting, 0);
+  if (const auto* now = std::get_if<const Answer*>(&asked)) co_return **now;
+  // The resolver completes within question_wait and the budget's deadline; a stopped client never does.
+  const MonoTime latest = shard.now() + settings_.question_wait + std::chrono::seconds(1);
+  const Wake woken = co_await waiting.arrived.wait_until(shard, latest);
+  if (woken == Wake::Notified) co_return std::move(waiting.answer);
+  forget(std::get<AskId>(asked));
+  co_return Answer{AnswerStatus::Timeout, {}, 0, false};
+}
+
+net::Datagram* DnsClient::socket_for(size_t server, uint16_t slot) {
+  UdpSocket& place = sockets_[server * slots_ + slot];
+  if (!place.socket) {
+    reactor::DatagramOptions options;
+    options.remote = settings_.servers[server];
+    auto opened = net::Datagram::open(shard_, options, *this);
+    if (!opened) return nullptr;
+    place = {std::move(*opened), server, slot};
+  }
+  return place.socket.get();
+}
+
+const DnsClient::UdpSocket* DnsClient::find(const net::Datagram& socket) const {
+  const auto at =
+      std::ranges::find_if(sockets_, [&](const UdpSocket& each) { return each.socket.get() == &socket; });
+  return at == sockets_.end() ? nullptr : &*at;
+}
+
+void DnsClient::on_datagram(net::Datagram& socket, Chunk payload, const Endpoint& /*from*/) {
+  const UdpSocket* place = find(socket);
+  if (place == nullptr) return;
+  resolver_.on_datagram(place->server, place->slot, payload.view(), shard_.reactor().now());
+  pump();
+}
+
+void DnsClient::on_datagram_error(net::Datagram& socket, int /*error*/) {
+  const UdpSocket* place = find(socket);
+  if (place == nullptr) return;
+  resolver_.on_udp_unreachable(place->server, place->slot, shard_.reactor().now());
+  pump();
+}
+
+void DnsClient::on_timer() {
+  resolver_.on_tick(shard_.now());
+  pump();
+}
+
+// Sending and completing can come back here through a connection that fails at once; the loop takes care of
+// that.
+void DnsClient::pump() {
+  if (stopped_ || std::exchange(pumping_, true)) return;
+  for (bool progress = true; progress;) {
+    progress = false;
+    while (const auto next = resolver_.next_send()) {
+      send(*next);
+      progress = true;
+    }
+    while (const auto next = resolver_.next_completion()) {
+      complete(*next);
+      progress = true;
+    }
+  }
+  while (const auto event = resolver_.next_event()) {
+    if (event_sink_) event_sink_(*event);
+  }
+  shard_.timers().arm(*this, resolver_.next_wakeup());
+  pumping_ = false;
+}
+
+void DnsClient::send(const Send& send) {
+  if (send.transport == DnsTransport::Tcp) {
+    tcp_[send.server]->send(send.message.view(), tasks_);
+    return;
+  }
+  net::Datagram* socket = socket_for(send.server, send.slot);
+  if (socket == nullptr || !socket->send(send.message.view())) ++statistics_.datagrams_refused;
+}
+
+void DnsClient::complete(const Completion& completion) {
+  const MonoTime now = shard_.now();
+  const Answer* answer = &completion.answer;
+  if (completion.for_cache) {
+    if (const auto kept = cache_.put(completion.question, completion.answer, now)) answer = kept->answer;
+  }
+  Answer stale;
+  if (is_temporary(completion.answer.status)) {
+    if (const auto hit = cache_.find_or_stale(completion.question, now); hit && hit->stale) {
+      statistics_.stale_answers += completion.askers.size();
+      stale = *hit->answer;
+      answer = &stale;
+    }
+  }
+  for (const AskerId id : completion.askers) {
+    const Slab<Asker>::Id slab_id{static_cast<uint32_t>(id.value), static_cast<uint32_t>(id.value >> 32)};
+    const Asker* asker = askers_.find(slab_id);
+    if (asker == nullptr) continue;
+    AnswerReceiver* receiver = asker->receiver;
+    const uint64_t tag = asker->tag;
+    askers_.erase(slab_id);
+    receiver->on_answer(tag, *answer);
+  }
+}
+
+}  // namespace sluice::dns

@@ -1,0 +1,128 @@
+// DnsClient: asks the DNS for one shard: the cache in front, the resolver behind it, and between them and the
+// world the sockets. Each server has a pool of connected UDP sockets, whose ports the kernel draws at random
+// (RFC 5452 section 4.5), and at most one TCP connection (RFC 7766), opened when a truncated answer calls for
+// it and closed when idle.
+//
+//   Answer answer = co_await client.ask(shard, question, LookupKind::Uncounted, budget);   // for one
+//   question client.ask(question, kind, budget, receiver, tag)                                       // for
+//   many at once
+//
+// What leaves: everything asked during a turn of the shard's loop leaves in one submission. A question that
+// the budget or its deadline does not cover is answered OverBudget and no packet leaves. While no server
+// answers, and when a question fails, an answer past its time is used for at most limits::kDnsServeStale and
+// marked (W-35).
+//
+// One shard. Nothing here fails but start(); stop() is awaited before destruction.
+#pragma once
+
+#include "dnscache/cache/answer_cache.h"
+#include "dnscache/resolver/resolver.h"
+#include "io/net/datagram.h"
+#include "io/reactor/shard.h"
+#include "io/runtime/signal.h"
+#include "io/runtime/task.h"
+#include "io/runtime/task_group.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace sluice::dns {
+
+class AnswerReceiver {
+ public:
+  // Called from inside the reactor's poll or a timer: records and schedules. The answer is valid for the
+  // call.
+  virtual void on_answer(uint64_t tag, const Answer& answer) = 0;
+
+ protected:
+  ~AnswerReceiver() = default;
+};
+
+struct DnsClientSettings {
+  std::vector<Endpoint> servers;  // 1 to limits::kDnsServers
+  std::chrono::nanoseconds question_wait = limits::kDnsQuestionWait;
+  CacheSettings cache;
+};
+
+struct DnsClientStatistics {
+  uint64_t asked = 0;
+  uint64_t over_budget = 0;
+  uint64_t stale_answers = 0;
+  uint64_t datagrams_refused = 0;  // the reactor's queue was full: the resolver's retry takes over
+};
+
+class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
+ public:
+  DnsClient(reactor::Shard& shard, DnsClientSettings settings);
+  ~DnsClient();
+  DnsClient(const DnsClient&) = delete;
+  DnsClient& operator=(const DnsClient&) = delete;
+
+  // Ends what is under way: receivers that still wait hear nothing any more.
+  runtime::Task<void> stop(reactor::Shard& shard);
+
+  using AskId = Slab<int>::Id;
+  // Either the answer at once (valid until the next call of this client), or the id under which the receiver
+  // will hear of it. The receiver lives until then or until forget().
+  using Asked = std::variant<const Answer*, AskId>;
+  Asked ask(const Question& question, LookupKind kind, LookupBudget& budget, AnswerReceiver& receiver,
+            uint64_t tag);
+  void forget(AskId id);
+
+  runtime::Task<Answer> ask(reactor::Shard& shard, Question question, LookupKind kind, LookupBudget& budget);
+
+  // No server has answered for limits::kDnsOutage while we asked (W-35).
+  bool outage() const { return resolver_.outage(); }
+  // Told of outages and of servers that are passed over or tried again. For the log.
+  void set_event_sink(std::function<void(const ResolverEvent&)> sink) { event_sink_ = std::move(sink); }
+
+  AnswerCache& cache() { return cache_; }
+  const DnsClientSettings& settings() const { return settings_; }
+  const DnsClientStatistics& statistics() const { return statistics_; }
+  const ResolverStatistics& resolver_statistics() const { return resolver_.statistics(); }
+
+ private:
+  struct Asker {
+    AnswerReceiver* receiver;
+    uint64_t tag;
+    Question question;
+  };
+  struct UdpSocket {
+    net::DatagramPtr socket;
+    size_t server = 0;
+    uint16_t slot = 0;
+  };
+  class TcpConnection;
+
+  void on_datagram(net::Datagram& socket, Chunk payload, const Endpoint& from) override;
+  void on_datagram_error(net::Datagram& socket, int error) override;
+  void on_timer() override;
+
+  void pump();  // carries out what the resolver decided
+  void send(const Send& send);
+  void complete(const Completion& completion);
+  net::Datagram* socket_for(size_t server, uint16_t slot);
+  const UdpSocket* find(const net::Datagram& socket) const;
+
+  reactor::Shard& shard_;
+  DnsClientSettings settings_;
+  uint16_t slots_;
+  AnswerCache cache_;
+  Resolver resolver_;
+  Slab<Asker> askers_;
+  std::vector<UdpSocket> sockets_;  // server * slots_ + slot; opened when first used
+  std::vector<std::unique_ptr<TcpConnection>> tcp_;
+  Answer local_answer_;  // what ask() returned last, where it is not the cache's
+  DnsClientStatistics statistics_;
+  std::function<void(const ResolverEvent&)> event_sink_;
+  runtime::TaskGroup tasks_;
+  bool pumping_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace sluice::dns
