@@ -1,0 +1,34 @@
+#include "engine/pipeline/evaluation.h"
+
+namespace sluice::pipeline {
+
+AnswerCollector::~AnswerCollector() {
+  for (const Outstanding& outstanding : outstanding_) client_.forget(outstanding.asked);
+}
+
+void AnswerCollector::ask(const auth::PendingQuestion& pending, dns::LookupBudget& budget) {
+  const dns::DnsClient::Asked asked = client_.ask(pending.question, pending.kind, budget, *this, pending.id);
+  if (const auto* answer = std::get_if<const dns::Answer*>(&asked)) {
+    any_stale_ |= (*answer)->stale;
+    arrived_.push_back({pending.id, **answer});
+    return;
+  }
+  outstanding_.push_back({pending.id, std::get<dns::DnsClient::AskId>(asked)});
+}
+
+void AnswerCollector::on_answer(uint64_t tag, const dns::Answer& answer) {
+  const auto id = static_cast<auth::QuestionId>(tag);
+  std::erase_if(outstanding_, [id](const Outstanding& each) { return each.id == id; });
+  any_stale_ |= answer.stale;
+  arrived_.push_back({id, answer});
+  signal_.notify();
+}
+
+void AnswerCollector::give_up() {
+  for (const Outstanding& outstanding : std::exchange(outstanding_, {})) {
+    client_.forget(outstanding.asked);
+    arrived_.push_back({outstanding.id, dns::Answer{dns::AnswerStatus::Timeout, {}, 0, false}});
+  }
+}
+
+}  // namespace sluice::pipeline
