@@ -3,8 +3,9 @@
 //
 // decode_response() turns octets that anybody may have forged into one Answer for one question. Only records
 // that belong to the question's CNAME chain count; everything else is stepped over. Whether the question is
-// the one that was asked is for the caller to compare. It fails with a code; nothing partial is returned.
-// Pure. Not: DNSSEC, other classes than IN, more than one question.
+// the one that was asked is for the caller to compare. A referral is ServFail: the server does not recurse.
+// It fails with a code; nothing partial is returned. Pure. Not: DNSSEC, other classes than IN, more than one
+// question.
 #pragma once
 
 #include "dnscache/question/question.h"

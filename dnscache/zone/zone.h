@@ -104,6 +104,7 @@ class ZoneBuilder {
   // TXT (or kRecordTypeSpf): the strings of one record; one over 255 octets is cut into several.
   Result<void> add_text(const DnsName& name, RecordType type, const std::vector<std::string>& strings,
                         uint32_t ttl = kDefaultTtl);
+  // Stands for all records of that type at the name, whether added before or after.
   void add_fault(const DnsName& name, RecordType type, ZoneFault fault);
   void add_fault(const DnsName& name, ZoneFault fault);  // every type without records
   void add_empty(const DnsName& name);                   // the name exists
