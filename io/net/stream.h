@@ -35,7 +35,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <expected>
 #include <memory>
 #include <string>
@@ -71,7 +70,6 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
  public:
   class Receive;
   class Flush;
-  class Closed;
 
   // A connected stream, or why not; ETIMEDOUT at the deadline.
   static runtime::Task<std::expected<StreamPtr, int>> connect(Shard& shard, Endpoint remote,
@@ -86,7 +84,7 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
   // The next octets, in the order in which they came; waits until the deadline when there are none.
   [[nodiscard]] Receive receive(Shard& shard, MonoTime deadline);
   // Octets that are here already. A talker before the greeting is found so.
-  bool has_input() const { return !input_.empty(); }
+  bool has_input() const { return input_taken_ < input_.size(); }
   // Wakes the reader, or makes the next wait end at once, when there are no octets.
   void interrupt();
 
@@ -94,6 +92,10 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
   void write(Chunk chunk);                       // sent from where it is, then released
   void write_borrowed(std::string_view octets);  // sent from where it is; see the top of this file
   size_t unsent() const { return pending_.octets + sending_.octets; }
+  // Whether the kernel has taken everything that was ever written.
+  bool all_sent() const { return unsent() == 0 && !octets_lost_; }
+  bool broken() const { return send_failed_ || (input_ended_ && input_error_ != 0); }
+  bool ended() const { return input_ended_; }  // no more octets than those that are here will come
   // True when everything written so far has been taken by the kernel; false when the connection broke or the
   // deadline passed (the octets are still queued then). One waiter.
   [[nodiscard]] Flush flush(Shard& shard, MonoTime deadline);
@@ -102,8 +104,8 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
 
   // Breaks the connection at once: the reader and the flusher wake with Error and false.
   void abort();
-  // Graceful: what was written before and could be sent at once is sent, then FIN. Await flush() first where
-  // the last octets matter. Over when the reactor is done with the socket and with borrowed octets.
+  // Graceful: what was written is sent first, then FIN. Over when the reactor is done with the socket and
+  // with borrowed octets; what is left to wait for is bounded by the write wait.
   [[nodiscard]] runtime::Task<void> close(Shard& shard, CloseMode mode);
   // The polite end of a conversation that we break off while the peer may still be talking: flush, half
   // close, throw away input until the peer ends or the deadline passes, close. A plain close would lose the
@@ -113,7 +115,7 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
  private:
   friend class Listener;
   friend struct StreamRelease;
-  enum class State : uint8_t { Connecting, Open, Closing, Closed };
+  enum class State : uint8_t { Accepting, Connecting, Open, Closing, Closed };
 
   // What leaves together. Copied text stands in one string, whose memory is used again and again.
   struct Batch {
@@ -138,13 +140,14 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
   ~Stream();
 
   void accept_input(Chunk chunk);
+  bool writable();
   void send_pending();
   void send_slices();
-  void fail(int error);
+  void break_off(int error);
   void start_close(CloseMode mode);
   void release() noexcept;
   Received take_input();
-  bool input_decided() const { return !input_.empty() || interrupted_ || input_ended_; }
+  bool input_decided() const { return has_input() || interrupted_ || input_ended_; }
   bool flush_decided() const { return unsent() == 0 || send_failed_; }
 
   void on_connected(int error) override;
@@ -161,7 +164,8 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
   Endpoint peer_;
   Endpoint local_;
 
-  std::deque<Chunk> input_;
+  std::vector<Chunk> input_;  // those from input_taken_ on are still to be taken
+  size_t input_taken_ = 0;
   size_t input_capacity_ = 0;
   bool input_paused_ = false;
   bool input_ended_ = false;
@@ -174,13 +178,13 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
   std::vector<iovec> slices_;  // of sending_
   size_t slices_sent_ = 0;     // a batch of very many pieces goes in several sends
   bool send_in_flight_ = false;
-  bool send_failed_ = false;
+  bool send_failed_ = false;  // nothing can be written any more
+  bool octets_lost_ = false;  // something that was written has not been taken
   MonoClock::duration write_wait_ = limits::kServerWriteWait;
   MonoTime send_deadline_ = kNever;
   runtime::Signal output_signal_;
 
   runtime::Signal closed_signal_;
-  int connect_error_ = 0;
   bool orphan_ = false;  // nobody holds it: goes by itself at on_closed()
 };
 
@@ -209,7 +213,7 @@ class Stream::Flush {
     stream_.output_signal_.reset();
     wait_.await_suspend(waiting);
   }
-  [[nodiscard]] bool await_resume() const { return stream_.unsent() == 0 && !stream_.send_failed_; }
+  [[nodiscard]] bool await_resume() const { return stream_.all_sent(); }
 
  private:
   Stream& stream_;

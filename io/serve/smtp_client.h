@@ -1,0 +1,130 @@
+// SmtpClient: one outgoing SMTP connection: a smtp::ClientSession driven over a stream, each wait with a
+// deadline. Commands are queued by calls and leave together; replies are taken one by one, in order:
+//
+//   auto client = co_await SmtpClient::open(shard, endpoint, options, deadline);   // greeting, EHLO or HELO
+//   (*client)->mail(sender, parameters);
+//   (*client)->rcpt(recipient);                                   // in one flight if pipelining() is offered
+//   ClientResult reply = co_await (*client)->next_reply(shard, deadline);
+//
+// What a refusal means is not decided here. After a ClientFault the client is dead: close() it or drop it. It
+// may be dropped at any time unless a body is under way (send_body), whose octets are the caller's.
+//
+// Per shard; the hop pool and sluice-load use the same class.
+#pragma once
+
+#include "io/base/clock.h"
+#include "io/base/ip.h"
+#include "io/base/limits.h"
+#include "io/net/stream.h"
+#include "io/reactor/shard.h"
+#include "io/runtime/task.h"
+#include "io/serve/eventual.h"
+#include "io/smtp/client_session.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::serve {
+
+using reactor::Shard;
+
+struct ClientOptions {
+  std::string our_name = "localhost";  // in EHLO
+  MonoClock::duration command_wait = limits::kHopCommandWait;
+  MonoClock::duration write_wait = limits::kServerDataWait;  // for each send; RFC 5321 4.5.3.2.5
+};
+
+// Why there is no reply.
+struct ClientFault {
+  enum class Kind : uint8_t {
+    Connect,  // os_error
+    Timeout,  // nothing, or not all of a reply, until the deadline
+    Lost,     // the connection ended or broke; os_error, if any
+    Closing,  // 421; reply
+    Refused,  // greeting, EHLO and HELO, XCLIENT, ... refused; reply
+    Broken,   // what came is not SMTP, or answers nothing
+  };
+  Kind kind = Kind::Lost;
+  int os_error = 0;
+  smtp::ClientCommand command{};  // what was waited for
+  smtp::Reply reply{};            // Closing, Refused
+  std::string to_string() const;
+};
+
+struct ClientReply {
+  smtp::ClientCommand command{};
+  size_t index = 0;  // Rcpt: 0 for the first since MAIL
+  smtp::Reply reply;
+};
+using ClientResult = std::expected<ClientReply, ClientFault>;
+
+// The octets of a message in wire form, dot-stuffed, empty or ending in CRLF, without the final dot. Never
+// copied: they stay where they are until deliver() or send_body() is over.
+struct MessageOctets {
+  std::vector<std::string_view> pieces;
+};
+
+class SmtpClient {
+ public:
+  using Opened = std::expected<std::unique_ptr<SmtpClient>, ClientFault>;
+  static runtime::Task<Opened> open(Shard& shard, Endpoint remote, ClientOptions options, MonoTime deadline);
+
+  SmtpClient(const SmtpClient&) = delete;
+  SmtpClient& operator=(const SmtpClient&) = delete;
+
+  const smtp::Capabilities& capabilities() const { return session_.capabilities(); }
+  const Endpoint& remote() const { return stream_->peer(); }
+
+  // Queue one command each.
+  void mail(std::string_view sender, const smtp::MailParameters& parameters) {
+    session_.mail(sender, parameters);
+  }
+  void rcpt(std::string_view recipient) { session_.rcpt(recipient); }
+  void data() { session_.data(); }
+  void rset() { session_.rset(); }
+  void noop() { session_.noop(); }
+  // After 354: writes the body and the final dot without waiting.
+  void write_body(const MessageOctets& body);
+  // Sends what is queued at the end of this turn, without waiting for a reply.
+  void send_queued();
+
+  // Sends what is queued and takes the next reply.
+  [[nodiscard]] Eventual<ClientResult> next_reply(Shard& shard, MonoTime deadline);
+  // write_body() and the reply to it. On a fault the connection is closed already, so that the octets are
+  // free. A reply that comes before all was sent counts, and the connection is closed behind it.
+  [[nodiscard]] runtime::Task<ClientResult> send_body(Shard& shard, const MessageOctets& body,
+                                                      MonoTime deadline);
+  // XCLIENT with what the peer takes of it, its new greeting, and EHLO again.
+  [[nodiscard]] runtime::Task<ClientResult> xclient(Shard& shard, const smtp::XclientOverrides& overrides,
+                                                    MonoTime deadline);
+  // QUIT, its reply if it comes until the deadline, and the end of the connection.
+  [[nodiscard]] runtime::Task<void> quit(Shard& shard, MonoTime deadline);
+  [[nodiscard]] runtime::Task<void> close(Shard& shard);
+
+  // Nothing is expected, nothing came unasked, and the connection stands: it may be used for another message.
+  bool reusable() const;
+  // Whether the kernel took everything that was written, and so the peer may have seen it.
+  bool all_sent() const { return stream_->all_sent(); }
+
+ private:
+  SmtpClient(net::StreamPtr stream, ClientOptions options);
+  // The session's next reply or fault from what came so far; nothing when more is needed.
+  std::optional<ClientResult> poll_reply();
+  runtime::Task<ClientResult> await_reply(Shard& shard, MonoTime deadline);
+  runtime::Task<ClientResult> handshake(Shard& shard, MonoTime deadline);
+  ClientFault fault(ClientFault::Kind kind, int os_error = 0) const;
+
+  net::StreamPtr stream_;
+  smtp::ClientSession session_;
+  Chunk input_;  // what the session was fed with
+  std::string output_;
+  ClientOptions options_;
+};
+
+}  // namespace sluice::serve

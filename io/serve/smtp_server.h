@@ -1,0 +1,112 @@
+// SmtpServer: one listening address of one shard: accepts, keeps the limits on connections, drives one
+// smtp::ServerSession and one SmtpHandler over each stream, and drains.
+//
+// - Replies to what came in one piece leave in one write.
+// - Times: a command within command_wait, body octets within data_wait of the last ones, else 421 4.4.2. A
+//   client that does not read its replies for write_wait is broken off.
+// - Over sessions_max of the shard: 421 4.3.2; over sessions_per_client_max of one address (IPv6: one /64):
+//   421 4.7.0; both without a handler.
+// - Body octets: a receive that fills at least half of its buffer is handed on as it is; less is copied into
+// a
+//   tail Chunk, so that single octets cannot pin buffers (SmtpHandler::on_body).
+// - drain() is W-16: the backlog is accepted, the listener closed, idle sessions get 421 4.3.2, sessions with
+//   an open transaction go on until it is over; at the deadline the rest is broken off.
+//
+// Per shard. drain() must be awaited before the server goes.
+#pragma once
+
+#include "io/base/clock.h"
+#include "io/base/ip.h"
+#include "io/base/limits.h"
+#include "io/base/result.h"
+#include "io/net/listener.h"
+#include "io/net/stream.h"
+#include "io/reactor/shard.h"
+#include "io/runtime/task.h"
+#include "io/runtime/task_group.h"
+#include "io/serve/smtp_handler.h"
+#include "io/serve/trace_id.h"
+#include "io/smtp/server_session.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace sluice::serve {
+
+class ServerConnection;
+
+// What to do with a client that talks before it is greeted (RFC 5321 section 4.3.1 wants it to wait).
+enum class EarlyTalker : uint8_t { Count, Refuse };  // Refuse: 554 5.5.0
+
+struct SmtpServerOptions {
+  reactor::ListenOptions listen;
+  uint32_t listener = 0;  // handed on in SmtpConnection
+  smtp::ServerOptions session;
+  size_t sessions_max = limits::kShardSessions;
+  size_t sessions_per_client_max = limits::kClientSessions;
+  EarlyTalker early_talker = EarlyTalker::Count;
+  MonoClock::duration command_wait = limits::kServerCommandWait;
+  MonoClock::duration data_wait = limits::kServerDataWait;
+  MonoClock::duration write_wait = limits::kServerWriteWait;
+};
+
+// Counted on this shard since the start.
+struct SmtpServerCounters {
+  uint64_t connections = 0;       // with a handler
+  uint64_t over_shard_limit = 0;  // 421 4.3.2
+  uint64_t over_client_limit = 0;
+  uint64_t early_talkers = 0;
+  uint64_t time_outs = 0;
+  uint64_t protocol_ends = 0;  // too many errors, unreadable lines
+  uint64_t broken = 0;         // transport errors
+  uint64_t transactions = 0;   // accepted MAIL
+  uint64_t messages = 0;       // end of data reached
+  uint64_t accepted = 0;       // ... and answered 2xx
+  uint64_t aborted = 0;        // transactions that ended otherwise
+  uint64_t body_octets = 0;    // in wire form
+};
+
+class SmtpServer final : private net::AcceptSink {
+ public:
+  // The service must outlive the server. The options are copied.
+  [[nodiscard]] static Result<std::unique_ptr<SmtpServer>> start(Shard& shard,
+                                                                 const SmtpServerOptions& options,
+                                                                 SmtpService& service);
+  ~SmtpServer();
+  SmtpServer(const SmtpServer&) = delete;
+  SmtpServer& operator=(const SmtpServer&) = delete;
+
+  const Endpoint& address() const { return listener_->address(); }
+  size_t sessions() const { return connections_.size(); }
+  const SmtpServerCounters& counters() const { return counters_; }
+  bool draining() const { return draining_; }
+  // W-16. Over when every session has ended; at the deadline those that are left are broken off.
+  [[nodiscard]] runtime::Task<void> drain(Shard& shard, MonoTime deadline);
+
+ private:
+  friend class ServerConnection;
+  SmtpServer(Shard& shard, const SmtpServerOptions& options, SmtpService& service);
+
+  void on_stream(net::StreamPtr stream) override;
+  runtime::Task<void> serve(Shard& shard, net::StreamPtr stream);
+  runtime::Task<void> turn_away(Shard& shard, net::StreamPtr stream, smtp::FixedReply reply);
+  void add(ServerConnection& connection);
+  void remove(ServerConnection& connection);
+
+  Shard& shard_;
+  SmtpServerOptions options_;
+  SmtpService& service_;
+  std::unique_ptr<net::Listener> listener_;
+  runtime::TaskGroup group_;
+  TraceIdSource ids_;
+  std::vector<ServerConnection*> connections_;
+  std::map<IpAddress, size_t> per_client_;
+  size_t turning_away_ = 0;
+  bool draining_ = false;
+  SmtpServerCounters counters_;
+};
+
+}  // namespace sluice::serve
