@@ -52,7 +52,7 @@ class AnswerCache {
     friend bool operator==(const EntryId&, const EntryId&) = default;
   };
   struct Hit {
-    // Valid until the next put, erase or clear; finding does not move answers.
+    // Valid until the next put, attach, erase or clear; finding does not move answers.
     const Answer* answer = nullptr;
     EntryId id;
     std::chrono::seconds left{0};  // whole seconds to its end, 0 when stale
@@ -64,14 +64,15 @@ class AnswerCache {
   AnswerCache(const AnswerCache&) = delete;
   AnswerCache& operator=(const AnswerCache&) = delete;
 
-  // An answer within its time. A failure (ServFail, Timeout) that was put is found for failure_ttl.
+  // An answer within its time; or a stale one while asking anew failed less than failure_ttl ago. A failure
+  // (ServFail, Timeout) that was put is found for failure_ttl.
   std::optional<Hit> find(const Question& question, MonoTime now);
   // Also one that ended at most serve_stale ago; only records and absences, never a failure.
   std::optional<Hit> find_or_stale(const Question& question, MonoTime now);
 
   // Keeps the answer with its ttl brought within the bounds and returns where. Null when it may not be kept:
   // a ttl of 0 (with ttl_min 0), OverBudget, a stale answer, or one too large. A failure does not displace an
-  // answer that can still be served stale.
+  // answer that can still be served stale, but lets find() serve that one (RFC 8767 section 5).
   std::optional<Hit> put(const Question& question, Answer answer, MonoTime now);
 
   // The answer as put, or null once it was replaced, evicted or erased, in time or not.
