@@ -25,6 +25,10 @@ void Shard::dismiss(TurnHook& hook) {
   std::ranges::replace(hooks_running_, &hook, static_cast<TurnHook*>(nullptr));
 }
 
+void Shard::ring_at_turn_end(Shard& other) {
+  if (std::ranges::find(to_ring_, &other) == to_ring_.end()) to_ring_.push_back(&other);
+}
+
 void Shard::turn(MonoTime latest) {
   const bool busy = !run_queue().empty();
   reactor_->poll(busy ? now() : std::min(latest, timers().next_wakeup()));
@@ -38,6 +42,8 @@ void Shard::turn(MonoTime latest) {
     hook->on_turn_end();
   }
   hooks_running_.clear();
+  for (Shard* other : to_ring_) other->ring();
+  to_ring_.clear();
 }
 
 void Shard::run() {

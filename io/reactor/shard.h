@@ -1,9 +1,9 @@
 // Shard: one thread's share of the node, as a value that is handed down: a reactor, timers, frames, what is
 // ready to run, and a way to reach the other shards. It knows nothing of what runs on it.
 //
-// A turn of the loop: poll (submit all, collect all) -> fire timers -> run what is ready -> end-of-turn hooks
-// (streams write what was said during the turn, once). Only the shard's own thread touches it, but for
-// post().
+// A turn of the loop: poll (submit all, collect all) -> collect post -> fire timers -> run what is ready ->
+// end-of-turn hooks (streams write what was said during the turn, once) -> ring the shards that were posted
+// to. Only the shard's own thread touches it, but for ring() and resume_remote().
 #pragma once
 
 #include "io/base/ids.h"
@@ -39,7 +39,7 @@ class TurnHook {
 class Shard final : public runtime::Scheduler {
  public:
   Shard(ShardId id, std::unique_ptr<Reactor> reactor);
-  ~Shard();
+  ~Shard() override;
 
   ShardId id() const { return id_; }
   Reactor& reactor() { return *reactor_; }
@@ -49,6 +49,9 @@ class Shard final : public runtime::Scheduler {
   void enlist(TurnHook& hook);
   void dismiss(TurnHook& hook);  // if it is enlisted
 
+  // The other shard is rung once at the end of this turn, however often it is asked for: Mail uses it.
+  void ring_at_turn_end(Shard& other);
+
   // One turn; waits at most until `latest` when there is nothing to do.
   void turn(MonoTime latest);
   // Turns until stop() was asked for.
@@ -56,12 +59,15 @@ class Shard final : public runtime::Scheduler {
   void stop() { stopping_ = true; }
 
  private:
+  void wake_up() noexcept override { reactor_->wake(); }
+
   ShardId id_;
   std::unique_ptr<Reactor> reactor_;
   Random random_;
   WallTime wall_now_;
   std::vector<TurnHook*> hooks_;
   std::vector<TurnHook*> hooks_running_;
+  std::vector<Shard*> to_ring_;
   bool stopping_ = false;
 };
 

@@ -1,9 +1,11 @@
 // Scheduler: what a coroutine needs of its shard and nothing more: memory for frames, the queue of what may
-// go on, and timers. A Shard (io/reactor) is a Scheduler with a reactor; tests use a bare one.
+// go on, timers, and a bell that other threads ring. A Shard (io/reactor) is a Scheduler with a reactor;
+// tests use a bare one.
 #pragma once
 
 #include "io/base/clock.h"
 #include "io/runtime/frame_pool.h"
+#include "io/runtime/post.h"
 #include "io/runtime/run_queue.h"
 #include "io/runtime/timer_wheel.h"
 
@@ -12,6 +14,7 @@ namespace sluice::runtime {
 class Scheduler {
  public:
   explicit Scheduler(MonoTime start) : timers_(start), now_(start) {}
+  virtual ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
@@ -21,23 +24,38 @@ class Scheduler {
   // The time at which this turn of the loop began. It does not move within a turn.
   MonoTime now() const { return now_; }
 
-  // One turn without a network: time passes, timers fire, what is ready runs.
-  void turn(MonoTime now) {
-    now_ = now;
-    timers_.advance(now);
-    ready_.run();
+  // One turn without a network: post is collected, time passes, timers fire, what is ready runs.
+  void turn(MonoTime now);
+
+  // Boxes are collected in no particular order. The box must be detached before it goes.
+  void attach(PostBox& box);
+  void detach(PostBox& box);
+
+  // --- for any thread, while the Scheduler lives ---
+  // There is something in a box: it will be collected soon. The first ring since the last turn wakes.
+  void ring() noexcept {
+    if (doorbell_.ring()) wake_up();
+  }
+  // The coroutine goes on in one of the next turns.
+  void resume_remote(RemoteReady& ready) noexcept {
+    remote_.push(ready);
+    ring();
   }
 
-  ~Scheduler() = default;
-
  protected:
-  void set_now(MonoTime now) { now_ = now; }
+  // From any thread: a turn must come soon.
+  virtual void wake_up() noexcept {}
 
  private:
+  void collect_post();
+
   FramePool frames_;  // first: frames end before it
   RunQueue ready_;
   TimerWheel timers_;
   MonoTime now_;
+  Doorbell doorbell_;
+  RemoteReadyList remote_;
+  PostBox* boxes_ = nullptr;
 };
 
 }  // namespace sluice::runtime

@@ -1,0 +1,88 @@
+#include "io/reactor/buffer_pool.h"
+
+#include "io/base/check.h"
+
+#include <algorithm>
+#include <new>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SLUICE_ADDRESS_SANITIZER 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SLUICE_ADDRESS_SANITIZER 1
+#endif
+#ifdef SLUICE_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) (static_cast<void>(address), static_cast<void>(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) (static_cast<void>(address), static_cast<void>(size))
+#endif
+
+namespace sluice::reactor {
+namespace {
+
+constexpr size_t kBuffersMin = 16;
+constexpr size_t kSlabOctets = 1024UL * 1024;
+constexpr std::align_val_t kPage{4096};
+
+size_t buffers_allowed(const BufferPoolOptions& options) {
+  return std::max(kBuffersMin, options.max_octets / options.buffer_size);
+}
+
+}  // namespace
+
+void BufferPool::SlabDelete::operator()(char* slab) const noexcept { ::operator delete(slab, kPage); }
+
+BufferPool::BufferPool(const BufferPoolOptions& options)
+    : buffer_size_(options.buffer_size), buffers_max_(buffers_allowed(options)) {}
+
+BufferPool::~BufferPool() {
+  SLUICE_CHECK(chunks_ == 0);
+  SLUICE_CHECK(out_ == 0);
+  for (char* buffer : free_) ASAN_UNPOISON_MEMORY_REGION(buffer, buffer_size_);
+}
+
+void BufferPool::grow() {
+  const size_t count = std::min(buffers_max_ - allocated_, std::max<size_t>(1, kSlabOctets / buffer_size_));
+  auto* slab = static_cast<char*>(::operator new(count * buffer_size_, kPage));
+  slabs_.emplace_back(slab);
+  allocated_ += count;
+  free_.reserve(std::max(allocated_, free_.capacity()));
+  for (size_t i = count; i-- > 0;) {
+    free_.push_back(slab + i * buffer_size_);
+    ASAN_POISON_MEMORY_REGION(free_.back(), buffer_size_);
+  }
+}
+
+char* BufferPool::take() {
+  if (free_.empty()) {
+    if (allocated_ == buffers_max_) return nullptr;
+    grow();
+  }
+  char* buffer = free_.back();
+  free_.pop_back();
+  ++out_;
+  ASAN_UNPOISON_MEMORY_REGION(buffer, buffer_size_);
+  return buffer;
+}
+
+void BufferPool::put_back(char* buffer) noexcept {
+  SLUICE_CHECK(out_ > 0);
+  --out_;
+  ASAN_POISON_MEMORY_REGION(buffer, buffer_size_);
+  free_.push_back(buffer);
+}
+
+Chunk BufferPool::fill(char* buffer, uint32_t size) {
+  ++chunks_;
+  return Chunk(*this, buffer, buffer_size_, size, 0);
+}
+
+void BufferPool::release_chunk(char* buffer, uint32_t /*capacity*/, uint32_t /*token*/) noexcept {
+  --chunks_;
+  ++returns_;
+  put_back(buffer);
+}
+
+}  // namespace sluice::reactor

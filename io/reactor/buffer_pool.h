@@ -1,0 +1,65 @@
+// BufferPool: receive buffers of one size for one reactor. It grows by slabs as they are needed, up to a cap,
+// and keeps what it has. A buffer leaves either to the kernel (a back end's receive ring) or, filled, as a
+// Chunk; a Chunk that is destroyed puts its buffer back.
+//
+// Order of destruction: everything that holds Chunks goes before the pool, the pool (a member of its reactor)
+// with the Shard. The destructor CHECKs that no Chunk is left. One shard; a Chunk that must cross shards is
+// copied. At the cap take() gives null: the back end stops receiving and goes on when told that a buffer came
+// back.
+#pragma once
+
+#include "io/base/chunk.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace sluice::reactor {
+
+struct BufferPoolOptions {
+  // 32 KB: guessed. One buffer holds any SMTP command batch, and DATA comes in few pieces.
+  uint32_t buffer_size = 32 * 1024;
+  size_t max_octets = 256UL * 1024 * 1024;  // a setting of the node; at least 16 buffers are allowed
+};
+
+class BufferPool final : public ChunkOwner {
+ public:
+  explicit BufferPool(const BufferPoolOptions& options);
+  ~BufferPool();
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+
+  // An empty buffer, or null at the cap. The most recently returned first, since it is warm.
+  [[nodiscard]] char* take();
+  void put_back(char* buffer) noexcept;
+  // Makes the Chunk of a buffer from take() that now holds `size` octets. Destroying it puts the buffer back.
+  [[nodiscard]] Chunk fill(char* buffer, uint32_t size);
+
+  uint32_t buffer_size() const { return buffer_size_; }
+  size_t buffers_out() const { return out_; }  // taken and not put back, by the kernel's ring or in Chunks
+  size_t chunks_alive() const { return chunks_; }  // of these, in Chunks
+  size_t buffers_max() const { return buffers_max_; }
+  bool exhausted() const { return free_.empty() && allocated_ == buffers_max_; }
+  // How often a Chunk came back; a back end that starved compares it with what it saw.
+  uint64_t returns() const { return returns_; }
+
+ private:
+  void release_chunk(char* buffer, uint32_t capacity, uint32_t token) noexcept override;
+  void grow();
+
+  struct SlabDelete {
+    void operator()(char* slab) const noexcept;
+  };
+
+  const uint32_t buffer_size_;
+  const size_t buffers_max_;
+  std::vector<std::unique_ptr<char, SlabDelete>> slabs_;
+  std::vector<char*> free_;  // room for all buffers is reserved, so that putting back never allocates
+  size_t allocated_ = 0;
+  size_t out_ = 0;
+  size_t chunks_ = 0;
+  uint64_t returns_ = 0;
+};
+
+}  // namespace sluice::reactor
