@@ -73,12 +73,13 @@ function(sluice_folder)
   endif()
 endfunction()
 
-# sluice_program(<name> SOURCES ... DEPENDS ...): one executable of tools/ or bench/.
+# sluice_program(<name> SOURCES ... DEPENDS ...): one executable of tools/ or bench/, in <build>/bin.
 function(sluice_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   list(TRANSFORM ARG_DEPENDS REPLACE "^([a-z]+)/([a-z]+)$" "sluice_\\1_\\2")
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE sluice_settings ${ARG_DEPENDS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   if(SLUICE_JEMALLOC AND NOT SLUICE_SANITIZE)
     target_link_libraries(${name} PRIVATE sluice_jemalloc)
   endif()
