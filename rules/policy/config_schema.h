@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace sluice::policy {
 
@@ -34,31 +35,32 @@ enum class Reload : uint8_t {
 };
 
 struct Setting {
-  std::string_view name;
+  std::string_view name{};
   ValueType type = ValueType::Text;
-  std::string_view default_text;  // as it would stand in the document; empty with `required` or "not set"
-  std::string_view unit;          // "seconds", "octets", ... or empty
-  int64_t minimum = 0;            // of an Integer or Size
+  std::string_view default_text{};  // as it would stand in the document; empty with `required` or "not set"
+  std::string_view unit{};          // "seconds", "octets", ... or empty
+  int64_t minimum = 0;              // of an Integer or Size
   int64_t maximum = 0;
-  std::span<const std::string_view> choices;
+  std::span<const std::string_view> choices{};
   bool required = false;
   Reload reload = Reload::Next;
-  std::string_view at_zero;  // what zero or an empty value means; empty where that needs no words
-  std::string_view text;     // the manual: one or two sentences
+  std::string_view at_zero{};  // what zero or an empty value means; empty where that needs no words
+  std::string_view text{};     // the manual: one or two sentences
 };
 
 enum class SectionKind : uint8_t { Table, ArrayOfTables };
 
 struct Section {
-  std::string_view path;  // "dns", "spf.rule"; empty for the top level
+  std::string_view path{};  // "dns", "spf.rule"; empty for the top level
   SectionKind kind = SectionKind::Table;
-  std::string_view title;
-  std::string_view text;
-  std::span<const Setting> settings;
+  std::string_view title{};
+  std::string_view text{};
+  std::span<const Setting> settings{};
+  std::span<const std::string_view> tables{};  // names of the tables that may stand inside
 };
 
 // In the order of the manual.
-std::span<const Section> config_schema();
+std::vector<Section> config_schema();
 // The section must exist: asking for another one is a defect (CHECK).
 const Section& find_section(std::string_view path);
 // Null when the section has no such setting.

@@ -59,7 +59,7 @@ struct RecipientBinding {
   RouteKind route = RouteKind::RelayDenied;
   const ManagedDomain* domain = nullptr;  // Relay only
   std::span<const NextHop> next_hops;     // Relay and Outbound: never empty
-  const SpfRule* rule = nullptr;          // Relay on an inbound listener from an untrusted client, else null
+  const SpfRule* rule = nullptr;          // Relay on an inbound listener, else null
   bool exempt = false;                    // postmaster@ or abuse@ (W-15), where the setting is on
   std::string recipient_domain;           // A-labels; postmaster_domain for <Postmaster>
 
@@ -89,6 +89,8 @@ class Policy {
   // Exact, without regard to case, U-labels or A-labels. Null: not managed.
   const ManagedDomain* find_domain(std::string_view domain) const;
   const SpfRule& rule_for(const ManagedDomain& domain) const;
+  // Indexes of the rules that some managed domain is bound to, each once.
+  std::span<const unsigned> rules_in_use() const { return rules_in_use_; }
   bool is_trusted(const IpAddress& client) const;
   // The client's effective address: after XCLIENT or PROXY.
   RecipientBinding bind(const IpAddress& client, Direction direction, RecipientView recipient) const;
@@ -96,6 +98,7 @@ class Policy {
  private:
   PolicySections sections_;
   PolicyVersion version_;
+  std::vector<unsigned> rules_in_use_;
 };
 
 // In a list of prefixes, none of which need be sorted.

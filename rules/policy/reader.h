@@ -20,7 +20,8 @@ struct ReadPolicy {
   Diagnostics diagnostics;
 };
 
-// `serial` goes into the version. The text is not kept.
-ReadPolicy read_policy(std::string_view text, uint64_t serial);
+// `serial` goes into the version. `machine_name` is the host name where the document gives none. The text is
+// not kept.
+ReadPolicy read_policy(std::string_view text, uint64_t serial, std::string_view machine_name = "localhost");
 
 }  // namespace sluice::policy

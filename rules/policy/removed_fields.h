@@ -13,6 +13,7 @@
 
 namespace sluice::policy {
 
+inline constexpr std::string_view kDefaultResultField = "X-TM-Received-SPF";
 // The field that names the policy version in a message.
 inline constexpr std::string_view kVersionStampField = "X-Sluice-Policy-Version";
 inline constexpr std::string_view kAuthenticationResultsXField = "X-TM-Authentication-Results";

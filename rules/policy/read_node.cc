@@ -1,0 +1,61 @@
+#include "rules/policy/draft.h"
+#include "rules/policy/section_reader.h"
+
+namespace sluice::policy {
+namespace {
+
+const DocumentNode* table_of(const DocumentNode& root, std::string_view name, Diagnostics& diagnostics) {
+  const DocumentEntry* entry = root.find(name);
+  if (entry == nullptr) return nullptr;
+  if (entry->value.kind == NodeKind::Table) return &entry->value;
+  diagnostics.error(entry->value.position, std::string(name),
+                    "expected a table: write [" + std::string(name) + "]");
+  return nullptr;
+}
+
+void read_node(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) {
+  SectionReader reader(find_section("node"), table_of(root, "node", diagnostics), "node", diagnostics);
+  NodeSettings& node = draft.sections.node;
+  node.hostname = reader.domain("hostname");
+  if (node.hostname.empty()) node.hostname = draft.machine_name;
+  node.shards = static_cast<unsigned>(reader.integer("shards"));
+  node.backend = static_cast<Backend>(reader.choice("backend").value_or(0));
+  node.user = reader.text("user");
+}
+
+void read_journal(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) {
+  SectionReader reader(find_section("journal"), table_of(root, "journal", diagnostics), "journal",
+                       diagnostics);
+  JournalSettings& journal = draft.sections.journal;
+  journal.path = reader.text("path");
+  if (journal.path.empty())
+    reader.error("path", "an empty path; name the file, for instance \"journal.jsonl\"");
+  journal.rotate_octets = reader.size("rotate_size");
+  journal.rotate_daily = reader.boolean("rotate_daily");
+}
+
+void read_dns(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) {
+  SectionReader reader(find_section("dns"), table_of(root, "dns", diagnostics), "dns", diagnostics);
+  DnsSettings& dns = draft.sections.dns;
+  dns.servers = reader.servers("servers");
+  dns.resolv_conf = reader.text("resolv_conf");
+  dns.timeout = std::chrono::seconds(reader.integer("timeout_seconds"));
+  dns.spf_evaluation = std::chrono::seconds(reader.integer("spf_evaluation_seconds"));
+  if (dns.timeout > dns.spf_evaluation) {
+    reader.error("timeout_seconds",
+                 "one question may not take longer than a whole evaluation; lower it, or raise "
+                 "spf_evaluation_seconds");
+  }
+  draft.on_outage_given = reader.given("on_outage");
+  dns.on_outage = static_cast<OnOutage>(reader.choice("on_outage").value_or(0));
+}
+
+}  // namespace
+
+void read_node_sections(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) {
+  read_node(root, draft, diagnostics);
+  read_journal(root, draft, diagnostics);
+  read_dns(root, draft, diagnostics);
+}
+
+}  // namespace sluice::policy

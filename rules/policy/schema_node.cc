@@ -1,0 +1,117 @@
+#include "rules/policy/schema_tables.h"
+
+#include <array>
+
+namespace sluice::policy::schema {
+namespace {
+
+constexpr std::array<std::string_view, 3> kBackends{"auto", "uring", "epoll"};
+constexpr std::array<std::string_view, 2> kOnOutage{"accept", "defer"};
+
+constexpr std::array kNode{
+    Setting{
+        .name = "hostname",
+        .type = ValueType::Domain,
+        .reload = Reload::Restart,
+        .at_zero = "not set: the machine's host name",
+        .text =
+            "Our name in the greeting, in Received and in result headers, unless a listener has its own."},
+    Setting{.name = "shards",
+            .type = ValueType::Integer,
+            .default_text = "0",
+            .unit = "threads",
+            .minimum = 0,
+            .maximum = 256,
+            .reload = Reload::Restart,
+            .at_zero = "0: one for each CPU that the process may use",
+            .text = "Number of shards. Each is one thread with its own connections and DNS cache."},
+    Setting{
+        .name = "backend",
+        .type = ValueType::Choice,
+        .default_text = "\"auto\"",
+        .choices = kBackends,
+        .reload = Reload::Restart,
+        .text = "How the kernel is spoken to. `auto` takes io_uring, and epoll where io_uring is refused."},
+    Setting{.name = "user",
+            .type = ValueType::Text,
+            .default_text = "\"\"",
+            .reload = Reload::Restart,
+            .at_zero = "empty: the user that started the node",
+            .text = "The account that the node changes to once its ports are open."},
+};
+
+constexpr std::array kJournal{
+    Setting{.name = "path",
+            .type = ValueType::Text,
+            .default_text = "\"/var/log/sluice/journal.jsonl\"",
+            .reload = Reload::Restart,
+            .text = "The file of tracking rows, one JSON object a line. Its folder must exist."},
+    Setting{.name = "rotate_size",
+            .type = ValueType::Size,
+            .default_text = "\"256 MiB\"",
+            .unit = "octets",
+            .minimum = 0,
+            .maximum = int64_t{1} << 40,
+            .at_zero = "0: not rotated by size",
+            .text = "A file that has grown to this size is closed and renamed."},
+    Setting{.name = "rotate_daily",
+            .type = ValueType::Boolean,
+            .default_text = "true",
+            .text = "Begin a new file each day (UTC)."},
+};
+
+constexpr std::array kDns{
+    Setting{
+        .name = "servers",
+        .type = ValueType::Servers,
+        .default_text = "[]",
+        .at_zero = "empty: the servers of `resolv_conf`",
+        .text =
+            "DNS servers in the order in which they are tried, IPv4 or IPv6, each with a port if it is not "
+            "53: `\"192.0.2.53\"`, `\"[2001:db8::53]:5353\"`."},
+    Setting{.name = "resolv_conf",
+            .type = ValueType::Text,
+            .default_text = "\"/etc/resolv.conf\"",
+            .text = "Where the servers are read from when none are listed."},
+    Setting{.name = "timeout_seconds",
+            .type = ValueType::Integer,
+            .default_text = "5",
+            .unit = "seconds",
+            .minimum = 1,
+            .maximum = 60,
+            .text = "Time for one question over all its retries. After it the answer is a temporary error."},
+    Setting{.name = "spf_evaluation_seconds",
+            .type = ValueType::Integer,
+            .default_text = "20",
+            .unit = "seconds",
+            .minimum = 1,
+            .maximum = 30,
+            .text =
+                "Time for one SPF evaluation with all its questions (RFC 7208 section 4.6.4 advises at least "
+                "20). After it the result is TempError."},
+    Setting{
+        .name = "on_outage",
+        .type = ValueType::Choice,
+        .choices = kOnOutage,
+        .at_zero = "not set: `defer` if an enabled rule has the preset `reject` or `imsva`, else `accept`",
+        .text =
+            "While no server answers at all: accept mail without an SPF result, or defer it with 451 4.4.3."},
+};
+
+constexpr std::array kSections{
+    Section{.path = "node",
+            .title = "The node",
+            .text = "The process itself. Taken at start.",
+            .settings = kNode},
+    Section{.path = "journal",
+            .title = "The journal",
+            .text = "Every end of every recipient is a row in this file, a refusal before DATA included.",
+            .settings = kJournal},
+    Section{.path = "dns", .title = "DNS", .text = "Whom to ask, and for how long.", .settings = kDns},
+};
+
+}  // namespace
+
+std::span<const Section> node_sections() { return kSections; }
+
+}  // namespace sluice::policy::schema

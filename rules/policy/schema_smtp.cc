@@ -1,0 +1,155 @@
+#include "io/base/limits.h"
+#include "rules/policy/schema_tables.h"
+
+#include <array>
+
+namespace sluice::policy::schema {
+namespace {
+
+constexpr std::array<std::string_view, 2> kDirections{"inbound", "outbound"};
+constexpr std::array<std::string_view, 10> kTopTables{"listener",       "domain", "outbound",      "node",
+                                                      "journal",        "dns",    "result_header", "events",
+                                                      "authentication", "spf"};
+static_assert(limits::kMessageOctets == 50ULL * 1024 * 1024);
+static_assert(limits::kSmtpRecipients == 1000);
+
+constexpr std::array kTop{
+    Setting{.name = "trusted_networks",
+            .type = ValueType::Networks,
+            .default_text = "[]",
+            .at_zero = "empty: nobody",
+            .text =
+                "Clients of our own side. They may send to domains that are not managed (through "
+                "`outbound.next_hop`), SPF rules do not look at their mail, and no header field of theirs is "
+                "removed. `0.0.0.0/0` and `::/0` are refused: they would make an open relay."},
+    Setting{.name = "postmaster_domain",
+            .type = ValueType::Domain,
+            .at_zero = "not set: the first managed domain of the document",
+            .text = "Where mail to `<Postmaster>` without a domain goes (RFC 5321 section 4.5.1). Must be a "
+                    "managed domain."},
+};
+
+constexpr std::array kOutbound{
+    Setting{.name = "next_hop",
+            .type = ValueType::Hop,
+            .at_zero = "not set: such mail is refused with 550 5.7.1",
+            .text = "Where mail of trusted clients to domains that are not managed goes."},
+};
+
+constexpr std::array kListener{
+    Setting{.name = "address",
+            .type = ValueType::Address,
+            .required = true,
+            .reload = Reload::Restart,
+            .text = "IP address and port to listen on: `\"0.0.0.0:25\"`, `\"[::]:25\"`."},
+    Setting{.name = "direction",
+            .type = ValueType::Choice,
+            .default_text = "\"inbound\"",
+            .choices = kDirections,
+            .text =
+                "`inbound`: mail from outside, which SPF rules look at. `outbound`: mail of our own side; no "
+                "SPF, no result header, no row of an SPF rule."},
+    Setting{.name = "hostname",
+            .type = ValueType::Domain,
+            .at_zero = "not set: `node.hostname`",
+            .text = "The name in this listener's greeting."},
+    Setting{.name = "xclient_peers",
+            .type = ValueType::Networks,
+            .default_text = "[]",
+            .at_zero = "empty: XCLIENT is not offered",
+            .text = "Proxies that may name the original client with XCLIENT."},
+    Setting{.name = "proxy_peers",
+            .type = ValueType::Networks,
+            .default_text = "[]",
+            .reload = Reload::Restart,
+            .text = "Reserved for load balancers that send a PROXY header. Must be empty in this version."},
+    Setting{
+        .name = "max_message_size",
+        .type = ValueType::Size,
+        .default_text = "\"50 MiB\"",
+        .unit = "octets",
+        .minimum = 64 * 1024,
+        .maximum = int64_t{1} << 31,
+        .text =
+            "Larger messages are refused with 552 5.3.4. RFC 5321 section 4.5.3.1.7 wants at least 64 KiB."},
+    Setting{.name = "max_recipients",
+            .type = ValueType::Integer,
+            .default_text = "1000",
+            .unit = "recipients",
+            .minimum = 100,
+            .maximum = 10000,
+            .text =
+                "Recipients of one transaction; further ones get 452 4.5.3. RFC 5321 section 4.5.3.1.8 wants "
+                "at least 100."},
+};
+
+constexpr std::array kDomain{
+    Setting{
+        .name = "name",
+        .type = ValueType::Domain,
+        .required = true,
+        .text = "The domain behind the @ of the recipients. Exact: sub-domains are domains of their own."},
+    Setting{.name = "next_hops",
+            .type = ValueType::Hops,
+            .required = true,
+            .text = "Where its mail goes on to: a list of `\"host:port\"`, or of tables as in "
+                    "`domain.next_hops`. Only the first by priority is used in this version."},
+};
+
+constexpr std::array kNextHop{
+    Setting{.name = "host", .type = ValueType::Text, .required = true, .text = "Host name or IP address."},
+    Setting{.name = "port",
+            .type = ValueType::Integer,
+            .default_text = "25",
+            .minimum = 1,
+            .maximum = 65535,
+            .text = "TCP port."},
+    Setting{.name = "priority",
+            .type = ValueType::Integer,
+            .default_text = "0",
+            .minimum = 0,
+            .maximum = 65535,
+            .text = "Lower is tried first."},
+    Setting{.name = "weight",
+            .type = ValueType::Integer,
+            .default_text = "1",
+            .minimum = 0,
+            .maximum = 65535,
+            .at_zero = "0: only when no other of its priority works",
+            .text = "Share among hops of the same priority. Kept, not yet used."},
+};
+
+constexpr std::array kSections{
+    Section{.path = "",
+            .title = "Top level",
+            .text = "Written before the first table.",
+            .settings = kTop,
+            .tables = kTopTables},
+    Section{.path = "listener",
+            .kind = SectionKind::ArrayOfTables,
+            .title = "Listeners",
+            .text = "One table for each address that the node listens on. At least one is needed.",
+            .settings = kListener},
+    Section{.path = "domain",
+            .kind = SectionKind::ArrayOfTables,
+            .title = "Managed domains",
+            .text =
+                "The recipient domains that mail is taken for. Mail for others is refused with 550 5.7.1, "
+                "unless a trusted client sends it.",
+            .settings = kDomain},
+    Section{.path = "domain.next_hops",
+            .kind = SectionKind::ArrayOfTables,
+            .title = "Next hops in detail",
+            .text = "The long form of an entry of `next_hops`.",
+            .settings = kNextHop},
+    Section{.path = "outbound",
+            .title = "Outbound mail",
+            .text = "Mail of trusted clients.",
+            .settings = kOutbound},
+};
+
+}  // namespace
+
+std::span<const Section> smtp_sections() { return kSections; }
+
+}  // namespace sluice::policy::schema

@@ -1,0 +1,245 @@
+#include "rules/policy/schema_tables.h"
+
+#include <array>
+
+namespace sluice::policy::schema {
+namespace {
+
+constexpr std::array<std::string_view, 2> kEvents{"all", "fail-only"};
+constexpr std::array<std::string_view, 4> kPresets{"tmems", "reject", "observe", "imsva"};
+constexpr std::array<std::string_view, 2> kEnforceAt{"rcpt", "end-of-data"};
+constexpr std::array<std::string_view, 4> kActions{"pass", "delete", "reject", "defer"};
+constexpr std::array<std::string_view, 2> kSpfTables{"default_rule", "rule"};
+constexpr std::array<std::string_view, 3> kRuleTables{"actions", "reject_reply", "defer_reply"};
+
+constexpr std::array kResultHeader{
+    Setting{.name = "name",
+            .type = ValueType::Text,
+            .default_text = "\"X-TM-Received-SPF\"",
+            .text =
+                "Name of the SPF result field; must begin with `X-`. Copies of it that come from untrusted "
+                "peers are removed."},
+    Setting{.name = "received_spf",
+            .type = ValueType::Boolean,
+            .default_text = "false",
+            .text = "Write Received-SPF (RFC 7208 section 9.1) beside it, and remove foreign ones."},
+    Setting{
+        .name = "authserv_id",
+        .type = ValueType::Domain,
+        .at_zero = "not set: `node.hostname`",
+        .text =
+            "Our id in Authentication-Results (RFC 8601). Fields that claim it are removed from untrusted "
+            "peers' mail."},
+};
+
+constexpr std::array kEventsSection{
+    Setting{.name = "spf",
+            .type = ValueType::Choice,
+            .default_text = "\"all\"",
+            .choices = kEvents,
+            .text = "Which SPF results make a policy event: every result but Pass, or Fail alone."},
+};
+
+constexpr std::array kAuthentication{
+    Setting{.name = "exempt_postmaster_and_abuse",
+            .type = ValueType::Boolean,
+            .default_text = "true",
+            .text =
+                "Mail to postmaster@ and abuse@ of managed domains is neither refused nor deleted because of "
+                "authentication, so that a sender who is wrongly blocked can say so. Header, row and event "
+                "are made all the same."},
+};
+
+constexpr std::array kSpf{
+    Setting{.name = "private_peers",
+            .type = ValueType::Networks,
+            .default_text = "[]",
+            .at_zero = "empty: none",
+            .text =
+                "Clients with private addresses whose mail is evaluated all the same. Others are ignored by "
+                "SPF rules unless XCLIENT named the original client: the address seen is not the sender's."},
+    Setting{.name = "check_helo",
+            .type = ValueType::Boolean,
+            .default_text = "false",
+            .text = "Check the HELO name too. Its Fail counts as Fail; its Pass improves nothing."},
+    Setting{.name = "from_header_if_null_sender",
+            .type = ValueType::Boolean,
+            .default_text = "false",
+            .text =
+                "With the null sender `<>`, check the domain of the From: field after DATA where HELO gave "
+                "None. Shown as `identity=from`; never used for DMARC."},
+};
+
+constexpr Setting kEnabled{
+    .name = "enabled",
+    .type = ValueType::Boolean,
+    .default_text = "false",
+    .text = "A rule that is not enabled asks nothing, writes no header and takes no action."};
+constexpr std::string_view kPresetText =
+    "The table that `actions`, `enforce_at` and `insert_header` start from; see Presets.";
+constexpr Setting kInsertHeader{
+    .name = "insert_header",
+    .type = ValueType::Boolean,
+    .at_zero = "not set: that of the preset (true in all of them)",
+    .text = "Add the result field to every message that the rule checked, whatever the action."};
+constexpr Setting kEnforce{.name = "enforce_at",
+                           .type = ValueType::Choice,
+                           .choices = kEnforceAt,
+                           .at_zero = "not set: that of the preset",
+                           .text =
+                               "Where `reject` and `defer` answer: at RCPT, before any body octet, or at the "
+                               "end of data. `delete` is "
+                               "always at the end of data."};
+constexpr Setting kExcludedPeers{
+    .name = "excluded_peers",
+    .type = ValueType::Peers,
+    .default_text = "[]",
+    .at_zero = "empty: none",
+    .text =
+        "Whom the rule leaves alone, decided before any DNS question: envelope sender addresses "
+        "(`user@example.com`), sender domains (`example.com`; `.example.com` for it and all below), client "
+        "addresses and networks (`192.0.2.0/24`, `2001:db8::/32`), or `<>` for the null sender."};
+constexpr Setting kSenderScope{
+    .name = "sender_scope",
+    .type = ValueType::Peers,
+    .default_text = "[]",
+    .at_zero = "empty: all senders",
+    .text = "If given, the rule looks only at these senders; entries as in `excluded_peers`."};
+
+constexpr std::array kDefaultRule{
+    kEnabled,
+    Setting{.name = "preset",
+            .type = ValueType::Choice,
+            .default_text = "\"tmems\"",
+            .choices = kPresets,
+            .text = kPresetText},
+    kEnforce,
+    kInsertHeader,
+    kExcludedPeers,
+    kSenderScope,
+};
+
+constexpr std::array kRule{
+    Setting{.name = "name",
+            .type = ValueType::Text,
+            .at_zero = "not set: the rule's first domain",
+            .text = "Shown in rows and events. `default` is the name of the default rule."},
+    Setting{.name = "domains",
+            .type = ValueType::Domains,
+            .required = true,
+            .text = "The managed domains that the rule is for. A domain may stand in one rule only."},
+    kEnabled,
+    Setting{.name = "preset",
+            .type = ValueType::Choice,
+            .default_text = "\"reject\"",
+            .choices = kPresets,
+            .text = kPresetText},
+    kEnforce,
+    kInsertHeader,
+    kExcludedPeers,
+    kSenderScope,
+};
+
+constexpr Setting action_for(std::string_view name, std::string_view text) {
+  return {.name = name,
+          .type = ValueType::Choice,
+          .choices = kActions,
+          .at_zero = "not set: that of the preset",
+          .text = text};
+}
+constexpr std::array kActionSettings{
+    action_for("fail", "The record says that the client may not send for the domain."),
+    action_for("softfail", "The record says so weakly (`~all`)."),
+    action_for("neutral", "The record says nothing about the client."),
+    action_for("none", "There is no record, or no domain to check."),
+    action_for("permerror", "The record cannot be evaluated."),
+    action_for("temperror", "The DNS did not answer in time, or answered with an error."),
+};
+
+constexpr std::string_view kCodeText =
+    "SMTP reply code (three digits). Its first digit must be that of `status`.";
+constexpr std::string_view kStatusText = "Enhanced status code (RFC 3463).";
+constexpr std::string_view kMessageText = "Text of the reply: printable ASCII, 400 octets at most.";
+
+constexpr std::array kRejectReply{
+    Setting{.name = "code",
+            .type = ValueType::Integer,
+            .default_text = "550",
+            .minimum = 500,
+            .maximum = 599,
+            .text = kCodeText},
+    Setting{.name = "status", .type = ValueType::Text, .default_text = "\"5.7.1\"", .text = kStatusText},
+    Setting{.name = "message",
+            .type = ValueType::Text,
+            .default_text = "\"SPF check failed\"",
+            .text = kMessageText},
+};
+constexpr std::array kDeferReply{
+    Setting{.name = "code",
+            .type = ValueType::Integer,
+            .default_text = "451",
+            .minimum = 400,
+            .maximum = 499,
+            .text = kCodeText},
+    Setting{.name = "status", .type = ValueType::Text, .default_text = "\"4.7.1\"", .text = kStatusText},
+    Setting{.name = "message",
+            .type = ValueType::Text,
+            .default_text = "\"SPF check deferred, try again later\"",
+            .text = kMessageText},
+};
+
+constexpr std::array kSections{
+    Section{.path = "result_header",
+            .title = "Result header",
+            .text = "The fields that say what was found.",
+            .settings = kResultHeader},
+    Section{
+        .path = "events", .title = "Policy events", .text = "What is an event.", .settings = kEventsSection},
+    Section{.path = "authentication",
+            .title = "Authentication",
+            .text = "What holds for all authentication rules.",
+            .settings = kAuthentication},
+    Section{.path = "spf",
+            .title = "SPF",
+            .text = "Inbound Protection > Domain-based Authentication > Sender Policy Framework (SPF) "
+                    "(受信保護設定 > ドメインベース認証 > Sender Policy Framework (SPF)).",
+            .settings = kSpf,
+            .tables = kSpfTables},
+    Section{
+        .path = "spf.default_rule",
+        .title = "The default SPF rule",
+        .text =
+            "For managed domains without a rule of their own. It is always there and cannot be deleted; "
+            "shown as \"Default (when no domain is specified)\" (初期設定 (ドメインが未指定の場合)). It may "
+            "hold the tables `actions`, `reject_reply` and `defer_reply` as a rule does.",
+        .settings = kDefaultRule,
+        .tables = kRuleTables},
+    Section{.path = "spf.rule",
+            .kind = SectionKind::ArrayOfTables,
+            .title = "SPF rules",
+            .text = "At most one rule for each managed domain.",
+            .settings = kRule,
+            .tables = kRuleTables},
+    Section{
+        .path = "spf.rule.actions",
+        .title = "Actions of an SPF rule",
+        .text =
+            "`pass` does not intercept, `delete` accepts and discards, `reject` and `defer` answer with the "
+            "rule's replies. Pass has no action: it is never intercepted. With the preset `observe` every "
+            "action must be `pass`.",
+        .settings = kActionSettings},
+    Section{.path = "spf.rule.reject_reply",
+            .title = "Reply of `reject`",
+            .text = "What a refused client is told.",
+            .settings = kRejectReply},
+    Section{.path = "spf.rule.defer_reply",
+            .title = "Reply of `defer`",
+            .text = "What a deferred client is told.",
+            .settings = kDeferReply},
+};
+
+}  // namespace
+
+std::span<const Section> spf_sections() { return kSections; }
+
+}  // namespace sluice::policy::schema
