@@ -66,9 +66,9 @@ struct Capabilities {
 Capabilities parse_capabilities(const Reply& reply);
 
 enum class ClientCommand : uint8_t {
-  Greeting,  // not a command: the reply that opens the session, or follows XCLIENT
+  Greeting,  // not a command: the reply that opens the session
   Hello,     // EHLO, or HELO after its refusal
-  Xclient,
+  Xclient,   // a positive reply is a new greeting: hello() comes again
   Mail,
   Rcpt,
   Data,
@@ -114,11 +114,11 @@ class ClientSession {
   // Each queues one command. Names and addresses must be clean (no CR, LF, NUL; CHECKed): they come from a
   // parser.
   void hello(std::string_view our_name);
-  void xclient(const XclientOverrides& overrides);  // what the peer takes of it; its reply is a Greeting
+  void xclient(const XclientOverrides& overrides);                            // of them, what the peer takes
   void mail(std::string_view sender, const MailParameters& parameters = {});  // without brackets; "" for <>
   void rcpt(std::string_view recipient);
   void data();
-  void end_of_data();  // after the body, which was empty or ended in CRLF
+  void end_of_data();  // after DATA's 354 and the body, which was empty or ended in CRLF
   void rset();
   void noop();
   void quit();
@@ -135,23 +135,24 @@ class ClientSession {
 
  private:
   void queue(ClientCommand command);
+  void append_line(std::string_view verb, std::string_view argument);
   ClientEvent on_reply();
-  ClientEvent on_hello_reply();
+  bool on_hello_reply(const Reply& reply);
   ClientEvent end(ClientEvent::Kind kind);
-  void write_mail_parameters(const MailParameters& parameters);
 
   std::string_view input_;
   std::string output_;
   std::string our_name_;
   ReplyReader reader_;
   Capabilities capabilities_;
-  std::vector<ClientCommand> expected_;  // from expected_begin_: what replies are awaited for
+  std::vector<ClientCommand> expected_;  // from expected_begin_ on: what replies are awaited for
   size_t expected_begin_ = 0;
-  size_t rcpt_index_ = 0;
+  size_t next_rcpt_index_ = 0;
   ClientEvent::Kind end_kind_ = ClientEvent::Kind::NeedInput;  // why the session is dead
-  bool has_closing_reply_ = false;
+  bool closing_reply_ = false;                                 // reader_ holds the 421
   bool said_helo_ = false;
-  bool reply_given_ = false;  // reader_ holds a reply that the last event showed
+  bool reply_given_ = false;  // reader_ holds the reply that the last event showed
+  bool body_open_ = false;    // DATA was answered 354, the final dot was not sent
   bool peer_closed_ = false;
   bool dead_ = false;
 };

@@ -31,7 +31,7 @@ class DataReader {
   };
   struct Result {
     Step step = Step::NeedInput;
-    std::string_view octets;  // in the piece, or static if carried; never empty when Step::Octets
+    std::string_view octets{};  // in the piece, or static if carried; never empty when Step::Octets
     bool carried = false;
     BodyDefect defect = BodyDefect::None;
     size_t consumed = 0;  // octets of the piece that this step used; call again with the rest
@@ -58,7 +58,7 @@ class DataReader {
   Result read_edge(std::string_view piece);
   Result skip(std::string_view piece);
   Result give(std::string_view octets, size_t consumed, bool carried);
-  Result refuse(BodyDefect defect, size_t consumed);
+  Result refuse(BodyDefect defect, size_t octets_before, size_t consumed);
 
   uint64_t octets_max_;
   uint64_t wire_octets_ = 0;
@@ -67,7 +67,6 @@ class DataReader {
   Edge edge_ = Edge::Text;
   BodyDefect defect_ = BodyDefect::None;
   bool dropping_ = false;
-  bool owes_dot_ = false;  // a dot of an earlier piece turned out to be stuffing
 };
 
 }  // namespace sluice::smtp

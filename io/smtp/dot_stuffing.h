@@ -33,7 +33,8 @@ class Stuffer {
   void reset() { *this = Stuffer(); }
 
  private:
-  bool line_start_ = true;
+  bool line_start_ = true;  // behind LF, or at the start
+  bool behind_crlf_ = true;
   bool after_cr_ = false;
 };
 

@@ -154,59 +154,60 @@ class ServerSession {
  private:
   enum class State : uint8_t { New, Greeted, Ready, Body, Dropping, Closed };
   using Kind = ServerEvent::Kind;
+  using Found = std::optional<ServerEvent>;  // an event, or go on
 
-  std::optional<ServerEvent> next_command();
-  std::optional<ServerEvent> next_body();
-  bool take_line(std::string_view& line);
-  bool keep_partial_line();
-  std::optional<ServerEvent> on_line(std::string_view line);
-  std::optional<ServerEvent> on_command(const Command& command);
-  std::optional<ServerEvent> on_hello(const Command& command);
-  std::optional<ServerEvent> on_xclient(const Command& command);
-  std::optional<ServerEvent> on_mail(const Command& command);
-  std::optional<ServerEvent> on_rcpt(const Command& command);
-  std::optional<ServerEvent> on_data(const Command& command);
-  std::optional<ServerEvent> on_bdat(const Command& command);
-  std::optional<ServerEvent> on_reset(const Command& command);
-  std::optional<ServerEvent> on_other(const Command& command);
-  std::optional<ServerEvent> on_body_end();
+  Found next_command();
+  Found next_body();
+  Found on_line(std::string_view line);
+  Found on_command(const Command& command);
+  Found on_hello(const Command& command);
+  Found on_xclient(const Command& command);
+  Found on_mail(const Command& command);
+  Found on_rcpt(const Command& command);
+  Found on_data(const Command& command);
+  Found on_bdat(const Command& command);
+  Found on_reset();
+  Found on_other(const Command& command);
+  Found on_body_end();
 
   ServerEvent decide(Kind kind);
-  ServerEvent refuse_recipient(const FixedReply& reply);
-  ServerEvent refuse_body_event(BodyDefect defect);
-  bool end_transaction();
-  void answer_hello();
+  Found refuse_recipient(const FixedReply& reply);
+  ServerEvent refuse_body_for(BodyDefect defect);
+  Found refuse_sequence(const FixedReply& reply);
+  Found refuse_command(const CommandError& error, bool recipient);
+  void take_decision(Kind kind);
   void answer(const FixedReply& reply) { append_reply(output_, reply); }
-  void error(const FixedReply& reply);
+  void answer_hello();
+  Found error(const FixedReply& reply);
   void close(CloseReason reason);
-  void note_idle_command();
-  void commit(Kind kind);
+  bool too_idle();
+  void end_transaction();
+  void keep_line(std::string_view piece);
 
   const ServerOptions* options_;
   std::string_view input_;
   std::string line_;  // a command line whose end has not come yet
   std::string output_;
   std::string hello_name_;
-  std::string next_hello_name_;
+  std::string next_hello_name_;  // of the Hello event that waits
   XclientOverrides xclient_;
   MailFrom mail_;
   Recipient recipient_;
-  Reply body_reply_;  // what answers the final dot of a refused message
+  Reply own_reply_;  // of RecipientRefused; of the final dot of a refused message
   DataReader reader_;
   size_t accepted_recipients_ = 0;
-  size_t named_recipients_ = 0;
   size_t errors_ = 0;
   size_t idle_commands_ = 0;
-  uint64_t dots_given_ = 0;
   State state_ = State::New;
   Kind pending_ = Kind::NeedInput;  // the event that waits for its decision; NeedInput: none does
   CloseReason close_reason_{};
   XclientPeer peer_;
-  bool long_line_ = false;       // the line in line_ is over the limit: its octets are dropped
-  bool line_has_octet_ = false;  // of a dropped line: a NUL or bare CR was among them
+  bool long_line_ = false;  // the line in line_ is over the limit: only its end is kept
   bool extended_ = false;
   bool next_extended_ = false;
+  bool hello_due_ = false;  // a Reset event went out before the Hello event
   bool transaction_ = false;
+  bool mail_refused_ = false;  // what a client pipelined behind the refused MAIL is not its error
 };
 
 // A few words for rows and logs.
