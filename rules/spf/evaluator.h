@@ -13,6 +13,7 @@
 
 #include "rules/auth/evaluator.h"
 #include "rules/auth/result.h"
+#include "rules/spf/macro.h"
 #include "rules/spf/record.h"
 
 #include <cstddef>
@@ -67,10 +68,11 @@ class Evaluator {
   const Outcome& outcome() const { return outcome_; }  // final after Done
 
  private:
-  // What the answers that are outstanding are for.
+  // What the outstanding answers are for.
   enum class State : uint8_t {
-    Record,             // TXT of frames_.back()
-    Terms,              // nothing outstanding: the next term
+    Start,
+    Record,             // TXT of frame()
+    Terms,              // nothing is outstanding: the next term
     Addresses,          // A or AAAA of an `a` term, A of `exists`
     Exchanges,          // MX
     ExchangeAddresses,  // A or AAAA of the exchanges
@@ -79,85 +81,101 @@ class Evaluator {
     Explanation,        // TXT of exp=
     Done,
   };
-  // What the client's validated names are wanted for.
   enum class NamesFor : uint8_t { Ptr, Target, ExplanationTarget, ExplanationText };
   enum class Entry : uint8_t { First, Include, Redirect };
-  enum class Booking : uint8_t { Counted, Free };
 
+  // Where a record stands that sent us to another, for reports.
+  struct Place {
+    std::string domain;
+    std::string term;
+    size_t offset = 0;
+  };
   // One level of include; a redirect replaces the record of its level (5.2, 6.1).
   struct Frame {
     std::string domain;
     Entry entry = Entry::First;
+    Place opened_by;
     std::optional<Record> record;
-    size_t next = 0;  // directive
+    size_t next = 0;  // directive; the number of directives: `redirect`
   };
   struct Asked {
     dns::Question question;
     std::optional<dns::Answer> answer;
   };
 
-  bool advance();  // false: waits for an answer
-  bool identify(const Check& check);
-
+  // Steps return true when the machine can go on at once, false when it waits for an answer.
+  bool advance();
   bool take_record();
-  void select_record(std::vector<dns::RecordData> texts);
-  void open_record(std::string text);
-  void no_record(std::string_view why);
-  void next_term();
-  void no_more_terms();
-  void begin_target();
-  void use_target();
-  void enter(Entry entry, std::string domain);
   bool take_addresses();
   bool take_exchanges();
   bool take_exchange_addresses();
   bool take_names();
   bool take_name_addresses();
-  void names_done();
-  void match_names();
-  std::string validated_name() const;
+  bool take_explanation();
 
+  void identify(const Check& check);
+  void select_record(const dns::Answer& answer);
+  void no_record(std::string_view why);
+  void next_term();
+  void use_target();
+  void ask_mechanism(const Directive& directive, const std::string& target);
+  void enter(Entry entry, std::string domain);
+  void names_done();
   void matched();
   void not_matched();
   void leave(auth::SpfResult result);
-  void finish(auth::SpfResult result);
-  void permanent(std::string problem, Span term = {});
-  void temporary(std::string_view what, const dns::Question& question, dns::AnswerStatus status);
-  void begin_explanation();
+  void explain();
   void ask_explanation();
-  bool take_explanation();
   void expand_explanation_text();
 
+  // Ends of the evaluation.
+  void finish(auth::SpfResult result);
+  void permanent(std::string problem);  // at the current term
+  void permanent(std::string problem, Place place);
+  void temporary(const dns::Question& question, dns::AnswerStatus status);
+
+  // Both are false when the limit is passed; the evaluation has ended then.
   bool book_term();
   bool book_void(const dns::Answer& answer);
+
   void begin_batch();
-  bool ask(std::string_view name, dns::RecordType type, dns::LookupKind kind);
   void ask(const dns::DnsName& name, dns::RecordType type, dns::LookupKind kind);
-  void ask_names(NamesFor purpose, dns::LookupKind kind);
-  dns::Answer* next_answer();  // null while it is outstanding
+  void ask_for_term(const dns::DnsName& name, dns::RecordType type);
+  void ask_names(NamesFor purpose);
+  const Asked* next_answered();  // null while the next in order is outstanding
   bool batch_consumed() const { return consumed_ == asked_.size(); }
-  dns::RecordType address_type() const;
+
   Frame& frame() { return frames_.back(); }
   const Frame& frame() const { return frames_.back(); }
-  const Directive& directive() const;
-  Span current_term() const;
-  struct MacroView;
+  bool at_redirect() const { return frame().next == frame().record->directives().size(); }
+  const Directive& directive() const { return frame().record->directives()[frame().next]; }
+  Place place() const;
+  dns::RecordType address_type() const;
+  bool matches_client(const dns::Answer& answer, const Directive* lengths) const;
+  bool can_expand(std::string_view text) const;
+  std::string validated_name() const;
+  MacroValues macro_values(std::string_view validated) const;
 
   Check check_;
   std::string local_part_;
   std::string sender_domain_;
+  bool local_part_is_ascii_ = true;
   Outcome outcome_;
   State state_ = State::Done;
   std::vector<Frame> frames_;
 
-  std::vector<Asked> asked_;  // the current batch, in record order
+  // The current batch of questions, in the order in which their answers are consumed.
+  std::vector<Asked> asked_;
   size_t consumed_ = 0;
-  auth::QuestionId first_id_ = 0;  // of the current batch
+  auth::QuestionId first_id_ = 0;
   std::vector<auth::PendingQuestion> questions_;
+  bool term_asked_ = false;  // the term's first question is out
 
   NamesFor names_for_ = NamesFor::Ptr;
+  bool names_known_ = false;  // for the current term or explanation
+  std::vector<dns::DnsName> names_;
   std::vector<dns::DnsName> validated_;
-  std::string target_;            // of the term that is being evaluated
+  std::string target_;
   std::string explanation_text_;  // unexpanded
 };
 static_assert(auth::Evaluator<Evaluator>);

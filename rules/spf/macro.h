@@ -59,7 +59,7 @@ std::optional<MacroError> check_macro_string(std::string_view text, MacroUse use
 // domain-spec (7.1): a macro-string that ends in a macro or in a dot and a top label.
 std::optional<MacroError> check_domain_spec(std::string_view text);
 
-// What one macro letter or another asks for, in text that was checked.
+// Does a text that was checked hold this macro (lower case), in either case?
 bool has_macro(std::string_view text, char letter);
 
 struct MacroValues {
