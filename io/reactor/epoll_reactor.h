@@ -7,15 +7,15 @@
 #pragma once
 
 #include "io/base/result.h"
+#include "io/reactor/buffer_pool.h"
 #include "io/reactor/reactor.h"
 
-#include <cstddef>
 #include <memory>
 
 namespace sluice::reactor {
 
 struct EpollOptions {
-  size_t receive_memory_max = 64UL * 1024 * 1024;  // octets of receive buffers; above it receiving pauses
+  BufferPoolOptions buffers;
 };
 
 [[nodiscard]] Result<std::unique_ptr<Reactor>> make_epoll_reactor(const EpollOptions& options);

@@ -99,6 +99,9 @@ struct ListenOptions {
   bool share_port = true;  // SO_REUSEPORT: one listener per shard on the same address
 };
 
+// Datagrams up to this many octets are received; longer ones become on_datagram_error(EMSGSIZE).
+inline constexpr size_t kDatagramMax = 4096;
+
 struct DatagramOptions {
   Endpoint local;   // unspecified address and port 0: the kernel chooses
   Endpoint remote;  // port 0: not connected
@@ -156,7 +159,8 @@ class Reactor {
   [[nodiscard]] virtual bool send_datagram(SocketId socket, std::string_view octets, const Endpoint& to) = 0;
   virtual void close_datagram(SocketId socket) = 0;
 
-  // --- files: each operation reports exactly once; paths are copied ---
+  // --- files: each operation reports exactly once; paths are copied. Those that are pending together may be
+  // done in any order ---
   virtual void open_file(const std::string& path, int flags, uint32_t mode, FileHandler& handler) = 0;
   virtual void read_file(FileId file, uint64_t offset, std::span<char> into, FileHandler& handler) = 0;
   // Writes all slices at the offset, or fails; O_APPEND files ignore the offset.

@@ -17,6 +17,7 @@ struct SimFaults {
 
   bool blackhole = false;     // nothing arrives: connects time out, streams stall, datagrams are lost
   double refuse_connect = 0;  // ECONNREFUSED although somebody listens
+  double accept_error = 0;    // per connection: the listener reports EMFILE, and takes it after a pause
   double lose_connect = 0;    // nobody ever answers: ETIMEDOUT after kSimConnectTimeout
 
   uint32_t segment_max = 16384;  // octets that travel together: between 1 and this

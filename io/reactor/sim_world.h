@@ -71,8 +71,8 @@ class SimWorld {
   // When the network or a disk acts next: now() when a reactor has something to submit or to report, kNever
   // when nothing will happen by itself.
   MonoTime next_event() const;
-  // Moves to the next event and lets it happen (its report waits for the reactor's poll). False: there is
-  // none.
+  // Moves to the next event and lets it happen; its report waits for the reactor's poll. While a reactor has
+  // something to submit or to report, nothing moves. False: nothing will happen by itself.
   bool step();
   // Lets everything happen that is due until then, and stands there.
   void advance(MonoTime to);
