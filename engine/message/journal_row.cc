@@ -100,7 +100,6 @@ void append_tracking_row(std::string& out, const TransactionFacts& facts, const 
       .text("disposition", to_word(row.disposition))
       .text("stage", to_word(row.stage))
       .text("reply", row.reply);
-  if (row.not_told) json.boolean("not_told", true);
   if (!row.next_hop.empty()) json.text("next_hop", row.next_hop);
   if (!row.hop_reply.empty()) json.text("hop_reply", row.hop_reply);
   if (!row.next_hop_fault.empty()) json.text("next_hop_fault", row.next_hop_fault);
@@ -134,6 +133,19 @@ void append_policy_event(std::string& out, const TransactionFacts& facts, std::s
   json.text("rule", verdict.rule_name).text("action", policy::to_word(verdict.action));
   write_notes(json, verdict.notes);
   json.text("policy_version", facts.policy_version.to_string());
+  json.end();
+  out += '\n';
+}
+
+void append_amendment(std::string& out, std::string_view transaction, std::string_view recipient,
+                      WallTime now) {
+  JsonObject json(out);
+  json.number("v", kSchemaVersion)
+      .text("kind", "amendment")
+      .text("time", format_time(now))
+      .text("id", transaction)
+      .text("recipient", recipient)
+      .boolean("not_told", true);
   json.end();
   out += '\n';
 }

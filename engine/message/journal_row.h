@@ -37,7 +37,6 @@ struct TrackingRow {
   Disposition disposition = Disposition::Refused;
   EndedAt stage = EndedAt::Rcpt;
   std::string_view reply;           // what the client was told; empty where it was not there any more
-  bool not_told = false;            // W-7
   std::string_view next_hop;        // empty where none was chosen
   std::string_view hop_reply;       // the next hop's own words, where it decided
   std::string_view next_hop_fault;  // a fault between us and the hop (W-6), in words
@@ -48,5 +47,9 @@ void append_tracking_row(std::string& out, const TransactionFacts& facts, const 
                          WallTime now);
 void append_policy_event(std::string& out, const TransactionFacts& facts, std::string_view recipient,
                          const policy::Verdict& verdict, WallTime now);
+
+// Marks the tracking row of a relayed recipient: the client had gone before our 250 (W-7).
+void append_amendment(std::string& out, std::string_view transaction, std::string_view recipient,
+                      WallTime now);
 
 }  // namespace sluice::message

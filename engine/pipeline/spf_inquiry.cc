@@ -58,7 +58,10 @@ class SpfInquiry::Work {
       self.request_.client.reverse_name =
           co_await find_reverse_name(shard, self.client_, self.request_.client.address, deadline);
     }
-    const policy::SpfIdentities& identities = self.request_.identities;
+    policy::SpfIdentities identities = self.request_.identities;
+    if (self.request_.check_helo) {
+      identities.helo |= evidence::is_helo_checkable(evidence::helo_name(self.request_.client));
+    }
     if (identities.helo) self.spf_.helo = co_await self.check(shard, auth::Identity::Helo);
     if (identities.mail_from) self.spf_.mail_from = co_await self.check(shard, auth::Identity::MailFrom);
     if (identities.from_header) self.spf_.from_header = co_await self.check(shard, auth::Identity::From);

@@ -23,6 +23,7 @@ struct SpfRequest {
   evidence::Sender sender;
   policy::SpfIdentities identities;
   bool find_reverse_name = false;                   // D-4: the client gave no HELO name and one is needed
+  bool check_helo = false;                          // ESE-15: HELO too, also where its name is found only now
   std::string from_author;                          // identity From only (ESE-16): the author's address
   std::string receiver;                             // our host name, for %{r}
   std::chrono::seconds time{limits::kSpfDeadline};  // for each evaluation

@@ -88,7 +88,11 @@ class Journal {
   };
 
   runtime::Task<void> write_batches(reactor::Shard& shard);
-  enum class Written : uint8_t { Refused, Unsynced, Done };  // Unsynced: in the file, but the sync that was asked failed
+  enum class Written : uint8_t {
+    Refused,
+    Unsynced,
+    Done
+  };  // Unsynced: in the file, but the sync that was asked failed
 
   runtime::Task<Written> write_batch(reactor::Shard& shard, bool sync);
   runtime::Task<bool> ensure_open(reactor::Shard& shard);

@@ -1,0 +1,36 @@
+// PipelineContext: what the messages of one shard share: the policy, the DNS, the way to the next hops, the
+// journal, and the counts. Owned by engine/node; outlives every connection of the shard. One shard.
+#pragma once
+
+#include "dnscache/client/dns_client.h"
+#include "engine/delivery/hop_pools.h"
+#include "engine/message/disposition.h"
+#include "engine/store/journal.h"
+#include "io/runtime/task_group.h"
+#include "rules/policy/policy.h"
+#include "rules/policy/removed_fields.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace sluice::pipeline {
+
+struct PipelineCounters {
+  uint64_t transactions = 0;
+  uint64_t spf_evaluations = 0;   // inquiries started
+  uint64_t spf_cut_off = 0;       // not finished when the verdict was due
+  uint64_t rows_not_durable = 0;  // rows in the ring, or deletions refused, because the disk refused
+};
+
+struct PipelineContext {
+  const policy::Policy& policy;
+  const policy::RemovedFields& removed_fields;
+  dns::DnsClient& dns;
+  delivery::HopPools& hops;
+  store::Journal& journal;
+  runtime::TaskGroup& background;  // evaluations that outlive their transaction
+  message::Balance balance{};
+  PipelineCounters counters{};
+};
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,62 @@
+// The body: kept as it came; the header block is read on the way.
+#include "engine/pipeline/pipeline_replies.h"
+#include "engine/pipeline/smtp_pipeline.h"
+
+#include <utility>
+
+namespace sluice::pipeline {
+
+using mail::HeaderReader;
+using message::Disposition;
+using message::EndedAt;
+using runtime::Task;
+using serve::Answer;
+using serve::Eventual;
+
+Eventual<Answer> SmtpPipeline::on_body(Shard& shard, Chunk piece) {
+  Transaction& tx = *transaction_;
+  std::optional<smtp::Reply> refusal = read_header(piece.view());
+  tx.body.append(std::move(piece));
+  const std::optional<uint64_t> limit = tx.pool->size_limit();
+  if (!refusal && limit && tx.body.wire_octets() > *limit) refusal = kMessageTooLarge.to_reply();
+  if (refusal) return refuse_message(shard, std::move(*refusal));
+  return Answer();
+}
+
+// Feeds the header reader with the next octets until it has the block, and keeps count of how much of the
+// wire form that took. Gives the reply when the message cannot be taken because of its header.
+std::optional<smtp::Reply> SmtpPipeline::read_header(std::string_view wire_octets) {
+  Transaction& tx = *transaction_;
+  if (tx.header.state() != HeaderReader::State::Reading) return std::nullopt;
+  std::string_view rest = wire_octets;
+  std::string_view span;
+  while (tx.header.state() == HeaderReader::State::Reading && tx.unstuffer.next(rest, span)) {
+    const size_t taken = tx.header.feed(span);
+    // From the start of this piece to the end of what was taken: stuffing dots in between count.
+    const auto position = static_cast<size_t>(span.data() - wire_octets.data()) + taken;
+    if (tx.header.state() == HeaderReader::State::Complete) {
+      tx.header_wire_octets = tx.body.wire_octets() + position;
+    }
+  }
+  switch (tx.header.state()) {
+    case HeaderReader::State::TooLarge:
+    case HeaderReader::State::TooManyFields:
+      return kHeaderTooLarge.to_reply();
+    case HeaderReader::State::Complete:
+      if (tx.header.block().received_fields() > limits::kReceivedFields) return kTooManyHops.to_reply();
+      break;
+    case HeaderReader::State::Reading:
+      break;
+  }
+  return std::nullopt;
+}
+
+Task<Answer> SmtpPipeline::refuse_message(Shard& shard, smtp::Reply reply) {
+  const std::string line = reply.to_line();
+  const bool permanent = reply.permanent();
+  const End end{permanent ? Disposition::Refused : Disposition::Deferred, EndedAt::Data, line};
+  (void)co_await end_all(shard, end);
+  co_return Answer(std::move(reply));
+}
+
+}  // namespace sluice::pipeline

@@ -1,0 +1,201 @@
+// End of data: the last of the evidence, the verdict, the disposition, the rows, the reply. In this order,
+// always.
+#include "engine/delivery/header_edit.h"
+#include "engine/pipeline/pipeline_replies.h"
+#include "engine/pipeline/smtp_pipeline.h"
+#include "io/mail/author.h"
+#include "io/mail/header_writer.h"
+#include "rules/policy/result_header.h"
+
+#include <utility>
+
+namespace sluice::pipeline {
+
+using message::Disposition;
+using message::EndedAt;
+using policy::Action;
+using policy::Stage;
+using policy::Verdict;
+using runtime::Task;
+using serve::Answer;
+using serve::Eventual;
+using serve::HopReply;
+using serve::HopResult;
+using store::Appended;
+using store::Durability;
+
+namespace {
+
+Disposition disposition_of(HopResult result, const smtp::Reply& reply) {
+  switch (result) {
+    case HopResult::Accepted:
+      return Disposition::Relayed;
+    case HopResult::Unknown:
+      return Disposition::Unknown;
+    case HopResult::Refused:
+    case HopResult::Fault:
+      break;
+  }
+  return reply.permanent() ? Disposition::Refused : Disposition::Deferred;
+}
+
+mail::ReceivedProtocol protocol_of(const serve::SmtpConnection& connection, const Transaction& tx) {
+  if (tx.smtputf8) return mail::ReceivedProtocol::Utf8Smtp;
+  return connection.extended ? mail::ReceivedProtocol::Esmtp : mail::ReceivedProtocol::Smtp;
+}
+
+}  // namespace
+
+Eventual<Answer> SmtpPipeline::on_end_of_data(Shard& shard, const smtp::DataReader& message) {
+  Transaction& tx = *transaction_;
+  tx.message_octets = message.message_octets();
+  tx.evidence.flags.long_line = message.longest_line() > limits::kSmtpTextLineAdvised;
+  if (tx.header.state() == mail::HeaderReader::State::Reading) {
+    tx.header.finish();
+    tx.header_wire_octets = tx.body.wire_octets();
+  }
+  return decide_and_act(shard);
+}
+
+Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
+  Transaction& tx = *transaction_;
+  if (tx.header.block().received_fields() > limits::kReceivedFields) {
+    Answer refused = co_await refuse_message(shard, kTooManyHops.to_reply());
+    co_return refused;
+  }
+  if (tx.spf.started()) co_await finish_spf(shard);
+  std::vector<Verdict> verdicts;
+  for (const AcceptedRecipient& recipient : tx.recipients) {
+    verdicts.push_back(policy::decide(context_.policy, recipient.binding, tx.evidence, Stage::EndOfData));
+  }
+  // One group (W-4): the same rule, exemption and evidence, so the same action for all.
+  smtp::Reply reply;
+  switch (verdicts.front().action) {
+    case Action::Pass:
+      reply = co_await relay(shard, verdicts);
+      break;
+    case Action::Delete:
+      reply = co_await discard(shard, verdicts);
+      break;
+    case Action::Reject:
+    case Action::Defer:
+      reply = co_await refuse_by_rule(shard, verdicts);
+      break;
+  }
+  close_transaction();
+  co_return Answer(std::move(reply));
+}
+
+Task<void> SmtpPipeline::finish_spf(Shard& shard) {
+  Transaction& tx = *transaction_;
+  const MonoTime deadline = shard.now() + limits::kAuthenticationWait;
+  const bool finished = co_await tx.spf.wait(shard, deadline);
+  if (!finished) {
+    ++context_.counters.spf_cut_off;
+    co_return;
+  }
+  tx.evidence.spf = tx.spf.spf();
+  if (tx.evidence.client.reverse_name.empty()) tx.evidence.client.reverse_name = tx.spf.reverse_name();
+
+  const std::optional<evidence::SpfOutcome>& helo = tx.evidence.spf.helo;
+  const bool helo_says_none = !helo || helo->result == auth::SpfResult::None;
+  if (!context_.policy.spf().from_header_if_null_sender || !tx.evidence.sender.is_null() || !helo_says_none)
+    co_return;
+  const auto author = mail::find_author(tx.header.block());
+  if (!author) co_return;
+  SpfRequest request;
+  request.client = tx.evidence.client;
+  request.sender = tx.evidence.sender;
+  request.identities.from_header = true;
+  request.from_author = author->text();
+  request.receiver = listener_.hostname;
+  request.time = context_.policy.dns().spf_evaluation;
+  ++context_.counters.spf_evaluations;
+  (void)tx.spf_from_author.start(shard, context_.dns, context_.background, std::move(request));
+  const bool author_finished = co_await tx.spf_from_author.wait(shard, deadline);
+  if (author_finished) {
+    tx.evidence.spf.from_header = tx.spf_from_author.spf().from_header;
+  } else {
+    ++context_.counters.spf_cut_off;
+  }
+}
+
+// Topmost first: result headers stand above our Received (RFC 7208 section 9.1).
+std::string SmtpPipeline::trace_fields(Shard& shard, const Verdict& verdict) const {
+  const Transaction& tx = *transaction_;
+  const policy::ResultHeaderSettings& settings = context_.policy.result_header();
+  std::string fields;
+  const evidence::SpfOutcome* outcome = policy::governing_spf(context_.policy, tx.evidence);
+  if (verdict.insert_header && outcome != nullptr) {
+    const evidence::Client& from = tx.evidence.client;
+    fields += policy::spf_result_field(settings.name, *outcome, from, tx.evidence.sender).to_line();
+    if (settings.received_spf) {
+      fields += policy::received_spf_field(listener_.hostname, *outcome, from, tx.evidence.sender).to_line();
+    }
+  }
+  mail::ReceivedTrace trace;
+  trace.helo = connection_.hello;
+  trace.client_name = tx.evidence.client.reverse_name;
+  trace.client = tx.evidence.client.address;
+  trace.by = listener_.hostname;
+  trace.protocol = protocol_of(connection_, tx);
+  trace.id = tx.id.text();
+  if (tx.recipients.size() == 1) trace.only_recipient = tx.recipients.front().address;
+  trace.time = shard.wall_now();
+  mail::append_received(fields, trace);
+  return fields;
+}
+
+Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& verdicts) {
+  Transaction& tx = *transaction_;
+  const mail::HeaderBlock& block = tx.header.block();
+  std::vector<size_t> removed;
+  if (!trusted()) removed = delivery::find_removed(block, context_.removed_fields);
+  for (const size_t index : removed) tx.evidence.flags.removed_fields.emplace_back(block[index].name);
+  delivery::EditedMessage edited;
+  edit_message(edited, trace_fields(shard, verdicts.front()), block, removed, tx.body, tx.header_wire_octets);
+
+  const MonoTime deadline = shard.now() + limits::kHopEndOfDataWait;
+  const serve::MessageOctets octets{std::move(edited.pieces)};
+  const HopReply said = co_await tx.hop->deliver(shard, octets, deadline);
+  const std::string line = said.reply.to_line();
+  End end{disposition_of(said.result, said.reply), EndedAt::EndOfData, line};
+  const bool own_word = said.result == HopResult::Accepted || said.result == HopResult::Refused;
+  (own_word ? end.hop_reply : end.next_hop_fault) = said.hop_said;
+  RowBatch batch = rows();
+  add_rows(shard, batch, end, &verdicts);
+  // Kept is enough: the next hop has the message, and the row waits in the journal's ring.
+  co_await batch.commit(shard, Durability::Written);
+  tx.hop.reset();
+  tx.body.clear();
+  if (said.accepted()) answered_.push_back(std::move(transaction_));
+  co_return said.reply;
+}
+
+Task<smtp::Reply> SmtpPipeline::discard(Shard& shard, const std::vector<Verdict>& verdicts) {
+  const std::string line = kAccepted.to_reply().to_line();
+  const End end{Disposition::Deleted, EndedAt::EndOfData, line};
+  RowBatch batch = rows();
+  add_rows(shard, batch, end, &verdicts);
+  const Appended appended = co_await batch.commit(shard, Durability::Synced);
+  if (appended == Appended::Durable) co_return kAccepted.to_reply();
+  // The row may be in the file all the same; this later one for the same recipient stands.
+  const std::string refused = kNotRecorded.to_reply().to_line();
+  const End deferred{Disposition::Deferred, EndedAt::EndOfData, refused};
+  add_rows(shard, batch, deferred, &verdicts);
+  co_await batch.commit(shard, Durability::Written);
+  co_return kNotRecorded.to_reply();
+}
+
+Task<smtp::Reply> SmtpPipeline::refuse_by_rule(Shard& shard, const std::vector<Verdict>& verdicts) {
+  smtp::Reply reply = to_reply(*verdicts.front().reply);
+  const std::string line = reply.to_line();
+  const bool permanent = reply.permanent();
+  const End end{permanent ? Disposition::Refused : Disposition::Deferred, EndedAt::EndOfData, line};
+  RowBatch batch = rows();
+  add_rows(shard, batch, end, &verdicts);
+  co_await batch.commit(shard, Durability::Written);
+  co_return reply;
+}
+
+}  // namespace sluice::pipeline

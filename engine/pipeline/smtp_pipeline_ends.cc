@@ -1,0 +1,84 @@
+// The ends of transactions that did not come to a verdict, and what follows a reply.
+#include "engine/pipeline/smtp_pipeline.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::pipeline {
+
+using message::Disposition;
+using message::EndedAt;
+using message::TrackingRow;
+using runtime::Task;
+using serve::AbortReason;
+using serve::Done;
+using serve::Eventual;
+using store::Durability;
+
+void SmtpPipeline::add_rows(Shard& shard, RowBatch& batch, const End& end,
+                            const std::vector<policy::Verdict>* verdicts) const {
+  const Transaction& tx = *transaction_;
+  for (size_t i = 0; i < tx.recipients.size(); ++i) {
+    TrackingRow row;
+    row.recipient = tx.recipients[i].address;
+    row.disposition = end.disposition;
+    row.stage = end.stage;
+    row.reply = end.reply;
+    row.next_hop = tx.next_hop;
+    row.hop_reply = end.hop_reply;
+    row.next_hop_fault = end.next_hop_fault;
+    if (verdicts != nullptr) row.verdict = &(*verdicts)[i];
+    batch.end_recipient(shard, row);
+    if (row.verdict != nullptr && row.verdict->policy_event)
+      batch.policy_event(shard, row.recipient, *row.verdict);
+  }
+}
+
+Eventual<Done> SmtpPipeline::on_abort(Shard& shard, AbortReason reason, const smtp::Reply* reply) {
+  if (transaction_->recipients.empty()) {
+    close_transaction();
+    return Done();
+  }
+  End end{Disposition::Abandoned, EndedAt::Reset, {}};
+  if (reason == AbortReason::Disconnected) end.stage = EndedAt::Disconnect;
+  if (reason == AbortReason::BodyRefused) {
+    end.stage = EndedAt::Data;
+    end.disposition = reply->permanent() ? Disposition::Refused : Disposition::Deferred;
+    abort_reply_ = reply->to_line();
+    end.reply = abort_reply_;
+  }
+  return end_all(shard, end);
+}
+
+Task<Done> SmtpPipeline::end_all(Shard& shard, End end) {
+  RowBatch batch = rows();
+  add_rows(shard, batch, end, nullptr);
+  co_await batch.commit(shard, Durability::Written);
+  close_transaction();
+  co_return Done();
+}
+
+void SmtpPipeline::close_transaction() { transaction_.reset(); }
+
+void SmtpPipeline::on_answered(Shard& /*shard*/, serve::TraceId transaction, serve::Told told) {
+  const auto at = std::ranges::find(answered_, transaction, [](const auto& each) { return each->id; });
+  if (at == answered_.end()) return;  // it was not relayed
+  if (told == serve::Told::No) not_told_.push_back(std::move(*at));
+  answered_.erase(at);
+}
+
+Eventual<Done> SmtpPipeline::on_disconnect(Shard& shard, serve::DisconnectReason /*reason*/) {
+  if (not_told_.empty()) return Done();
+  return write_not_told(shard);
+}
+
+Task<Done> SmtpPipeline::write_not_told(Shard& shard) {
+  for (const std::unique_ptr<Transaction>& relayed : not_told_) {
+    RowBatch batch(context_, *relayed, connection_.peer.address);
+    for (const AcceptedRecipient& recipient : relayed->recipients) batch.not_told(shard, recipient.address);
+    co_await batch.commit(shard, Durability::Written);
+  }
+  co_return Done();
+}
+
+}  // namespace sluice::pipeline

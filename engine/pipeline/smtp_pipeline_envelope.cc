@@ -1,0 +1,190 @@
+// The envelope: MAIL and RCPT.
+#include "engine/pipeline/pipeline_replies.h"
+#include "engine/pipeline/smtp_pipeline.h"
+
+#include <utility>
+
+namespace sluice::pipeline {
+
+using message::Disposition;
+using message::EndedAt;
+using message::TrackingRow;
+using policy::RecipientBinding;
+using policy::RouteKind;
+using policy::SpfNeed;
+using policy::Stage;
+using runtime::Task;
+using serve::Answer;
+using serve::Eventual;
+using serve::HopReply;
+
+evidence::Client SmtpPipeline::client() const {
+  evidence::Client client;
+  client.address = connection_.client.address;
+  client.helo = connection_.hello;
+  if (connection_.client_declared) client.source = evidence::ClientSource::Xclient;
+  if (connection_.xclient.name.given()) client.reverse_name = connection_.xclient.name.value;
+  return client;
+}
+
+Eventual<Answer> SmtpPipeline::on_mail(Shard& shard, smtp::MailFrom& mail, serve::TraceId transaction) {
+  ++context_.counters.transactions;
+  transaction_ = std::make_unique<Transaction>(transaction);
+  Transaction& tx = *transaction_;
+  tx.evidence.direction = listener_.direction;
+  tx.evidence.client = client();
+  tx.evidence.sender = {std::string(mail.sender.local_part()), std::string(mail.sender.domain())};
+  tx.sender = mail.sender.text();
+  tx.declared_size = mail.size;
+  tx.body_type = mail.body;
+  tx.smtputf8 = mail.smtputf8;
+  if (policy::is_spf_certain_at_mail(context_.policy, listener_.direction, tx.evidence.client,
+                                     tx.evidence.sender)) {
+    start_spf(shard);
+  }
+  return Answer();
+}
+
+void SmtpPipeline::start_spf(Shard& shard) {
+  Transaction& tx = *transaction_;
+  if (tx.spf.started()) return;
+  SpfRequest request;
+  request.client = tx.evidence.client;
+  request.sender = tx.evidence.sender;
+  request.identities = policy::spf_identities(context_.policy, tx.evidence.client, tx.evidence.sender);
+  request.identities.from_header = false;  // after the header block, and only where HELO gave None (D-2)
+  const bool helo_missing = tx.evidence.client.helo.empty() && tx.evidence.client.reverse_name.empty();
+  request.find_reverse_name =
+      helo_missing && (tx.evidence.sender.is_null() || context_.policy.spf().check_helo);
+  request.check_helo = context_.policy.spf().check_helo;
+  request.receiver = listener_.hostname;
+  request.time = context_.policy.dns().spf_evaluation;
+  ++context_.counters.spf_evaluations;
+  // A group that is closed leaves the inquiry finished and empty: the rule sees TempError.
+  (void)tx.spf.start(shard, context_.dns, context_.background, std::move(request));
+}
+
+Eventual<Answer> SmtpPipeline::on_rcpt(Shard& shard, smtp::Recipient& recipient) {
+  return take_recipient(shard, std::move(recipient.address));
+}
+
+Task<Answer> SmtpPipeline::take_recipient(Shard& shard, mail::Address address) {
+  ++context_.balance.named;
+  Transaction& tx = *transaction_;
+  const policy::RecipientView view{address.local_part(), address.domain()};
+  RecipientBinding binding = context_.policy.bind(tx.evidence.client.address, listener_.direction, view);
+  std::string text = address.text();
+  if (address.is_bare_postmaster() && binding.accepted()) text += '@' + binding.recipient_domain;
+
+  std::optional<Refusal> refusal;
+  if (!binding.accepted()) {
+    const bool denied = binding.route == RouteKind::RelayDenied;
+    refusal.emplace();
+    refusal->reply = denied ? kRelayDenied.to_reply() : kNoPostmaster.to_reply();
+  } else if (!tx.recipients.empty() && !binding.same_group_as(tx.recipients.front().binding)) {
+    refusal.emplace();
+    refusal->reply = kOtherGroup.to_reply();
+  }
+  if (!refusal) refusal = co_await ask_policy(shard, binding);
+  if (!refusal) refusal = co_await offer_to_next_hop(shard, binding, text);
+  if (refusal) {
+    RowBatch batch = rows();
+    add_refusal(shard, batch, text, *refusal);
+    co_await batch.commit(shard, store::Durability::Written);
+    co_return Answer(std::move(refusal->reply));
+  }
+  tx.recipients.push_back({std::move(text), std::move(binding)});
+  co_return Answer();
+}
+
+// W-35, then enforcement at RCPT (ESE-12): the only wait for SPF before the end of data.
+Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::ask_policy(Shard& shard,
+                                                                    const RecipientBinding& binding) {
+  Transaction& tx = *transaction_;
+  const policy::Policy& policy = context_.policy;
+  const SpfNeed need = policy::needs_spf(policy, binding, tx.evidence.client, tx.evidence.sender);
+  if (need == SpfNeed::Never) co_return std::nullopt;
+  if (context_.dns.outage()) {
+    if (const auto reply = policy::outage_reply(policy)) {
+      Refusal refusal;
+      refusal.reply = to_reply(*reply);
+      co_return refusal;
+    }
+  }
+  start_spf(shard);
+  if (need != SpfNeed::AtRcpt) co_return std::nullopt;
+  const MonoTime deadline = shard.now() + limits::kAuthenticationWait;
+  const bool finished = co_await tx.spf.wait(shard, deadline);
+  if (!finished) ++context_.counters.spf_cut_off;
+  tx.evidence.spf = tx.spf.spf();
+  if (tx.evidence.client.reverse_name.empty()) tx.evidence.client.reverse_name = tx.spf.reverse_name();
+  policy::Verdict verdict = policy::decide(policy, binding, tx.evidence, Stage::Rcpt);
+  if (!verdict.enforce_now || !verdict.reply) co_return std::nullopt;
+  Refusal refusal;
+  refusal.reply = to_reply(*verdict.reply);
+  refusal.verdict = std::move(verdict);
+  co_return refusal;
+}
+
+Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::offer_to_next_hop(Shard& shard,
+                                                                           const RecipientBinding& binding,
+                                                                           std::string address) {
+  Transaction& tx = *transaction_;
+  Refusal refusal;
+  if (tx.pool == nullptr) {
+    tx.pool = co_await context_.hops.find(shard, binding.next_hops);
+    tx.next_hop = delivery::hops_text(binding.next_hops);
+  }
+  if (tx.pool == nullptr) {
+    refusal.reply = kNextHopUnreachable.to_reply();
+    refusal.next_hop_fault = "no address for " + tx.next_hop;
+    co_return refusal;
+  }
+  if (tx.declared_size && tx.pool->size_limit() && *tx.declared_size > *tx.pool->size_limit()) {
+    refusal.reply = kMessageTooLarge.to_reply();
+    co_return refusal;
+  }
+  if (tx.hop == nullptr) {
+    serve::HopEnvelope envelope;
+    envelope.sender = tx.sender;
+    envelope.parameters.size = tx.declared_size;
+    envelope.parameters.body = tx.body_type;
+    envelope.parameters.smtputf8 = tx.smtputf8;
+    envelope.needs_smtputf8 = tx.smtputf8;
+    tx.hop = std::make_unique<serve::HopTransaction>(*tx.pool, std::move(envelope));
+  }
+  HopReply said = co_await tx.hop->rcpt(shard, std::move(address));
+  if (said.accepted()) co_return std::nullopt;
+  refusal.reply = std::move(said.reply);
+  const bool fault = said.result != serve::HopResult::Refused;
+  (fault ? refusal.next_hop_fault : refusal.hop_reply) = std::move(said.hop_said);
+  co_return refusal;
+}
+
+void SmtpPipeline::add_refusal(Shard& shard, RowBatch& batch, std::string_view recipient,
+                               const Refusal& refusal) const {
+  const std::string reply = refusal.reply.to_line();
+  TrackingRow row;
+  row.recipient = recipient;
+  row.disposition = refusal.reply.permanent() ? Disposition::Refused : Disposition::Deferred;
+  row.stage = EndedAt::Rcpt;
+  row.reply = reply;
+  row.next_hop = transaction_->next_hop;
+  row.hop_reply = refusal.hop_reply;
+  row.next_hop_fault = refusal.next_hop_fault;
+  if (refusal.verdict) row.verdict = &*refusal.verdict;
+  batch.end_recipient(shard, row);
+  if (refusal.verdict && refusal.verdict->policy_event)
+    batch.policy_event(shard, recipient, *refusal.verdict);
+}
+
+void SmtpPipeline::on_rcpt_refused(Shard& shard, const smtp::Recipient& recipient, const smtp::Reply& reply) {
+  ++context_.balance.named;
+  Refusal refusal;
+  refusal.reply = reply;
+  RowBatch batch = rows();
+  add_refusal(shard, batch, recipient.address.text(), refusal);
+  batch.commit_later(shard);
+}
+
+}  // namespace sluice::pipeline

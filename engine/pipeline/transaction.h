@@ -1,0 +1,54 @@
+// Transaction: what one MAIL ... end of data has gathered so far. Plain data of one connection; the stages in
+// smtp_pipeline.h fill it in and read it. One shard.
+#pragma once
+
+#include "engine/message/body.h"
+#include "engine/pipeline/spf_inquiry.h"
+#include "io/mail/header_block.h"
+#include "io/serve/hop_pool.h"
+#include "io/serve/trace_id.h"
+#include "io/smtp/command.h"
+#include "io/smtp/dot_stuffing.h"
+#include "rules/evidence/evidence.h"
+#include "rules/policy/policy.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sluice::pipeline {
+
+struct AcceptedRecipient {
+  std::string address;
+  policy::RecipientBinding binding;
+};
+
+struct Transaction {
+  explicit Transaction(serve::TraceId transaction_id) : id(transaction_id) {}
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  serve::TraceId id;
+  evidence::Evidence evidence;
+  std::string sender;  // without brackets; empty for <>
+  std::optional<uint64_t> declared_size;
+  smtp::BodyType body_type = smtp::BodyType::Unspecified;
+  bool smtputf8 = false;
+
+  // All of one group (W-4): the first one's rule and next hop are everybody's.
+  std::vector<AcceptedRecipient> recipients;
+  std::string next_hop;  // in words, for rows
+  serve::HopPool* pool = nullptr;
+  std::unique_ptr<serve::HopTransaction> hop;
+
+  SpfInquiry spf;
+  SpfInquiry spf_from_author;  // ESE-16
+
+  message::Body body;
+  uint64_t message_octets = 0;  // of the body, without dot-stuffing; final at end of data
+  mail::HeaderReader header;
+  smtp::Unstuffer unstuffer;
+  uint64_t header_wire_octets = 0;  // how much of the wire form the header block took so far
+};
+
+}  // namespace sluice::pipeline
