@@ -32,6 +32,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <queue>
 #include <string_view>
@@ -48,7 +49,7 @@ struct ResolverSettings {
   uint16_t socket_slots = 8;     // UDP sockets per server, each with a random port of its own
   size_t questions_max = 20000;  // ours: under way at once. ServFail
   std::chrono::nanoseconds question_wait = limits::kDnsQuestionWait;
-  HealthSettings health;
+  HealthSettings health{};
 };
 
 enum class DnsTransport : uint8_t { Udp, Tcp };
@@ -132,23 +133,24 @@ class Resolver {
     MonoTime due;  // when it is taken for lost
     DnsTransport transport = DnsTransport::Udp;
     bool with_edns = true;
-    bool is_trial = false;   // beside the real one, to see whether the server is back
-    bool timed_out = false;  // may still be answered
+    bool is_trial = false;  // beside the real one, to see whether the server is back
+    bool is_lost = false;   // its time is over; it may still be answered
   };
   // One question under way, for all who asked it.
   struct Inquiry {
     Question asked;
     Question current;  // differs from `asked` once a CNAME led out of a message
+    MonoTime deadline;
     std::vector<Asker> askers;
     std::vector<Sending> sendings;
-    MonoTime deadline;
-    MonoTime next_at = kNever;
+    MonoTime next_asker = kNever;  // the earliest deadline of `askers`
+    MonoTime next_at = kNever;     // the timer that counts; others in the heap are out of date
     unsigned chain_length = 0;
     uint32_t chain_ttl = UINT32_MAX;
+    unsigned attempts = 0;        // sendings of `current`, trials aside
     uint32_t servers_failed = 0;  // a bit for each server that reported failure on `current`
-    unsigned attempts = 0;        // real sendings of `current`
+    uint32_t servers_tried = 0;   // in this round
     bool by_tcp = false;
-    bool is_probe = false;  // our own, during an outage
   };
   using InquiryId = Slab<Inquiry>::Id;
   struct Timer {
@@ -159,28 +161,31 @@ class Resolver {
   struct QuestionHash {
     uint64_t seed = 0;
     size_t operator()(const Question& q) const noexcept {
-      return static_cast<size_t>(q.name.hash(seed) ^ static_cast<uint64_t>(q.type) * 0x9E3779B97F4A7C15U);
+      return static_cast<size_t>(q.name.hash(seed ^ static_cast<uint64_t>(q.type) << 48));
     }
   };
+  enum class SendingPurpose : uint8_t { Real, Trial };
 
+  static uint64_t key(size_t server, uint16_t slot, uint16_t id);
+  Inquiry& at(InquiryId id);
   InquiryId start(const Question& question, MonoTime now);
+  void add_asker(Inquiry& inquiry, AskerId asker, MonoTime deadline);
   void send_next(InquiryId id, MonoTime now);
-  void send_to(InquiryId id, size_t server, bool with_edns, MonoTime now);
-  void send_trial(InquiryId id, MonoTime now);
-  std::optional<size_t> choose_server(const Inquiry& inquiry) const;
-  void on_message(size_t server, uint32_t slot, std::string_view octets, MonoTime now);
-  void on_answer(InquiryId id, Sending sending, DecodedResponse response, MonoTime now);
+  void send_to(InquiryId id, size_t server, bool with_edns, SendingPurpose purpose, MonoTime now);
+  void on_message(size_t server, uint16_t slot, std::string_view octets, MonoTime now);
+  void on_response(InquiryId id, const Sending& sending, DecodedResponse response, MonoTime now);
   void on_server_failed(InquiryId id, size_t server, MonoTime now);
   void follow_chain(InquiryId id, const DecodedResponse& response, MonoTime now);
   void complete(InquiryId id, Answer answer);
   void drop_sendings(Inquiry& inquiry);
-  void expire_sendings(InquiryId id, MonoTime now);
+  void on_timer(InquiryId id, MonoTime now);
   void expire_askers(Inquiry& inquiry, MonoTime now);
+  void expire_sendings(InquiryId id, MonoTime now);
   void schedule(InquiryId id);
+  void lose(Sending& sending, MonoTime now);
   void note_sent(MonoTime now);
-  void note_answer(size_t server, MonoTime now);
+  void note_answer(const Sending& sending, MonoTime now);
   void check_outage(MonoTime now);
-  void report_health();
 
   ResolverSettings settings_;
   Random random_;
@@ -194,9 +199,9 @@ class Resolver {
   std::deque<ResolverEvent> events_;
   ResolverStatistics statistics_;
 
-  std::optional<MonoTime> silent_since_;  // the first sending that nothing answered since
+  std::optional<MonoTime> silent_since_;  // the first sending since the last answer
   MonoTime last_sent_{};
-  MonoTime next_probe_ = kNever;
+  MonoTime next_probe_ = kNever;  // during an outage
   bool outage_ = false;
 };
 

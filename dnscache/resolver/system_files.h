@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -27,7 +28,7 @@ class HostsTable {
  public:
   // All addresses of one family that the file gives for a name, in its order. Empty: not there. Valid as long
   // as the table.
-  const std::vector<IpAddress>& find(const DnsName& name, IpFamily family) const;
+  std::span<const IpAddress> find(const DnsName& name, IpFamily family) const;
   size_t size() const { return names_.size(); }
   size_t lines_ignored() const { return lines_ignored_; }
 

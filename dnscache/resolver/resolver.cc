@@ -1,0 +1,355 @@
+#include "dnscache/resolver/resolver.h"
+
+#include "io/base/check.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::dns {
+namespace {
+
+constexpr uint16_t kTcpSlot = UINT16_MAX;  // all questions to one server by TCP share its id space
+constexpr unsigned kSendingsMax = 16;      // ours: of one question, before only waiting is left
+constexpr unsigned kIdTries = 64;
+constexpr auto kProbeEvery = std::chrono::seconds(2);  // ours: during an outage
+
+bool is_temporary_code(ResponseCode code) {
+  return code != ResponseCode::NoError && code != ResponseCode::NameError;
+}
+
+// What a server answers that does not know EDNS0 (RFC 6891 section 7).
+bool dislikes_edns(ResponseCode code) {
+  return code == ResponseCode::FormatError || code == ResponseCode::NotImplemented ||
+         code == ResponseCode::BadVersion;
+}
+
+uint32_t bit(size_t server) { return 1U << server; }
+
+}  // namespace
+
+static_assert(limits::kDnsServers <= 32, "a server is a bit of 32");
+
+Resolver::Resolver(const ResolverSettings& settings, Random random)
+    : settings_(settings),
+      random_(random),
+      health_(settings.server_count, settings.health),
+      by_question_(0, QuestionHash{random_()}) {
+  SLUICE_CHECK(settings.socket_slots >= 1 && settings.socket_slots < kTcpSlot);
+}
+
+uint64_t Resolver::key(size_t server, uint16_t slot, uint16_t id) {
+  return static_cast<uint64_t>(server) << 32 | static_cast<uint64_t>(slot) << 16 | id;
+}
+
+Resolver::Inquiry& Resolver::at(InquiryId id) {
+  Inquiry* inquiry = inquiries_.find(id);
+  SLUICE_CHECK(inquiry != nullptr);
+  return *inquiry;
+}
+
+void Resolver::ask(const Question& question, AskerId asker, MonoTime deadline, MonoTime now) {
+  ++statistics_.asked;
+  if (deadline <= now) {
+    completions_.push_back({question, {.status = AnswerStatus::Timeout, .records = {}}, {asker}, false});
+    return;
+  }
+  if (const auto found = by_question_.find(question); found != by_question_.end()) {
+    ++statistics_.joined;
+    const InquiryId id = found->second;
+    add_asker(at(id), asker, deadline);
+    schedule(id);
+    return;
+  }
+  if (inquiries_.size() >= settings_.questions_max) {
+    ++statistics_.refused_full;
+    completions_.push_back({question, {.status = AnswerStatus::ServFail, .records = {}}, {asker}, false});
+    return;
+  }
+  const InquiryId id = start(question, now);
+  add_asker(at(id), asker, deadline);
+  send_next(id, now);
+  schedule(id);
+  check_outage(now);
+}
+
+void Resolver::forget(const Question& question, AskerId asker) {
+  const auto found = by_question_.find(question);
+  if (found == by_question_.end()) return;
+  std::erase_if(at(found->second).askers, [asker](const Asker& a) { return a.id == asker; });
+}
+
+Resolver::InquiryId Resolver::start(const Question& question, MonoTime now) {
+  Inquiry inquiry;
+  inquiry.asked = inquiry.current = question;
+  inquiry.deadline = now + settings_.question_wait;
+  const InquiryId id = inquiries_.emplace(std::move(inquiry));
+  by_question_.emplace(question, id);
+  return id;
+}
+
+void Resolver::add_asker(Inquiry& inquiry, AskerId asker, MonoTime deadline) {
+  inquiry.askers.push_back({asker, deadline});
+  inquiry.next_asker = std::min(inquiry.next_asker, deadline);
+}
+
+// Sends to the next server, or ends the inquiry when there is none left to ask.
+void Resolver::send_next(InquiryId id, MonoTime now) {
+  Inquiry& inquiry = at(id);
+  const uint32_t asked = inquiry.servers_failed | inquiry.servers_tried;
+  std::optional<size_t> server = health_.first_good(asked);
+  if (inquiry.servers_failed != 0 && (!server || health_.is_demoted(*server))) {
+    // Somebody answered: a silent server is not waited for a second time.
+    complete(id, {.status = AnswerStatus::ServFail, .records = {}});
+    return;
+  }
+  if (!server) {
+    inquiry.servers_tried = 0;
+    server = health_.first_good(0);
+  }
+  if (inquiry.attempts >= kSendingsMax) return;
+  const bool is_first = inquiry.attempts == 0;
+  ++inquiry.attempts;
+  inquiry.servers_tried |= bit(*server);
+  if (!is_first) ++statistics_.retries;
+  send_to(id, *server, true, SendingPurpose::Real, now);
+  if (!is_first || inquiry.by_tcp) return;
+  const auto trial = health_.take_trial(now);
+  if (trial && *trial != *server) send_to(id, *trial, true, SendingPurpose::Trial, now);
+}
+
+void Resolver::send_to(InquiryId id, size_t server, bool with_edns, SendingPurpose purpose, MonoTime now) {
+  Inquiry& inquiry = at(id);
+  Sending sending;
+  sending.server = server;
+  sending.at = now;
+  sending.with_edns = with_edns;
+  sending.is_trial = purpose == SendingPurpose::Trial;
+  sending.transport = inquiry.by_tcp ? DnsTransport::Tcp : DnsTransport::Udp;
+  bool is_free = false;
+  for (unsigned tries = 0; tries < kIdTries && !is_free; ++tries) {
+    sending.slot = inquiry.by_tcp ? kTcpSlot : static_cast<uint16_t>(random_.below(settings_.socket_slots));
+    sending.id = static_cast<uint16_t>(random_.below(1U << 16));
+    is_free = !by_sending_.contains(key(server, sending.slot, sending.id));
+  }
+  if (!is_free) return;  // hardly possible; as if the message were lost, the deadline ends it
+  const auto sent_before =
+      std::ranges::count(inquiry.sendings, server, &Sending::server);  // to this server, for `current`
+  sending.due = now + (inquiry.by_tcp ? settings_.health.wait_max
+                                      : health_.wait(server, static_cast<unsigned>(sent_before)));
+  by_sending_.emplace(key(server, sending.slot, sending.id), id);
+  inquiry.sendings.push_back(sending);
+  ++(inquiry.by_tcp ? statistics_.sent_tcp : statistics_.sent_udp);
+  sends_.push_back({server, inquiry.by_tcp ? uint16_t{0} : sending.slot, sending.transport,
+                    encode_query(inquiry.current, sending.id, with_edns)});
+  note_sent(now);
+}
+
+void Resolver::on_datagram(size_t server, uint16_t slot, std::string_view octets, MonoTime now) {
+  on_message(server, slot, octets, now);
+}
+
+void Resolver::on_tcp_message(size_t server, std::string_view octets, MonoTime now) {
+  on_message(server, kTcpSlot, octets, now);
+}
+
+void Resolver::on_message(size_t server, uint16_t slot, std::string_view octets, MonoTime now) {
+  const auto head = peek_head(octets);
+  const auto found =
+      head && head->is_response ? by_sending_.find(key(server, slot, head->id)) : by_sending_.end();
+  if (found == by_sending_.end()) {
+    ++statistics_.unmatched;
+    return;
+  }
+  const InquiryId id = found->second;
+  auto response = decode_response(octets);
+  Inquiry& inquiry = at(id);
+  if (response && response->question && *response->question != inquiry.current) {
+    ++statistics_.unmatched;
+    return;
+  }
+  const auto sent = std::ranges::find_if(inquiry.sendings, [&](const Sending& s) {
+    return s.server == server && s.slot == slot && s.id == head->id;
+  });
+  SLUICE_CHECK(sent != inquiry.sendings.end());
+  const Sending sending = *sent;
+  by_sending_.erase(found);
+  inquiry.sendings.erase(sent);
+  note_answer(sending, now);
+  if (response) {
+    on_response(id, sending, std::move(*response), now);
+  } else {
+    ++statistics_.malformed;
+    on_server_failed(id, server, now);
+  }
+  if (inquiries_.find(id) != nullptr) schedule(id);
+}
+
+void Resolver::on_response(InquiryId id, const Sending& sending, DecodedResponse response, MonoTime now) {
+  Inquiry& inquiry = at(id);
+  if (response.truncated && sending.transport == DnsTransport::Udp) {
+    ++statistics_.truncated;
+    if (inquiry.by_tcp) return;  // another server's datagram; TCP is under way
+    inquiry.by_tcp = true;
+    send_to(id, sending.server, true, SendingPurpose::Real, now);
+    return;
+  }
+  if (sending.with_edns && dislikes_edns(response.code)) {
+    send_to(id, sending.server, false, SendingPurpose::Real, now);
+    return;
+  }
+  if (response.truncated || is_temporary_code(response.code) ||
+      response.answer.status == AnswerStatus::ServFail) {
+    on_server_failed(id, sending.server, now);
+    return;
+  }
+  if (response.chain_open) {
+    follow_chain(id, response, now);
+    return;
+  }
+  if (inquiry.chain_length + response.chain_length > limits::kDnsCnameChain) {
+    complete(id, {.status = AnswerStatus::ServFail, .records = {}});
+    return;
+  }
+  response.answer.ttl = std::min(response.answer.ttl, inquiry.chain_ttl);
+  complete(id, std::move(response.answer));
+}
+
+void Resolver::on_server_failed(InquiryId id, size_t server, MonoTime now) {
+  Inquiry& inquiry = at(id);
+  inquiry.servers_failed |= bit(server);
+  const bool is_waiting =
+      std::ranges::any_of(inquiry.sendings, [](const Sending& s) { return !s.is_lost && !s.is_trial; });
+  if (!is_waiting) send_next(id, now);
+}
+
+void Resolver::follow_chain(InquiryId id, const DecodedResponse& response, MonoTime now) {
+  Inquiry& inquiry = at(id);
+  inquiry.chain_length += response.chain_length;
+  inquiry.chain_ttl = std::min(inquiry.chain_ttl, response.answer.ttl);
+  if (inquiry.chain_length > limits::kDnsCnameChain) {
+    complete(id, {.status = AnswerStatus::ServFail, .records = {}});
+    return;
+  }
+  drop_sendings(inquiry);
+  inquiry.current.name = response.chain_end;
+  inquiry.attempts = 0;
+  inquiry.servers_failed = 0;
+  inquiry.servers_tried = 0;
+  inquiry.by_tcp = false;
+  send_next(id, now);
+}
+
+void Resolver::complete(InquiryId id, Answer answer) {
+  Inquiry& inquiry = at(id);
+  if (answer.status == AnswerStatus::Timeout) ++statistics_.time_outs;
+  if (answer.status == AnswerStatus::ServFail) ++statistics_.failures;
+  Completion completion{inquiry.asked, std::move(answer), {}, true};
+  completion.askers.reserve(inquiry.askers.size());
+  for (const Asker& asker : inquiry.askers) completion.askers.push_back(asker.id);
+  completions_.push_back(std::move(completion));
+  drop_sendings(inquiry);
+  by_question_.erase(inquiry.asked);
+  inquiries_.erase(id);
+}
+
+void Resolver::drop_sendings(Inquiry& inquiry) {
+  for (const Sending& sending : inquiry.sendings) {
+    by_sending_.erase(key(sending.server, sending.slot, sending.id));
+  }
+  inquiry.sendings.clear();
+}
+
+void Resolver::on_tcp_failed(size_t server, MonoTime now) {
+  std::vector<InquiryId> affected;
+  for (const auto& [sent, id] : by_sending_) {
+    if (sent >> 16 == key(server, kTcpSlot, 0) >> 16) affected.push_back(id);
+  }
+  for (const InquiryId id : affected) {
+    Inquiry* inquiry = inquiries_.find(id);
+    if (inquiry == nullptr) continue;
+    std::erase_if(inquiry->sendings, [&](const Sending& s) {
+      if (s.server != server || s.transport != DnsTransport::Tcp) return false;
+      by_sending_.erase(key(s.server, s.slot, s.id));
+      return true;
+    });
+    on_server_failed(id, server, now);
+    if (inquiries_.find(id) != nullptr) schedule(id);
+  }
+}
+
+void Resolver::on_udp_unreachable(size_t server, uint16_t slot, MonoTime now) {
+  std::vector<InquiryId> affected;
+  for (const auto& [sent, id] : by_sending_) {
+    if (sent >> 16 == key(server, slot, 0) >> 16) affected.push_back(id);
+  }
+  for (const InquiryId id : affected) {
+    Inquiry* inquiry = inquiries_.find(id);
+    if (inquiry == nullptr) continue;
+    // With no other server to turn to, its own time-out paces the next try.
+    if (!health_.first_good(inquiry->servers_failed | inquiry->servers_tried)) continue;
+    for (Sending& sending : inquiry->sendings) {
+      if (sending.server == server && sending.slot == slot && !sending.is_lost) sending.due = now;
+    }
+    expire_sendings(id, now);
+    if (inquiries_.find(id) != nullptr) schedule(id);
+  }
+}
+
+std::optional<Send> Resolver::next_send() {
+  if (sends_.empty()) return std::nullopt;
+  Send send = sends_.front();
+  sends_.pop_front();
+  return send;
+}
+
+std::optional<Completion> Resolver::next_completion() {
+  if (completions_.empty()) return std::nullopt;
+  Completion completion = std::move(completions_.front());
+  completions_.pop_front();
+  return completion;
+}
+
+std::optional<ResolverEvent> Resolver::next_event() {
+  if (events_.empty()) return std::nullopt;
+  const ResolverEvent event = events_.front();
+  events_.pop_front();
+  return event;
+}
+
+void Resolver::note_sent(MonoTime now) {
+  // After a pause in asking, silence counts from anew.
+  if (!silent_since_ || now - last_sent_ > limits::kDnsOutage) silent_since_ = now;
+  last_sent_ = now;
+}
+
+void Resolver::note_answer(const Sending& sending, MonoTime now) {
+  ++statistics_.answers;
+  // A handshake is no measure of a datagram's way.
+  std::optional<std::chrono::nanoseconds> round_trip;
+  if (sending.transport == DnsTransport::Udp) round_trip = now - sending.at;
+  if (health_.on_answer(sending.server, round_trip)) {
+    events_.push_back({ResolverEventKind::ServerRestored, sending.server});
+  }
+  silent_since_.reset();
+  if (!outage_) return;
+  outage_ = false;
+  next_probe_ = kNever;
+  events_.push_back({ResolverEventKind::OutageEnded, sending.server});
+}
+
+void Resolver::check_outage(MonoTime now) {
+  if (!outage_ && silent_since_ && now - *silent_since_ >= limits::kDnsOutage) {
+    outage_ = true;
+    next_probe_ = now;
+    events_.push_back({ResolverEventKind::OutageBegan, 0});
+  }
+  if (!outage_ || now < next_probe_) return;
+  next_probe_ = now + kProbeEvery;
+  const Question probe{DnsName(), RecordType::Ns};
+  if (by_question_.contains(probe)) return;
+  const InquiryId id = start(probe, now);
+  send_next(id, now);
+  schedule(id);
+}
+
+}  // namespace sluice::dns

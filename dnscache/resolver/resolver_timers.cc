@@ -1,0 +1,84 @@
+#include "dnscache/resolver/resolver.h"
+
+#include <algorithm>
+
+namespace sluice::dns {
+
+MonoTime Resolver::next_wakeup() const {
+  // The heap's top may be out of date, which only means a wake-up without work.
+  MonoTime next = timers_.empty() ? kNever : timers_.top().at;
+  if (outage_) next = std::min(next, next_probe_);
+  if (!outage_ && silent_since_ && inquiries_.size() != 0) {
+    next = std::min(next, *silent_since_ + limits::kDnsOutage);
+  }
+  return next;
+}
+
+void Resolver::on_tick(MonoTime now) {
+  // Ends: whatever is pushed meanwhile lies after `now`.
+  while (!timers_.empty() && timers_.top().at <= now) {
+    const Timer timer = timers_.top();
+    timers_.pop();
+    const Inquiry* inquiry = inquiries_.find(timer.id);
+    if (inquiry != nullptr && inquiry->next_at == timer.at) on_timer(timer.id, now);
+  }
+  check_outage(now);
+}
+
+void Resolver::on_timer(InquiryId id, MonoTime now) {
+  Inquiry& inquiry = at(id);
+  if (now >= inquiry.deadline) {
+    complete(id, {.status = AnswerStatus::Timeout, .records = {}});
+    return;
+  }
+  expire_askers(inquiry, now);
+  expire_sendings(id, now);
+  if (inquiries_.find(id) != nullptr) schedule(id);
+}
+
+void Resolver::expire_askers(Inquiry& inquiry, MonoTime now) {
+  if (now < inquiry.next_asker) return;
+  inquiry.next_asker = kNever;
+  std::vector<AskerId> expired;
+  std::erase_if(inquiry.askers, [&](const Asker& asker) {
+    if (asker.deadline <= now) {
+      expired.push_back(asker.id);
+      return true;
+    }
+    inquiry.next_asker = std::min(inquiry.next_asker, asker.deadline);
+    return false;
+  });
+  // None when they were forgotten meanwhile.
+  if (expired.empty()) return;
+  completions_.push_back({inquiry.asked, {.status = AnswerStatus::Timeout, .records = {}}, expired, false});
+}
+
+void Resolver::expire_sendings(InquiryId id, MonoTime now) {
+  Inquiry& inquiry = at(id);
+  bool is_waiting = false;
+  for (Sending& sending : inquiry.sendings) {
+    if (!sending.is_lost && sending.due <= now) lose(sending, now);
+    is_waiting = is_waiting || (!sending.is_lost && !sending.is_trial);
+  }
+  if (!is_waiting) send_next(id, now);
+}
+
+void Resolver::lose(Sending& sending, MonoTime now) {
+  sending.is_lost = true;
+  if (health_.on_time_out(sending.server, now)) {
+    events_.push_back({ResolverEventKind::ServerDemoted, sending.server});
+  }
+}
+
+void Resolver::schedule(InquiryId id) {
+  Inquiry& inquiry = at(id);
+  MonoTime next = std::min(inquiry.deadline, inquiry.next_asker);
+  for (const Sending& sending : inquiry.sendings) {
+    if (!sending.is_lost) next = std::min(next, sending.due);
+  }
+  if (next == inquiry.next_at) return;
+  inquiry.next_at = next;
+  timers_.push({next, id});
+}
+
+}  // namespace sluice::dns
