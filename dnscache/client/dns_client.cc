@@ -52,6 +52,15 @@ Task<void> DnsClient::stop(Shard& shard) {
   disarm();
   for (const auto& connection : tcp_) connection->stop();
   sockets_.clear();
+  const Answer timeout{AnswerStatus::Timeout, {}, 0, false};
+  for (const Slab<Asker>::Id id : askers_.ids()) {
+    const Asker* asker = askers_.find(id);
+    if (asker == nullptr) continue;  // an answer to one made another forget
+    AnswerReceiver* receiver = asker->receiver;
+    const uint64_t tag = asker->tag;
+    askers_.erase(id);
+    receiver->on_answer(tag, timeout);
+  }
   tasks_.close();
   const Wake ended = co_await tasks_.wait_empty(shard, kNever);
   SLUICE_CHECK(ended == Wake::Notified);

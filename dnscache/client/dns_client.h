@@ -63,7 +63,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   DnsClient(const DnsClient&) = delete;
   DnsClient& operator=(const DnsClient&) = delete;
 
-  // Ends what is under way: receivers that still wait hear nothing any more.
+  // Ends what is under way: receivers that still wait get Timeout, and whoever asks afterwards OverBudget.
   runtime::Task<void> stop(reactor::Shard& shard);
 
   using AskId = Slab<int>::Id;

@@ -183,8 +183,8 @@ Task<void> Journal::rotate_if_due(Shard& shard) {
   const int64_t renamed = co_await renaming;
   if (renamed < 0) co_return;
   ++counters_.rotations;
-  rotated_ = true;
   reopen_ = true;
+  if (options_.on_rotated) options_.on_rotated();
 }
 
 }  // namespace sluice::store

@@ -28,6 +28,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,7 @@ struct JournalOptions {
   uint64_t rotate_octets = 0;             // 0: never by size
   bool rotate_daily = false;              // at the first row of a new UTC day
   bool rotates = true;                    // one shard rotates for all; the others are told to reopen()
+  std::function<void()> on_rotated;       // tells the others; called on the shard
 };
 
 struct JournalCounters {
@@ -73,8 +75,6 @@ class Journal {
   runtime::Task<void> stop(reactor::Shard& shard);
   // The file is opened anew before the next batch (after a rename by others: SIGHUP, or the rotating shard).
   void reopen();
-  // True once after a rotation, for whoever tells the other shards.
-  bool take_rotated() { return std::exchange(rotated_, false); }
 
   const JournalCounters& counters() const { return counters_; }
 
@@ -106,7 +106,6 @@ class Journal {
   uint64_t file_octets_ = 0;  // written by this shard since the file was opened
   int64_t file_day_ = 0;
   bool reopen_ = false;
-  bool rotated_ = false;
   bool torn_ = false;  // the last write failed somewhere inside a line
   bool stopping_ = false;
   std::vector<Pending*> waiting_;  // in the frames of append()

@@ -53,6 +53,14 @@ class Slab {
     --live_;
   }
   size_t size() const { return live_; }
+  // The ids of all that is there now. For the end of things; not for the message path.
+  std::vector<Id> ids() const {
+    std::vector<Id> all;
+    for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+      if (slots_[slot].value) all.push_back({slot, slots_[slot].generation});
+    }
+    return all;
+  }
 
  private:
   struct Slot {

@@ -1,0 +1,187 @@
+#include "engine/node/node.h"
+
+#include "engine/node/reserved_port.h"
+#include "engine/node/system_file.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace sluice::node {
+
+using reactor::Shard;
+using runtime::LogLevel;
+using runtime::Task;
+
+namespace {
+
+constexpr size_t kRotationMail = 16;  // one is enough; more never wait
+
+reactor::BackendKind backend_of(policy::Backend backend) {
+  switch (backend) {
+    case policy::Backend::Auto:
+      return reactor::BackendKind::Auto;
+    case policy::Backend::Uring:
+      return reactor::BackendKind::Uring;
+    case policy::Backend::Epoll:
+      return reactor::BackendKind::Epoll;
+  }
+  return reactor::BackendKind::Auto;
+}
+
+size_t shard_count(unsigned wanted) {
+  if (wanted != 0) return wanted;
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  if (sched_getaffinity(0, sizeof usable, &usable) != 0) return 1;
+  return static_cast<size_t>(std::max(1, CPU_COUNT(&usable)));
+}
+
+Result<std::vector<Endpoint>> dns_servers(const policy::DnsSettings& settings) {
+  if (!settings.servers.empty()) return settings.servers;
+  Result<std::string> text = read_system_file(settings.resolv_conf);
+  if (!text) return std::unexpected(std::move(text.error()));
+  std::vector<Endpoint> servers = dns::parse_resolv_conf(*text).servers;
+  if (servers.empty()) {
+    return fail(ErrorKind::NotFound,
+                fmt::format("{} names no DNS server; set dns.servers in the policy", settings.resolv_conf));
+  }
+  return servers;
+}
+
+}  // namespace
+
+// One shard's part of the node, and its ear for the control thread and for the shard that rotates the
+// journal.
+class Node::Member final : private runtime::PostBox, private reactor::MailHandler<JournalRotated> {
+ public:
+  Member(Node& node, Shard& shard)
+      : node_(node), shard_(shard), parts_(shard, node.resources_, [this] { tell_rotated(); }) {
+    node_.control_->attach(shard);
+    shard.attach(*this);
+    node_.rotated_->open(shard, *this);
+  }
+  NodeShard& parts() { return parts_; }
+  void leave() {
+    node_.rotated_->close(shard_);
+    shard_.detach(*this);
+    node_.control_->detach(shard_);
+  }
+
+ private:
+  void collect() override {
+    const uint64_t epoch = node_.control_->pin(shard_)->journal_epoch;
+    if (epoch == journal_epoch_) return;
+    journal_epoch_ = epoch;
+    parts_.reopen_journal();
+  }
+  void on_mail(ShardId /*from*/, JournalRotated /*message*/) override { parts_.reopen_journal(); }
+  void tell_rotated() {
+    for (uint16_t i = 0; i < node_.rotated_->shard_count(); ++i) {
+      if (i == shard_.id().value) continue;
+      // A full mailbox holds the same message already.
+      (void)node_.rotated_->post(shard_, ShardId{i}, JournalRotated{});
+    }
+  }
+
+  Node& node_;
+  Shard& shard_;
+  NodeShard parts_;
+  uint64_t journal_epoch_ = 0;
+};
+
+Node::Node(policy::Policy policy, dns::HostsTable hosts, runtime::Log& log)
+    : policy_(std::move(policy)),
+      removed_fields_(policy_.result_header()),
+      hosts_(std::move(hosts)),
+      resources_{policy_, removed_fields_, hosts_, {}, {}, log} {}
+
+Node::~Node() {
+  if (!stopped_ && group_ != nullptr) stop();
+}
+
+Result<std::unique_ptr<Node>> Node::start(policy::Policy policy, const NodeOptions& options,
+                                          runtime::Log& log) {
+  // A machine without /etc/hosts has no names in it.
+  const Result<std::string> hosts = read_system_file("/etc/hosts");
+  std::unique_ptr<Node> node(
+      new Node(std::move(policy), dns::parse_hosts(hosts ? *hosts : std::string()), log));
+  Result<void> launched = node->launch(options);
+  if (!launched) return std::unexpected(std::move(launched.error()));
+  return node;
+}
+
+Result<void> Node::launch(const NodeOptions& options) {
+  Result<std::vector<Endpoint>> servers = dns_servers(policy_.dns());
+  if (!servers) return std::unexpected(std::move(servers.error()));
+  resources_.dns_servers = std::move(*servers);
+  std::vector<ReservedPort> reserved;  // kept until every shard listens
+  for (const policy::Listener& listener : policy_.listeners()) {
+    Result<ReservedPort> port = ReservedPort::reserve(listener.address);
+    if (!port) return std::unexpected(std::move(port.error()));
+    resources_.addresses.push_back(port->address());
+    reserved.push_back(std::move(*port));
+  }
+
+  reactor::ShardGroupOptions group_options;
+  group_options.shards = shard_count(policy_.node().shards);
+  group_options.pin = options.pin;
+  group_options.backend.kind = backend_of(policy_.node().backend);
+  group_options.backend.uring.mask_newer_than_6_1 = options.mask_newer_than_6_1;
+  Result<std::unique_ptr<reactor::ShardGroup>> group = reactor::ShardGroup::create(group_options);
+  if (!group) return std::unexpected(std::move(group.error()));
+  group_ = std::move(*group);
+  const size_t shards = group_->size();
+  control_ = std::make_unique<runtime::Published<Control>>(shards, std::make_unique<const Control>());
+  rotated_ = std::make_unique<reactor::Mail<JournalRotated>>(group_->directory(), kRotationMail);
+  members_ = std::make_unique<runtime::PerShard<Member>>(shards);
+  started_ = std::make_unique<std::latch>(static_cast<ptrdiff_t>(shards));
+  start_results_.resize(shards);
+  reports_.resize(shards);
+  group_->start(*this);
+  started_->wait();
+
+  status_ = {shards, group_->capabilities().name, group_->backend_note(), resources_.addresses};
+  for (Result<void>& result : start_results_) {
+    if (result) continue;
+    Error error = std::move(result.error());
+    stop();
+    return std::unexpected(std::move(error));
+  }
+  return {};
+}
+
+Task<void> Node::run(Shard& shard) {
+  Member& member = members_->emplace(shard, *this, shard);
+  start_results_[shard.id().value] = co_await member.parts().start(shard);
+  started_->count_down();
+}
+
+Task<void> Node::stop(Shard& shard) {
+  Member& member = members_->on(shard);
+  co_await member.parts().stop(shard);
+  reports_[shard.id().value] = member.parts().report();
+  member.leave();
+  members_->reset(shard);
+}
+
+void Node::reopen_journals() {
+  Control next = control_->newest();
+  ++next.journal_epoch;
+  control_->publish(std::make_unique<const Control>(next));
+}
+
+ShardReport Node::stop() {
+  SLUICE_CHECK(!stopped_);
+  stopped_ = true;
+  group_->request_stop();
+  group_->wait();
+  ShardReport sum;
+  for (const ShardReport& report : reports_) sum.add(report);
+  return sum;
+}
+
+}  // namespace sluice::node
