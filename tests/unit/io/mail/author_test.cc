@@ -1,0 +1,101 @@
+#include "io/mail/author.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace sluice::mail {
+namespace {
+
+// Shows: ESE-16
+TEST(Author, IsTheOneAddressOfFrom) {
+  for (const std::string_view value :
+       {" user@example.com", " <user@example.com>", " User Name <user@example.com>",
+        " \"Name, with (all) <of> it\" <user@example.com>",
+        " =?utf-8?q?victim=40bank.example?= <user@example.com>", " (comment) user (c) @ (d) example.com (e)",
+        "\r\n User\r\n <user@example.com>", " J. R. \"Bob\" <user@example.com>", " 利用者 <user@example.com>",
+        " , user@example.com,", " user . x <user@example.com>"}) {
+    SCOPED_TRACE(value);
+    const auto author = parse_author(value);
+    ASSERT_TRUE(author);
+    EXPECT_EQ(author->text(), "user@example.com");
+    EXPECT_EQ(author->domain(), "example.com");
+  }
+}
+
+TEST(Author, KeepsQuotedLocalParts) {
+  const auto author = parse_author(" \"a@b\"@example.com");
+  ASSERT_TRUE(author);
+  EXPECT_EQ(author->domain(), "example.com");
+}
+
+struct Case {
+  std::string_view value;
+  AuthorError error;
+};
+
+TEST(Author, IsNoneRatherThanAGuess) {
+  const std::vector<Case> cases = {
+      {"", AuthorError::Missing},
+      {" (only a comment)", AuthorError::Missing},
+      {" a@b.example, c@d.example", AuthorError::Several},
+      {" A <a@b.example>, C <c@d.example>", AuthorError::Several},
+      {" Group: a@b.example;", AuthorError::Group},
+      {" undisclosed-recipients:;", AuthorError::Group},
+      {" victim@bank.example <a@evil.example>", AuthorError::Malformed},
+      {" <victim@bank.example> <a@evil.example>", AuthorError::Malformed},
+      {" <victim@bank.example> a@evil.example", AuthorError::Malformed},
+      {" a@b.example c@d.example", AuthorError::Malformed},
+      {" a@b.example evil.example", AuthorError::Malformed},
+      {" a b@c.example", AuthorError::Malformed},
+      {" <@route.example:a@b.example>", AuthorError::Malformed},
+      {" =?utf-8?q?a=40b?=@c.example", AuthorError::Malformed},
+      {" a@[192.0.2.1]", AuthorError::Malformed},
+      {" just a name", AuthorError::Malformed},
+      {" <>", AuthorError::Malformed},
+      {" <a@b.example", AuthorError::Malformed},
+      {" a@b..example", AuthorError::Malformed},
+      {" a@.example", AuthorError::Malformed},
+      {" \"open <a@b.example>", AuthorError::Malformed},
+      {" (open a@b.example", AuthorError::Malformed},
+      {" a\\@b.example", AuthorError::Malformed},
+      {" a@b.example; c", AuthorError::Malformed},
+      {std::string_view("a@b.exa\0mple", 12), AuthorError::Malformed},
+      {std::string_view("a@b.example \0 (x)", 17), AuthorError::Malformed},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.value);
+    const auto author = parse_author(c.value);
+    ASSERT_FALSE(author) << author->text();
+    EXPECT_EQ(author.error(), c.error);
+  }
+}
+
+TEST(Author, EndsOnEndlessInput) {
+  std::string many;
+  for (int i = 0; i < 100000; ++i) many += "x.";
+  EXPECT_EQ(parse_author(many).error(), AuthorError::Malformed);
+  EXPECT_EQ(parse_author(std::string(100000, '(')).error(), AuthorError::Malformed);
+  EXPECT_EQ(parse_author(std::string(100000, ',')).error(), AuthorError::Malformed);
+}
+
+AuthorError error_of(std::string_view message) {
+  HeaderReader reader;
+  reader.feed(message);
+  reader.finish();
+  const auto author = find_author(reader.block());
+  return author ? AuthorError{99} : author.error();
+}
+
+TEST(Author, IsNoneWhenFromStandsTwice) {
+  EXPECT_EQ(error_of("From: a@b.example\r\nFrom: c@d.example\r\n\r\n"), AuthorError::Several);
+  EXPECT_EQ(error_of("From: a@b.example\r\nfrom : c@d.example\r\n\r\n"), AuthorError::Several);
+  EXPECT_EQ(error_of("From: a@b.example\r\njunk\r\nFrom: a@b.example\r\n\r\n"), AuthorError::Several);
+  EXPECT_EQ(error_of("Sender: a@b.example\r\nResent-From: a@b.example\r\n\r\n"), AuthorError::Missing);
+  EXPECT_EQ(error_of("From: a@b.example\r\n\r\nFrom: c@d.example\r\n"), AuthorError{99});
+}
+
+}  // namespace
+}  // namespace sluice::mail
