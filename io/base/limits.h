@@ -57,8 +57,9 @@ inline constexpr size_t kReplyBacklog =
 inline constexpr size_t kBodyChunk = 16 * 1024;  // guessed: size of a body's tail chunk for small receives
 inline constexpr size_t kShardSessions = 10000;  // guessed, a setting: connections of one shard. 421 4.3.2
 inline constexpr size_t kClientSessions = 100;   // guessed, a setting: of one address, per shard. 421 4.7.0
-inline constexpr auto kDrainWait = 60s;          // W-16: running transactions, then they are broken off
-inline constexpr auto kCloseLinger = 2s;         // guessed: for the peer to read our last words
+inline constexpr size_t kTurningAway = 200;  // ours: being told 421 at once; further ones are closed without
+inline constexpr auto kDrainWait = 60s;      // W-16: running transactions, then they are broken off
+inline constexpr auto kCloseLinger = 2s;     // guessed: for the peer to read our last words
 
 // --- Next hop sessions (W-3) ---
 inline constexpr unsigned kHopSessionRefusals = 5;
@@ -66,6 +67,7 @@ inline constexpr unsigned kHopSessionResets = 50;
 inline constexpr auto kHopIdleWait = 45s;   // guessed: an unused session is closed; Postfix drops it at 300 s
 inline constexpr size_t kHopSessions = 64;  // guessed, a setting: open sessions to one hop, per shard
 inline constexpr size_t kHopEndpoints = 16;     // ours: addresses tried for one hop
+inline constexpr auto kHopResetWait = 10s;      // ours: for the reply to RSET of a session that goes back
 inline constexpr auto kHopUnhealthyWait = 10s;  // guessed: an address that failed is tried last for so long
 
 // --- DNS ---

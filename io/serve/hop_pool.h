@@ -1,20 +1,8 @@
-// HopPool: the sessions of one shard to one next hop, and HopTransaction: one message's talk with it. Whoever
-// has a transaction knows nothing of sessions: they are opened, shared, reused and retired here (W-2, W-3).
+// HopPool: the sessions of one shard to one next hop: opened, shared, reused and retired here (W-2, W-3).
+// What a message says over them is HopTransaction (hop_transaction.h); nobody else sees a session.
 //
-//   HopPool pool(shard, options);                               // one destination; lives as long as the node
-//   HopTransaction hop(pool, std::move(envelope));              // no packet yet
-//   HopReply said = co_await hop.rcpt(shard, "a@example.com");  // the first brings MAIL along, in one flight
-//   HopReply done = co_await hop.deliver(shard, octets, deadline);   // DATA, body, the hop's answer
-//   hop.abandon();                                              // or simply its destructor: RSET, and back
-//
-// - W-2: a transaction that waits kHopBodyWait for its next call is RSET and its session goes back; rcpt()
-// and
-//   deliver() repeat MAIL and the accepted RCPTs by themselves. What is refused then is refused by deliver().
 // - W-3: a session is retired after 5 refused recipients or 50 RSETs, and never used again after a late,
-//   missing or unexpected reply. A 421 or close before DATA is retried once on a fresh connection.
-// - W-6, W-7: HopReply is made for our client. After an Unknown nothing may be sent again.
-// - W-9: a hop without 8BITMIME gets the message without BODY (counted); without SMTPUTF8, where the envelope
-//   or a recipient needs it: 550 5.6.7.
+//   missing or unexpected reply.
 // - Endpoints are tried in order, those that failed lately last. At most sessions_max sessions; further
 //   transactions wait for one, within their deadline. A session that is idle for idle_wait is closed.
 //
@@ -31,8 +19,6 @@
 #include "io/runtime/timer_wheel.h"
 #include "io/serve/hop_reply.h"
 #include "io/serve/smtp_client.h"
-#include "io/smtp/client_session.h"
-#include "io/smtp/xclient.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -76,14 +62,7 @@ struct HopCounters {
   uint64_t sent_without_8bitmime = 0;  // W-9
 };
 
-struct HopEnvelope {
-  std::string sender;  // without brackets; empty for <>
-  smtp::MailParameters parameters;
-  bool needs_smtputf8 = false;
-  smtp::XclientOverrides client;  // sent only with HopOptions::send_xclient
-};
-
-class HopSession;
+struct HopSession;
 class HopTransaction;
 
 class HopPool final : private runtime::Timer {
@@ -106,7 +85,8 @@ class HopPool final : private runtime::Timer {
   size_t idle_sessions() const { return idle_.size(); }
   const HopCounters& counters() const { return counters_; }
 
-  // Closes idle sessions with QUIT and waits for what is still being reset or closed.
+  // Closes idle sessions with QUIT, whose replies are awaited until the deadline, and waits for what is still
+  // being reset (limits::kHopResetWait at most).
   [[nodiscard]] runtime::Task<void> stop(Shard& shard, MonoTime deadline);
 
  private:
@@ -114,10 +94,6 @@ class HopPool final : private runtime::Timer {
   using SessionPtr = std::unique_ptr<HopSession>;
   using Acquired = std::expected<SessionPtr, HopReply>;
   enum class Freshness : uint8_t { Any, Fresh };
-  struct Waiter {
-    runtime::Signal signal;
-    bool granted = false;
-  };
   struct EndpointHealth {
     Endpoint endpoint;
     MonoTime failed_until{};
@@ -125,14 +101,16 @@ class HopPool final : private runtime::Timer {
 
   runtime::Task<Acquired> acquire(Shard& shard, Freshness freshness, MonoTime deadline);
   runtime::Task<Acquired> open_session(Shard& shard, MonoTime deadline);
+  std::vector<Endpoint> order_of_trial(MonoTime now) const;
   SessionPtr take_idle();
-  // Back to the idle list, by RSET first if a mail transaction is open; or closed.
+  // Back to the idle list, after RSET where a mail transaction is open, or closed if it is not fit for more.
   void give_back(SessionPtr session);
   void discard(SessionPtr session);
-  runtime::Task<void> reset_and_keep(Shard& shard, SessionPtr session);
-  runtime::Task<void> quit_session(Shard& shard, SessionPtr session);
   void keep_idle(SessionPtr session);
-  void session_gone();
+  void retire(SessionPtr session);
+  runtime::Task<void> reset_and_keep(Shard& shard, SessionPtr session);
+  runtime::Task<void> quit(Shard& shard, SessionPtr session);
+  void room_was_made();
   bool serves(const Endpoint& endpoint) const;
   void mark(const Endpoint& endpoint, bool works);
   void note_recipient(bool accepted);
@@ -141,59 +119,16 @@ class HopPool final : private runtime::Timer {
   Shard& shard_;
   HopOptions options_;
   std::vector<EndpointHealth> endpoints_;
-  std::vector<SessionPtr> idle_;  // the one used last is at the back
-  std::vector<Waiter*> waiters_;  // the oldest first
-  size_t open_ = 0;               // idle, in use or being opened
+  std::vector<SessionPtr> idle_;           // the one used last is at the back
+  std::vector<runtime::Signal*> waiters_;  // for room; the oldest first
+  size_t open_ = 0;                        // idle, in use or being opened
   size_t transactions_ = 0;
   std::optional<uint64_t> size_limit_;
   bool healthy_ = true;
+  MonoTime quit_deadline_ = kNever;  // of stop()
   std::optional<MonoTime> refusing_since_;
   runtime::TaskGroup group_;
   HopCounters counters_;
-};
-
-class HopTransaction final : private runtime::Timer {
- public:
-  HopTransaction(HopPool& pool, HopEnvelope envelope);
-  ~HopTransaction();  // abandon(); not while a call is under way
-  HopTransaction(const HopTransaction&) = delete;
-  HopTransaction& operator=(const HopTransaction&) = delete;
-
-  // Offers a recipient (without brackets). A refusal of the sender (MAIL) is the answer of every rcpt().
-  [[nodiscard]] runtime::Task<HopReply> rcpt(Shard& shard, std::string recipient);
-  // Several at once, in one flight where the hop allows it; answers in the same order.
-  [[nodiscard]] runtime::Task<std::vector<HopReply>> rcpt_all(Shard& shard,
-                                                              std::vector<std::string> recipients);
-  // Sends the message to all accepted recipients; at least one must be. The octets stay until it is over. All
-  // or nothing: where a repeated envelope (W-2) is refused for some recipients only, nothing is sent and the
-  // answer is 451. After this only abandon() may be called.
-  [[nodiscard]] runtime::Task<HopReply> deliver(Shard& shard, const MessageOctets& octets, MonoTime deadline);
-  // Gives the session back. Also after deliver(); may be called again.
-  void abandon();
-
-  size_t accepted_recipients() const { return accepted_.size(); }
-  // W-2 took the session away meanwhile.
-  bool parked() const { return !session_ && !accepted_.empty(); }
-
- private:
-  struct Flight;
-  runtime::Task<std::optional<HopReply>> establish(Shard& shard, HopPool::Freshness freshness,
-                                                   MonoTime deadline);
-  runtime::Task<Flight> envelope_flight(Shard& shard, std::vector<std::string> recipients, MonoTime deadline);
-  runtime::Task<Flight> try_envelope(Shard& shard, const std::vector<std::string>& recipients,
-                                     MonoTime deadline);
-  runtime::Task<std::optional<HopReply>> start_data(Shard& shard, MonoTime deadline);
-  smtp::MailParameters mail_parameters();
-  void drop_session();
-  void start_body_wait();
-  void on_timer() override;
-
-  HopPool& pool_;
-  HopEnvelope envelope_;
-  std::unique_ptr<HopSession> session_;
-  std::vector<std::string> accepted_;
-  std::optional<HopReply> sender_refusal_;
-  bool retried_ = false;
 };
 
 }  // namespace sluice::serve

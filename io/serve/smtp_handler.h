@@ -49,8 +49,10 @@ struct SmtpConnection {
   bool client_declared = false;    // `client` came by XCLIENT
   bool xclient_listed = false;     // the peer may say XCLIENT
   smtp::XclientOverrides xclient;  // all that was said, the last value of each attribute
-  std::string hello;               // of HELO, EHLO or XCLIENT HELO; empty before
-  bool extended = false;           // EHLO (or XCLIENT PROTO=ESMTP)
+  // What the client called itself: XCLIENT HELO if a listed peer said it (and then a later EHLO of the peer,
+  // which is its own, changes nothing), else HELO or EHLO; empty before.
+  std::string hello;
+  bool extended = false;  // EHLO, or XCLIENT PROTO=ESMTP, by the same rule
 };
 
 enum class AbortReason : uint8_t {
@@ -99,9 +101,10 @@ class SmtpHandler {
   // The reply to the final dot. `message` holds sizes and flags and is gone when the Eventual is over. Ends
   // the transaction either way.
   virtual Eventual<Answer> on_end_of_data(Shard& shard, const smtp::DataReader& message) = 0;
-  // Some time after on_end_of_data and before anything else of the connection: whether our reply left. Yes
-  // means that the kernel took it and has not reported the connection broken since.
-  virtual void on_answered(Shard& /*shard*/, Told /*told*/) {}
+  // Whether our reply to the final dot of this transaction left: once for each, in order, as soon as it is
+  // known and at the latest before on_disconnect (a pipelining client may be in its next transaction by
+  // then). Yes means that the kernel took it and has not reported the connection broken.
+  virtual void on_answered(Shard& /*shard*/, TraceId /*transaction*/, Told /*told*/) {}
 
   // `reply` is null but for BodyRefused.
   virtual Eventual<Done> on_abort(Shard& shard, AbortReason reason, const smtp::Reply* reply) = 0;

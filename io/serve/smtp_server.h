@@ -5,7 +5,7 @@
 // - Times: a command within command_wait, body octets within data_wait of the last ones, else 421 4.4.2. A
 //   client that does not read its replies for write_wait is broken off.
 // - Over sessions_max of the shard: 421 4.3.2; over sessions_per_client_max of one address (IPv6: one /64):
-//   421 4.7.0; both without a handler.
+//   421 4.7.0, unless it may say XCLIENT; both without a handler.
 // - Body octets: a receive that fills at least half of its buffer is handed on as it is; less is copied into
 // a
 //   tail Chunk, so that single octets cannot pin buffers (SmtpHandler::on_body).
@@ -91,10 +91,11 @@ class SmtpServer final : private net::AcceptSink {
   SmtpServer(Shard& shard, const SmtpServerOptions& options, SmtpService& service);
 
   void on_stream(net::StreamPtr stream) override;
-  runtime::Task<void> serve(Shard& shard, net::StreamPtr stream);
+  static runtime::Task<void> serve(Shard& shard, std::unique_ptr<ServerConnection> connection);
   runtime::Task<void> turn_away(Shard& shard, net::StreamPtr stream, smtp::FixedReply reply);
-  void add(ServerConnection& connection);
-  void remove(ServerConnection& connection);
+  bool is_proxy(const net::Stream& stream) const;
+  void enter(ServerConnection& connection);
+  void leave(ServerConnection& connection);
 
   Shard& shard_;
   SmtpServerOptions options_;

@@ -1,0 +1,55 @@
+#include "io/serve/body_collector.h"
+
+namespace sluice::serve {
+
+void BodyCollector::add(std::string_view octets, bool carried) {
+  if (carried) {
+    copy(std::exchange(range_, {}));
+    copy(octets);
+  } else if (range_.empty()) {
+    range_ = octets;
+  } else if (range_.data() + range_.size() == octets.data()) {
+    range_ = {range_.data(), range_.size() + octets.size()};
+  } else {
+    copy(range_);
+    range_ = octets;
+  }
+}
+
+void BodyCollector::end_chunk(Chunk& chunk, Adopt adopt) {
+  const std::string_view range = std::exchange(range_, {});
+  if (range.empty()) return;
+  if (adopt == Adopt::No || range.size() < chunk.capacity() / 2) {
+    copy(range);
+    return;
+  }
+  pass_tail();
+  chunk.remove_prefix(static_cast<uint32_t>(range.data() - chunk.view().data()));
+  chunk.truncate(static_cast<uint32_t>(range.size()));
+  ready_.push_back(std::move(chunk));
+}
+
+void BodyCollector::end_message() { pass_tail(); }
+
+void BodyCollector::clear() {
+  range_ = {};
+  tail_.reset();
+  ready_.clear();
+}
+
+void BodyCollector::copy(std::string_view octets) {
+  while (!octets.empty()) {
+    if (tail_.room() == 0) {
+      pass_tail();
+      tail_ = Chunk::of_capacity(limits::kBodyChunk);
+    }
+    octets.remove_prefix(tail_.append(octets));
+  }
+}
+
+void BodyCollector::pass_tail() {
+  if (!tail_.empty()) ready_.push_back(std::move(tail_));
+  tail_.reset();
+}
+
+}  // namespace sluice::serve

@@ -1,0 +1,112 @@
+// HopTransaction: one message's talk with the next hop. Whoever has one knows nothing of sessions.
+//
+//   HopTransaction hop(pool, std::move(envelope));                   // no packet yet
+//   HopReply said = co_await hop.rcpt(shard, "a@example.com");       // the first brings MAIL along, in one
+//   flight HopReply done = co_await hop.deliver(shard, octets, deadline);   // DATA, body, the hop's answer
+//   hop.abandon();                                                   // or its destructor: RSET, session back
+//
+// - W-1: DATA is sent by deliver() only; an open DATA is abandoned only by closing the connection.
+// - W-2: a transaction that waits kHopBodyWait for its next call is RSET and its session goes back to the
+// pool;
+//   rcpt() and deliver() repeat MAIL and the accepted RCPTs by themselves. What is refused then, deliver()
+//   answers.
+// - W-3: a 421 or close before the body is retried once on a fresh connection, unseen by the caller.
+// - W-6, W-7: every HopReply is made for our client. After Unknown nothing may be sent again.
+// - W-9: a hop without 8BITMIME gets the message without BODY (counted); without SMTPUTF8, where the envelope
+// or
+//   a recipient needs it: 550 5.6.7.
+//
+// One call at a time. Per shard; gone before its pool stops.
+#pragma once
+
+#include "io/base/clock.h"
+#include "io/reactor/shard.h"
+#include "io/runtime/task.h"
+#include "io/runtime/timer_wheel.h"
+#include "io/serve/hop_pool.h"
+#include "io/serve/hop_reply.h"
+#include "io/serve/smtp_client.h"
+#include "io/smtp/client_session.h"
+#include "io/smtp/xclient.h"
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::serve {
+
+struct HopEnvelope {
+  std::string sender;  // without brackets; empty for <>
+  smtp::MailParameters parameters;
+  bool needs_smtputf8 = false;
+  smtp::XclientOverrides client;  // sent only with HopOptions::send_xclient
+};
+
+class HopTransaction final : private runtime::Timer {
+ public:
+  HopTransaction(HopPool& pool, HopEnvelope envelope);
+  ~HopTransaction();  // abandon(); not while a call is under way
+  HopTransaction(const HopTransaction&) = delete;
+  HopTransaction& operator=(const HopTransaction&) = delete;
+
+  // Offers a recipient (without brackets). A refusal of the sender (MAIL) is the answer of every rcpt().
+  [[nodiscard]] runtime::Task<HopReply> rcpt(Shard& shard, std::string recipient);
+  // Several at once, in one flight where the hop allows it; answers in the same order.
+  [[nodiscard]] runtime::Task<std::vector<HopReply>> rcpt_all(Shard& shard,
+                                                              std::vector<std::string> recipients);
+  // Sends the message to all accepted recipients; at least one must be. The octets stay until it is over. All
+  // or nothing: where a repeated envelope (W-2) is refused for some recipients only, nothing is sent and the
+  // answer is 451. After this only abandon() may be called.
+  [[nodiscard]] runtime::Task<HopReply> deliver(Shard& shard, const MessageOctets& octets, MonoTime deadline);
+  // Gives the session back. Also after deliver(); may be called again.
+  void abandon();
+
+  size_t accepted_recipients() const { return accepted_.size(); }
+  // W-2 took the session away meanwhile.
+  bool parked() const { return !session_ && !accepted_.empty(); }
+
+ private:
+  // What ends an attempt without an answer to each recipient.
+  struct Setback {
+    HopReply reply;
+    bool lost = false;  // 421 or a close: worth another connection
+  };
+  struct Flight {
+    std::optional<Setback> setback;
+    std::optional<HopReply> sender_refusal;
+    std::vector<HopReply> repeated;  // for accepted_, where they had to be offered again
+    std::vector<HopReply> answers;   // for the new ones
+  };
+
+  runtime::Task<std::optional<Setback>> establish(Shard& shard, MonoTime deadline);
+  runtime::Task<std::optional<Setback>> declare_client(Shard& shard, MonoTime deadline);
+  runtime::Task<std::optional<Setback>> ensure_session(Shard& shard);
+  runtime::Task<Flight> offer(Shard& shard, std::vector<std::string> recipients);
+  runtime::Task<Flight> offer_once(Shard& shard, const std::vector<std::string>& recipients);
+  runtime::Task<std::optional<HopReply>> repeat_envelope(Shard& shard);
+  runtime::Task<std::optional<Setback>> start_data(Shard& shard, MonoTime deadline);
+  runtime::Task<HopReply> send_message(Shard& shard, const MessageOctets& octets, MonoTime deadline);
+  bool may_retry(const std::optional<Setback>& setback);
+  Setback setback_of(ClientFault fault);
+  bool lacks_smtputf8() const;
+  bool take_answer(Flight& flight, size_t step, const std::vector<std::string>& repeated, ClientReply& reply);
+  void queue_step(size_t step, const std::vector<std::string>& repeated,
+                  const std::vector<std::string>& recipients);
+  void note_answers(const std::vector<std::string>& recipients, const std::vector<HopReply>& answers);
+  void drop_session();
+  void count(const HopReply& reply);
+  void start_body_wait(Shard& shard);
+  void on_timer() override;
+
+  HopPool& pool_;
+  HopEnvelope envelope_;
+  std::unique_ptr<HopSession> session_;
+  std::vector<std::string> accepted_;
+  std::optional<HopReply> sender_refusal_;
+  std::vector<HopReply> late_answers_;  // what a repeated envelope was answered, for accepted_
+  bool retried_ = false;
+};
+
+}  // namespace sluice::serve

@@ -1,0 +1,348 @@
+#include "io/serve/server_connection.h"
+
+#include "io/base/limits.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::serve {
+namespace {
+
+constexpr smtp::FixedReply kTimedOut{421, {4, 4, 2}, "Timeout, closing connection"};
+constexpr smtp::FixedReply kDraining{421, {4, 3, 2}, "Service is going down, try again"};
+constexpr smtp::FixedReply kTalkedEarly{554, {5, 5, 0}, "You talked before I greeted you"};
+
+bool is_positive(const Answer& answer) { return !answer || !answer->refuses(); }
+bool ends_session(const Answer& answer) { return answer && (answer->code == 421 || answer->code == 521); }
+
+}  // namespace
+
+ServerConnection::ServerConnection(SmtpServer& server, Shard& shard, net::StreamPtr stream)
+    : server_(server),
+      counters_(server.counters_),
+      stream_(std::move(stream)),
+      connection_{.id = server.ids_.next(shard.wall_now()),
+                  .listener = server.options_.listener,
+                  .peer = stream_->peer(),
+                  .local = stream_->local(),
+                  .client = stream_->peer(),
+                  .xclient = {},
+                  .hello = {}},
+      handler_(nullptr),
+      session_(server.options_.session, smtp::XclientPeer::NotListed),
+      waiting_since_(shard.now()) {
+  connection_.xclient_listed = server.service_.may_xclient(connection_);
+  if (connection_.xclient_listed) {
+    session_ = smtp::ServerSession(server.options_.session, smtp::XclientPeer::Listed);
+  }
+  stream_->set_write_wait(server.options_.write_wait);
+  server.enter(*this);
+}
+
+ServerConnection::~ServerConnection() { server_.leave(*this); }
+
+void ServerConnection::abort() {
+  if (!std::exchange(ended_, true)) reason_ = DisconnectReason::Draining;
+  stream_->abort();
+}
+
+runtime::Task<void> ServerConnection::run(Shard& shard) {
+  handler_ = server_.service_.make_handler(shard, connection_);
+  co_await greet(shard);
+  co_await converse(shard);
+  co_await finish(shard);
+}
+
+runtime::Task<void> ServerConnection::greet(Shard& shard) {
+  if (server_.draining()) {
+    fail_with(kDraining, DisconnectReason::Draining);
+    co_return;
+  }
+  Eventual<Answer> asked = handler_->on_connect(shard);
+  const Answer answer = co_await std::move(asked);
+  if (!is_positive(answer)) {
+    ended_ = true;
+    reason_ = DisconnectReason::Handler;
+    session_.fail_with(*answer);
+    co_return;
+  }
+  if (stream_->has_input()) {
+    ++counters_.early_talkers;
+    if (server_.options_.early_talker == EarlyTalker::Refuse) {
+      fail_with(kTalkedEarly, DisconnectReason::Protocol);
+      co_return;
+    }
+  }
+  session_.greet();
+}
+
+runtime::Task<void> ServerConnection::converse(Shard& shard) {
+  for (Next next = Next::GoOn; next == Next::GoOn;) {
+    const Event event = session_.next();
+    switch (event.kind) {
+      case Event::Kind::NeedInput:
+        next = co_await take_input(shard);
+        break;
+      case Event::Kind::Flush:
+        send_replies();
+        // A client that does not read is broken off by the stream's write wait; then the next receive says
+        // so.
+        if (stream_->unsent() > limits::kReplyBacklog) (void)co_await stream_->flush(shard, kNever);
+        break;
+      case Event::Kind::Body:
+        waiting_since_ = shard.now();
+        counters_.body_octets += event.octets.size();
+        body_.add(event.octets, event.carried);
+        break;
+      case Event::Kind::RecipientRefused:
+        handler_->on_rcpt_refused(shard, *event.recipient, *event.reply);
+        break;
+      case Event::Kind::BodyRefused:
+        body_.clear();
+        co_await abort_transaction(shard, AbortReason::BodyRefused, event.reply);
+        break;
+      case Event::Kind::Reset:
+        co_await abort_transaction(shard, AbortReason::Reset, nullptr);
+        break;
+      case Event::Kind::EndOfData:
+        co_await end_of_data(shard, event);
+        break;
+      case Event::Kind::Close:
+        if (!std::exchange(ended_, true)) {
+          reason_ = event.close_reason == smtp::CloseReason::Quit       ? DisconnectReason::Quit
+                    : event.close_reason == smtp::CloseReason::ByDriver ? DisconnectReason::Handler
+                                                                        : DisconnectReason::Protocol;
+        }
+        next = Next::End;
+        break;
+      default: {
+        Eventual<Answer> asked = ask(shard, event);
+        const Answer answer = co_await std::move(asked);
+        settle(event, answer);
+        waiting_since_ = shard.now();
+        break;
+      }
+    }
+  }
+}
+
+// --- octets ---
+
+runtime::Task<ServerConnection::Next> ServerConnection::take_input(Shard& shard) {
+  if (session_.in_body()) {
+    body_.end_chunk(input_, Adopt::Allowed);
+    if (body_.has_ready()) co_await pass_body(shard);
+  }
+  input_.reset();
+  if (server_.draining() && !session_.in_transaction()) {
+    fail_with(kDraining, DisconnectReason::Draining);
+    co_return Next::GoOn;
+  }
+  if (session_.has_output()) waiting_since_ = shard.now();  // a command was complete
+  send_replies();
+  const MonoTime deadline = input_deadline();
+  net::Received got = co_await stream_->receive(shard, deadline);
+  if (!answered_.empty()) report_told(shard, /*last=*/false);
+  switch (got.event) {
+    case net::StreamEvent::Data:
+      input_ = std::move(got.chunk);
+      session_.feed(input_.view());
+      co_return Next::GoOn;
+    case net::StreamEvent::Interrupted:  // a drain; what it asks for is done above
+      co_return Next::GoOn;
+    case net::StreamEvent::Timeout:
+      ++counters_.time_outs;
+      fail_with(kTimedOut, DisconnectReason::TimedOut);
+      co_return Next::GoOn;
+    case net::StreamEvent::End:
+      if (!std::exchange(ended_, true)) reason_ = DisconnectReason::ClientClosed;
+      co_return Next::End;
+    case net::StreamEvent::Error:
+      break;
+  }
+  ++counters_.broken;
+  if (!std::exchange(ended_, true)) reason_ = DisconnectReason::Broken;
+  co_return Next::End;
+}
+
+MonoTime ServerConnection::input_deadline() const {
+  return waiting_since_ + (session_.in_body() ? server_.options_.data_wait : server_.options_.command_wait);
+}
+
+void ServerConnection::send_replies() {
+  if (!session_.has_output()) return;
+  session_.take_output(replies_);
+  stream_->write(replies_);
+}
+
+void ServerConnection::fail_with(const smtp::FixedReply& reply, DisconnectReason reason) {
+  if (!std::exchange(ended_, true)) reason_ = reason;
+  session_.fail_with(reply.to_reply());
+}
+
+// --- decisions ---
+
+Eventual<Answer> ServerConnection::ask(Shard& shard, const Event& event) {
+  switch (event.kind) {
+    case Event::Kind::Hello:
+      before_ = {connection_.client, connection_.client_declared, connection_.xclient, connection_.hello,
+                 connection_.extended};
+      if (!connection_.xclient.helo.given()) connection_.hello = event.hello_name;
+      if (!connection_.xclient.proto.given()) connection_.extended = event.extended;
+      return handler_->on_hello(shard);
+    case Event::Kind::Xclient:
+      before_ = {connection_.client, connection_.client_declared, connection_.xclient, connection_.hello,
+                 connection_.extended};
+      apply_xclient(*event.xclient);
+      return handler_->on_xclient(shard);
+    case Event::Kind::Mail:
+      transaction_ = server_.ids_.next(shard.wall_now());
+      return handler_->on_mail(shard, *event.mail, transaction_);
+    case Event::Kind::Recipient:
+      return handler_->on_rcpt(shard, *event.recipient);
+    default:
+      SLUICE_CHECK(event.kind == Event::Kind::Data);
+      return handler_->on_data(shard);
+  }
+}
+
+void ServerConnection::settle(const Event& event, const Answer& answer) {
+  const bool accepted = is_positive(answer) || (event.kind == Event::Kind::Data && answer->intermediate());
+  switch (event.kind) {
+    case Event::Kind::Hello:
+    case Event::Kind::Xclient:
+      settle_identity(accepted);
+      break;
+    case Event::Kind::Mail:
+      in_transaction_ = accepted;
+      if (accepted) ++counters_.transactions;
+      break;
+    default:
+      break;
+  }
+  decide(answer);
+}
+
+void ServerConnection::decide(const Answer& answer) {
+  if (!answer) {
+    session_.accept();
+  } else if (answer->refuses()) {
+    if (ends_session(answer) && !std::exchange(ended_, true)) reason_ = DisconnectReason::Handler;
+    session_.reject(*answer);
+  } else {
+    session_.accept(*answer);
+  }
+}
+
+void ServerConnection::settle_identity(bool accepted) {
+  if (accepted) return;
+  connection_.client = before_.client;
+  connection_.client_declared = before_.client_declared;
+  connection_.xclient = std::move(before_.xclient);
+  connection_.hello = std::move(before_.hello);
+  connection_.extended = before_.extended;
+}
+
+void ServerConnection::apply_xclient(const smtp::XclientOverrides& overrides) {
+  smtp::XclientOverrides& known = connection_.xclient;
+  const auto take = [](auto& mine, const auto& theirs) {
+    if (theirs.state != smtp::XclientState::Absent) mine = theirs;
+  };
+  take(known.name, overrides.name);
+  take(known.addr, overrides.addr);
+  take(known.port, overrides.port);
+  take(known.proto, overrides.proto);
+  take(known.helo, overrides.helo);
+  take(known.login, overrides.login);
+  take(known.destaddr, overrides.destaddr);
+  take(known.destport, overrides.destport);
+  if (known.addr.state != smtp::XclientState::Absent) {
+    connection_.client_declared = true;
+    connection_.client = {known.addr.given() ? known.addr.value : IpAddress(),
+                          known.port.given() ? known.port.value : uint16_t{0}};
+  }
+  // The session is as after its greeting: what is not declared comes with the next EHLO.
+  connection_.hello = known.helo.given() ? known.helo.value : std::string();
+  connection_.extended = known.proto.given() && known.proto.value == smtp::XclientProtocol::Esmtp;
+}
+
+// --- the message ---
+
+runtime::Task<void> ServerConnection::pass_body(Shard& shard) {
+  std::vector<Chunk> ready = body_.take_ready();
+  for (Chunk& piece : ready) {
+    Eventual<Answer> asked = handler_->on_body(shard, std::move(piece));
+    const Answer answer = co_await std::move(asked);
+    if (is_positive(answer)) continue;
+    in_transaction_ = false;
+    ++counters_.aborted;
+    body_.clear();
+    // At the end of data the session waits for its decision; before, it is told to drop the rest.
+    if (session_.awaits_decision()) {
+      decide(answer);
+    } else {
+      session_.refuse_body(*answer);
+    }
+    co_return;
+  }
+}
+
+runtime::Task<void> ServerConnection::end_of_data(Shard& shard, const Event& event) {
+  // What the session has not read yet stands in the same chunk, which therefore must stay.
+  body_.end_chunk(input_, session_.unread_input() == 0 ? Adopt::Allowed : Adopt::No);
+  body_.end_message();
+  if (body_.has_ready()) co_await pass_body(shard);
+  if (!in_transaction_) co_return;
+  in_transaction_ = false;
+  ++counters_.messages;
+  Eventual<Answer> asked = handler_->on_end_of_data(shard, *event.message);
+  const Answer answer = co_await std::move(asked);
+  if (is_positive(answer)) ++counters_.accepted;
+  answered_.push_back(transaction_);
+  decide(answer);
+  waiting_since_ = shard.now();
+}
+
+void ServerConnection::report_told(Shard& shard, bool last) {
+  const bool told = stream_->all_sent();
+  if (!told && !last && !stream_->broken()) return;
+  for (const TraceId transaction : answered_) {
+    handler_->on_answered(shard, transaction, told ? Told::Yes : Told::No);
+  }
+  answered_.clear();
+}
+
+runtime::Task<void> ServerConnection::abort_transaction(Shard& shard, AbortReason reason,
+                                                        const smtp::Reply* reply) {
+  body_.clear();
+  if (!std::exchange(in_transaction_, false)) co_return;
+  ++counters_.aborted;
+  Eventual<Done> asked = handler_->on_abort(shard, reason, reply);
+  (void)co_await std::move(asked);
+}
+
+// --- the end ---
+
+runtime::Task<void> ServerConnection::finish(Shard& shard) {
+  input_.reset();
+  co_await abort_transaction(shard, AbortReason::Disconnected, nullptr);
+  send_replies();
+  if (reason_ == DisconnectReason::Protocol) ++counters_.protocol_ends;
+  const bool listening = reason_ != DisconnectReason::Broken;
+  const MonoTime flush_deadline = shard.now() + server_.options_.write_wait;
+  if (listening) (void)co_await stream_->flush(shard, flush_deadline);
+  if (!answered_.empty()) report_told(shard, /*last=*/true);
+  const MonoTime linger_until = shard.now() + limits::kCloseLinger;
+  if (reason_ == DisconnectReason::Quit || reason_ == DisconnectReason::ClientClosed) {
+    co_await stream_->close(shard, net::CloseMode::Graceful);
+  } else if (listening) {
+    co_await stream_->finish(shard, linger_until);
+  } else {
+    co_await stream_->close(shard, net::CloseMode::Abort);
+  }
+  Eventual<Done> asked = handler_->on_disconnect(shard, reason_);
+  (void)co_await std::move(asked);
+  handler_.reset();
+}
+
+}  // namespace sluice::serve

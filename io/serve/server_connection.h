@@ -1,0 +1,87 @@
+// ServerConnection: one connection of an SmtpServer: moves octets between the stream and the session machine,
+// events between the machine and the handler, and keeps the time. It is counted by its server from birth to
+// death. Private to this folder; one shard.
+#pragma once
+
+#include "io/base/chunk.h"
+#include "io/base/clock.h"
+#include "io/net/stream.h"
+#include "io/runtime/task.h"
+#include "io/serve/body_collector.h"
+#include "io/serve/smtp_handler.h"
+#include "io/serve/smtp_server.h"
+#include "io/smtp/server_session.h"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sluice::serve {
+
+class ServerConnection {
+ public:
+  ServerConnection(SmtpServer& server, Shard& shard, net::StreamPtr stream);
+  ~ServerConnection();
+  ServerConnection(const ServerConnection&) = delete;
+  ServerConnection& operator=(const ServerConnection&) = delete;
+
+  runtime::Task<void> run(Shard& shard);
+  const Endpoint& peer() const { return connection_.peer; }
+  void notice_drain() { stream_->interrupt(); }
+  void abort();
+
+ private:
+  friend class SmtpServer;
+  using Event = smtp::ServerEvent;
+  enum class Next : uint8_t { GoOn, End };
+
+  runtime::Task<void> greet(Shard& shard);
+  runtime::Task<void> converse(Shard& shard);
+  runtime::Task<Next> take_input(Shard& shard);
+  runtime::Task<void> pass_body(Shard& shard);
+  runtime::Task<void> end_of_data(Shard& shard, const Event& event);
+  runtime::Task<void> abort_transaction(Shard& shard, AbortReason reason, const smtp::Reply* reply);
+  runtime::Task<void> finish(Shard& shard);
+
+  // A decision that the session wants: asked of the handler, and brought back.
+  Eventual<Answer> ask(Shard& shard, const Event& event);
+  void settle(const Event& event, const Answer& answer);
+  void decide(const Answer& answer);
+  void settle_identity(bool accepted);
+  void apply_xclient(const smtp::XclientOverrides& overrides);
+
+  void send_replies();
+  void report_told(Shard& shard, bool last);
+  void fail_with(const smtp::FixedReply& reply, DisconnectReason reason);
+  MonoTime input_deadline() const;
+
+  // What a HELO or XCLIENT that is refused in the end must not change.
+  struct Identity {
+    Endpoint client;
+    bool client_declared;
+    smtp::XclientOverrides xclient;
+    std::string hello;
+    bool extended;
+  };
+
+  SmtpServer& server_;
+  SmtpServerCounters& counters_;
+  net::StreamPtr stream_;
+  SmtpConnection connection_;
+  std::unique_ptr<SmtpHandler> handler_;
+  smtp::ServerSession session_;
+  Chunk input_;  // what the session is reading
+  BodyCollector body_;
+  std::string replies_;
+  Identity before_{};
+  TraceId transaction_;
+  std::vector<TraceId> answered_;  // whose reply has been written, but perhaps not sent
+  bool in_transaction_ = false;    // as the handler sees it
+  bool ended_ = false;             // the reason is known
+  DisconnectReason reason_ = DisconnectReason::ClientClosed;
+  MonoTime waiting_since_;  // a command or octets of the body are awaited since then
+  size_t place_ = 0;        // in the server's list
+};
+
+}  // namespace sluice::serve

@@ -1,0 +1,106 @@
+#include "io/serve/smtp_server.h"
+
+#include "io/base/check.h"
+#include "io/serve/server_connection.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace sluice::serve {
+namespace {
+
+constexpr smtp::FixedReply kTooManySessions{421, {4, 3, 2}, "Too many connections, try again later"};
+constexpr smtp::FixedReply kTooManyOfClient{421, {4, 7, 0}, "Too many connections from your address"};
+
+// What counts as one client: an IPv4 address, or the /64 that an IPv6 host has to itself.
+IpAddress client_key(const IpAddress& address) {
+  return address.is_v4() ? address : Cidr::of(address, 64).network;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SmtpServer>> SmtpServer::start(Shard& shard, const SmtpServerOptions& options,
+                                                      SmtpService& service) {
+  std::unique_ptr<SmtpServer> server(new SmtpServer(shard, options, service));
+  Result<std::unique_ptr<net::Listener>> listener = net::Listener::open(shard, options.listen, *server);
+  if (!listener) return std::unexpected(std::move(listener.error()));
+  server->listener_ = std::move(*listener);
+  return server;
+}
+
+SmtpServer::SmtpServer(Shard& shard, const SmtpServerOptions& options, SmtpService& service)
+    : shard_(shard), options_(options), service_(service), ids_(shard.id(), shard.random()()) {}
+
+SmtpServer::~SmtpServer() { SLUICE_CHECK(connections_.empty()); }
+
+void SmtpServer::on_stream(net::StreamPtr stream) {
+  const auto same_client = per_client_.find(client_key(stream->peer().address));
+  const size_t of_client = same_client == per_client_.end() ? 0 : same_client->second;
+  const bool shard_full = connections_.size() >= options_.sessions_max;
+  const bool client_full = of_client >= options_.sessions_per_client_max && !is_proxy(*stream);
+  if (!shard_full && !client_full) {
+    ++counters_.connections;
+    auto connection = std::make_unique<ServerConnection>(*this, shard_, std::move(stream));
+    (void)group_.spawn(shard_, serve(shard_, std::move(connection)));
+    return;
+  }
+  ++(shard_full ? counters_.over_shard_limit : counters_.over_client_limit);
+  if (turning_away_ >= limits::kTurningAway) return;  // a flood is not worth its words
+  ++turning_away_;
+  const smtp::FixedReply reply = shard_full ? kTooManySessions : kTooManyOfClient;
+  if (!group_.spawn(shard_, turn_away(shard_, std::move(stream), reply))) --turning_away_;
+}
+
+// A listed peer speaks for many clients.
+bool SmtpServer::is_proxy(const net::Stream& stream) const {
+  SmtpConnection connection;
+  connection.listener = options_.listener;
+  connection.peer = connection.client = stream.peer();
+  connection.local = stream.local();
+  return service_.may_xclient(connection);
+}
+
+void SmtpServer::enter(ServerConnection& connection) {
+  connection.place_ = connections_.size();
+  connections_.push_back(&connection);
+  ++per_client_[client_key(connection.peer().address)];
+}
+
+void SmtpServer::leave(ServerConnection& connection) {
+  connections_[connection.place_] = connections_.back();
+  connections_[connection.place_]->place_ = connection.place_;
+  connections_.pop_back();
+  const auto client = per_client_.find(client_key(connection.peer().address));
+  if (--client->second == 0) per_client_.erase(client);
+}
+
+runtime::Task<void> SmtpServer::serve(Shard& shard, std::unique_ptr<ServerConnection> connection) {
+  co_await connection->run(shard);
+}
+
+runtime::Task<void> SmtpServer::turn_away(Shard& shard, net::StreamPtr stream, smtp::FixedReply reply) {
+  std::string text;
+  smtp::append_reply(text, reply);
+  stream->write(text);
+  const MonoTime deadline = shard.now() + limits::kCloseLinger;
+  co_await stream->finish(shard, deadline);
+  --turning_away_;
+}
+
+runtime::Task<void> SmtpServer::drain(Shard& shard, MonoTime deadline) {
+  draining_ = true;
+  // The backlog's connections are greeted with 421: they are known and come again.
+  co_await listener_->close(shard);
+  for (ServerConnection* connection : connections_) connection->notice_drain();
+  group_.close();
+  while (group_.size() != 0) {
+    const runtime::Wake wake = co_await group_.wait_empty(shard, deadline);
+    if (wake != runtime::Wake::TimedOut) continue;
+    // A handler that still waits for something ends by its own deadlines; its client is gone.
+    for (ServerConnection* connection : connections_) connection->abort();
+    deadline = kNever;
+  }
+}
+
+}  // namespace sluice::serve
