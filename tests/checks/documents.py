@@ -25,8 +25,8 @@ ROW_ID = re.compile(r"[A-Z]+-\d+(?:\.\d+)?")
 
 
 def shown_above(lines, index):
-    """The row ids of the Shows comment in the comment block that ends above line `index`."""
-    rows = []
+    """The row ids of the Shows comment in the comment block that ends above line `index`; None without one."""
+    rows = None
     while index > 0 and re.match(r"^\s*(?://|#|@)", lines[index - 1]):
         index -= 1
         found = SHOWS.match(lines[index])
@@ -39,7 +39,7 @@ def shown_above(lines, index):
                     break
                 text += " " + following.group(1)
                 below += 1
-            rows += ROW_ID.findall(text)
+            rows = (rows or []) + ROW_ID.findall(text)
     return rows
 
 
@@ -57,8 +57,8 @@ def collect_tests(root):
             line = text.count("\n", 0, match.start())
             label = f"{match.group(1)}.{match.group(2)}" if name.endswith(".cc") else f"{name}:{match.group(1)}"
             shown = shown_above(lines, line)
-            used += 1 if shown else 0
-            tests.setdefault(label, []).extend(shown)
+            used += 0 if shown is None else 1
+            tests.setdefault(label, []).extend(shown or [])
         comments = sum(1 for line in lines if SHOWS.match(line))
         if comments > used:
             problems.append(f"{name}: {comments - used} Shows comments that are not straight above a test")
