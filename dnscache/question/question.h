@@ -62,7 +62,7 @@ constexpr bool is_temporary(AnswerStatus status) {
 // CNAMEs are followed before an Answer is made; records are in the order of the message.
 struct Answer {
   AnswerStatus status = AnswerStatus::Timeout;
-  std::vector<RecordData> records;
+  std::vector<RecordData> records{};
   uint32_t ttl = 0;    // seconds, the shortest on the way, after the cache's bounds
   bool stale = false;  // served after its time because no server answered (RFC 8767)
 };

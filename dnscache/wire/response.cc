@@ -165,8 +165,9 @@ class Reader {
     for (unsigned i = 0; i < count; ++i) {
       const auto record = read_record(cursor);
       if (!record) return record.error();
-      if (record->type != static_cast<uint16_t>(RecordType::Soa) || record->record_class != kClassIn)
-        continue;
+      if (record->record_class != kClassIn) continue;
+      has_ns = has_ns || record->type == static_cast<uint16_t>(RecordType::Ns);
+      if (record->type != static_cast<uint16_t>(RecordType::Soa)) continue;
       // An SOA of another zone says nothing about this name.
       if (!out_.chain_end.is_at_or_below(record->owner)) continue;
       const auto soa = decode_soa(message_, record->data_at, record->data_size);
