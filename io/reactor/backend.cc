@@ -9,7 +9,7 @@ namespace sluice::reactor {
 namespace {
 
 Result<Backend> make_epoll(const BackendOptions& options, std::string note) {
-  auto reactor = make_epoll_reactor({.receive_memory_max = options.uring.buffers.max_octets});
+  auto reactor = make_epoll_reactor(EpollOptions{.buffers = options.uring.buffers});
   if (!reactor) return std::unexpected(std::move(reactor.error()));
   return Backend{std::move(*reactor), std::move(note)};
 }

@@ -8,8 +8,9 @@
 //                      have.
 //   4. wait()          joins. After that the shards are gone; what was PerShard has been reset by stop().
 //
-// program.run() may end early or never; stop() makes it end and awaits that. A run that is still alive when
-// stop() has ended is a defect (CHECK).
+// program.run() may end early or only when told; stop() tells it and may await it. A shard leaves its loop
+// when run and stop have both ended and its reactor has nothing in flight; a socket that stop() forgot is a
+// defect (CHECK, after kStopWait).
 #pragma once
 
 #include "io/base/result.h"
@@ -46,6 +47,8 @@ class ShardProgram {
 
 class ShardGroup {
  public:
+  static constexpr std::chrono::seconds kStopWait{10};  // for what is in flight when every stop has ended
+
   [[nodiscard]] static Result<std::unique_ptr<ShardGroup>> create(const ShardGroupOptions& options);
   ~ShardGroup();  // stops and waits, if that has not been done
   ShardGroup(const ShardGroup&) = delete;
@@ -65,19 +68,20 @@ class ShardGroup {
   struct Member;
   explicit ShardGroup(const ShardGroupOptions& options);
   void thread_main(Member& member);
-  void run_program(Shard& shard);
+  void serve(Shard& shard);
 
-  ShardGroupOptions options_;
+  const ShardGroupOptions options_;
   std::vector<std::unique_ptr<Member>> members_;
   ShardDirectory directory_;
   Capabilities capabilities_;
   std::string backend_note_;
-  std::latch made_;     // every thread has its shard, or failed to make one
-  std::latch go_;       // start() was called, or the group is given up
-  std::latch drained_;  // every shard's stop has ended and it has left its loop
-  ShardProgram* program_ = nullptr;
+  ShardProgram* program_ = nullptr;  // null after go_: the group was given up before it was started
+  std::latch made_;                  // every thread has its shard, or the reason why not
+  std::latch go_{1};
+  std::latch left_;     // every shard has left its loop: none rings another any more
+  std::latch rung_{1};  // neither does who asked for the stop
   std::atomic<bool> stop_requested_{false};
-  std::atomic<size_t> running_{0};  // shards whose stop has not ended
+  std::atomic<size_t> unstopped_;  // shards whose stop has not ended
   bool waited_ = false;
 };
 
