@@ -59,7 +59,8 @@ void read_listener(const DocumentNode& table, Draft& draft, Diagnostics& diagnos
   listener.max_recipients = static_cast<unsigned>(reader.integer("max_recipients"));
 
   const auto same = std::ranges::find(draft.sections.listeners, listener.address, &Listener::address);
-  if (address && same != draft.sections.listeners.end()) {
+  // Port 0 is any free port: never the same one twice.
+  if (address && address->port != 0 && same != draft.sections.listeners.end()) {
     const Place& first = draft.listeners[static_cast<size_t>(same - draft.sections.listeners.begin())];
     reader.error(
         "address",
