@@ -1,0 +1,264 @@
+#include "io/smtp/data_reader.h"
+
+#include "io/base/random.h"
+#include "io/smtp/body_scan.h"
+#include "io/smtp/dot_stuffing.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace sluice::smtp {
+namespace {
+
+struct Outcome {
+  std::string body;
+  BodyDefect defect = BodyDefect::None;
+  std::optional<size_t> end;  // how many octets the message took with its end
+  uint64_t stuffed_dots = 0;
+  uint64_t longest_line = 0;
+  bool eight_bit = false;
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+// Reads `wire` in pieces whose sizes come from `sizes`, over and over.
+Outcome read(std::string_view wire, const std::vector<size_t>& sizes, uint64_t octets_max = UINT64_MAX) {
+  DataReader reader(octets_max);
+  Outcome outcome;
+  size_t used = 0;
+  for (size_t turn = 0; used < wire.size() && !outcome.end; ++turn) {
+    std::string_view piece = wire.substr(used, sizes[turn % sizes.size()]);
+    while (!piece.empty() && !outcome.end) {
+      const DataReader::Result result = reader.read(piece);
+      if (result.step == DataReader::Step::Octets) outcome.body += result.octets;
+      if (result.step == DataReader::Step::Defect) {
+        EXPECT_EQ(outcome.defect, BodyDefect::None);
+        outcome.defect = result.defect;
+      }
+      piece.remove_prefix(result.consumed);
+      used += result.consumed;
+      if (result.step == DataReader::Step::End) outcome.end = used;
+    }
+  }
+  if (outcome.defect != BodyDefect::None) {
+    outcome.body.clear();  // how much was given out before depends on the pieces
+    return outcome;
+  }
+  outcome.stuffed_dots = reader.stuffed_dots();
+  outcome.longest_line = reader.longest_line();
+  outcome.eight_bit = reader.eight_bit();
+  EXPECT_EQ(reader.wire_octets(), outcome.body.size());
+  EXPECT_EQ(reader.message_octets(), outcome.body.size() - outcome.stuffed_dots);
+  return outcome;
+}
+
+struct BodyCase {
+  std::string name;
+  std::string wire;
+  std::string body;
+};
+
+TEST(DataReader, EndsAtCrlfDotCrlfOnly) {
+  const std::vector<BodyCase> cases = {
+      {"empty", ".\r\n", ""},
+      {"one line", "a\r\n.\r\n", "a\r\n"},
+      {"empty line", "\r\n.\r\n", "\r\n"},
+      {"stuffed dots", "..\r\n..a\r\n.\r\n", "..\r\n..a\r\n"},
+      {"stuffed though no dot follows", ".a\r\n.\r\n", ".a\r\n"},
+      {"dot in a line", "a.\r\nb.\r\n.\r\n", "a.\r\nb.\r\n"},
+      {"dot and space", ". \r\n.\r\n", ". \r\n"},
+  };
+  for (const BodyCase& c : cases) {
+    SCOPED_TRACE(c.name);
+    for (size_t size = 1; size <= c.wire.size(); ++size) {
+      const Outcome outcome = read(c.wire + "QUIT\r\n", {size});
+      EXPECT_EQ(outcome.body, c.body);
+      EXPECT_EQ(outcome.end, c.wire.size());
+      EXPECT_EQ(outcome.defect, BodyDefect::None);
+    }
+  }
+}
+
+struct LookalikeCase {
+  std::string name;
+  std::string octets;
+  BodyDefect defect;
+};
+
+// CVE-2023-51764, -51765, -51766: what looks like an end of data and is none. The message goes on to the true
+// end behind it, is refused, and nothing of it becomes a command.
+TEST(DataReader, IsNotEndedByLookalikes) {
+  const std::vector<LookalikeCase> cases = {
+      {"LF.LF", "a\n.\n", BodyDefect::BareLf},
+      {"LF.CRLF", "a\n.\r\n", BodyDefect::BareLf},
+      {"CRLF.LF", "a\r\n.\n", BodyDefect::BareLf},
+      {"CR.CR", "a\r.\r", BodyDefect::BareCr},
+      {"CR.CRLF", "a\r.\r\n", BodyDefect::BareCr},
+      {"CRLF.CR", "a\r\n.\rb", BodyDefect::BareCr},
+      {"CRLF.CRCRLF", "a\r\n.\r\r\n", BodyDefect::BareCr},
+      {"LF.CR", "a\n.\rb", BodyDefect::BareLf},
+      {"CRCRLF.CRLF", "a\r\r\n.\r", BodyDefect::BareCr},
+      {"LFCR.CRLF", "a\n\r.\r\n", BodyDefect::BareLf},
+      {"CRLF.NUL CRLF", std::string("a\r\n.\0\r\n", 7), BodyDefect::Nul},
+      {"CRLF NUL.CRLF", std::string("a\r\n\0.\r\n", 7), BodyDefect::Nul},
+      {"CR NUL LF.CRLF", std::string("a\r\0\n.\r\n", 7), BodyDefect::BareCr},
+      {"CRLF.CR NUL LF", std::string("a\r\n.\r\0\n", 7), BodyDefect::BareCr},
+      {"NUL", std::string("a\0b", 3), BodyDefect::Nul},
+      {"CR at the start", "\ra", BodyDefect::BareCr},
+      {"LF at the start", "\n.\r\n", BodyDefect::BareLf},
+      {".LF at the start", ".\n", BodyDefect::BareLf},
+  };
+  for (const LookalikeCase& c : cases) {
+    SCOPED_TRACE(c.name);
+    const std::string wire = c.octets + "MAIL FROM:<x@evil.example>\r\n.\r\n";
+    for (size_t size = 1; size <= wire.size(); ++size) {
+      const Outcome outcome = read(wire + "QUIT\r\n", {size});
+      EXPECT_EQ(outcome.defect, c.defect) << size;
+      EXPECT_EQ(outcome.end, wire.size()) << size;
+    }
+  }
+}
+
+TEST(DataReader, CountsWithoutStuffingAgainstItsLimit) {
+  const std::string wire = "..2345678\r\n.\r\n";  // ten octets as a message
+  for (const size_t size : {size_t{1}, size_t{2}, size_t{3}, wire.size()}) {
+    EXPECT_EQ(read(wire, {size}, 10).defect, BodyDefect::None) << size;
+    EXPECT_EQ(read(wire, {size}, 9).defect, BodyDefect::TooLarge) << size;
+    EXPECT_EQ(read(wire, {size}, 9).end, wire.size()) << size;
+  }
+}
+
+TEST(DataReader, NamesTheFirstReasonInAnyPieces) {
+  const std::string wire = "123456789\n\r\n.\r\n";
+  for (const size_t size : {size_t{1}, size_t{4}, wire.size()}) {
+    EXPECT_EQ(read(wire, {size}, 8).defect, BodyDefect::TooLarge) << size;
+    EXPECT_EQ(read(wire, {size}, 9).defect, BodyDefect::BareLf) << size;
+  }
+}
+
+TEST(DataReader, KnowsLongLinesAndHighOctets) {
+  const std::string line(998, 'x');
+  EXPECT_EQ(read(line + "\r\n.\r\n", {7}).longest_line, 998U);
+  EXPECT_EQ(read("." + line + "x\r\n.\r\n", {4096}).longest_line, 999U);
+  EXPECT_FALSE(read(line + "\r\n.\r\n", {64}).eight_bit);
+  EXPECT_TRUE(read(line + "\xff\r\n.\r\n", {64}).eight_bit);
+}
+
+TEST(DataReader, DropsTheRestWhenTold) {
+  DataReader reader;
+  EXPECT_EQ(reader.read("abc\r").step, DataReader::Step::Octets);
+  reader.drop_rest();
+  const DataReader::Result result = reader.read("\n..\r\nx\n.\r\n.\r\nQUIT");
+  EXPECT_EQ(result.step, DataReader::Step::End);
+  EXPECT_EQ(result.consumed, 13U);
+  EXPECT_EQ(reader.defect(), BodyDefect::None);
+}
+
+// The plainest reading of the same rules, as the model.
+Outcome model(std::string_view wire, uint64_t octets_max) {
+  Outcome outcome;
+  const std::string padded = "\r\n" + std::string(wire);
+  const size_t end = padded.find("\r\n.\r\n");
+  if (end != std::string::npos) outcome.end = end + 3;
+  const std::string_view body = wire.substr(0, end == std::string::npos ? wire.size() : end);
+  uint64_t octets = 0;
+  uint64_t line = 0;
+  for (size_t i = 0; i < body.size(); ++i) {
+    const char c = body[i];
+    const bool behind_cr = i > 0 && body[i - 1] == '\r';
+    const bool line_start = i == 0 || (i > 1 && body.substr(i - 2, 2) == "\r\n");
+    BodyDefect defect = BodyDefect::None;
+    if (c == '\n' && !behind_cr) defect = BodyDefect::BareLf;
+    if (c == '\0') defect = BodyDefect::Nul;
+    if (behind_cr && c != '\n') defect = BodyDefect::BareCr;
+    if (defect != BodyDefect::None) {
+      outcome.defect = octets > octets_max ? BodyDefect::TooLarge : defect;
+      return outcome;
+    }
+    if ((c & 0x80) != 0) outcome.eight_bit = true;
+    if (c == '.' && line_start) {
+      ++outcome.stuffed_dots;
+      continue;
+    }
+    ++octets;
+    ++line;
+    if (c != '\n') continue;
+    outcome.longest_line = std::max(outcome.longest_line, line - 2);
+    line = 0;
+  }
+  if (octets > octets_max) {
+    outcome = {.body = {}, .defect = BodyDefect::TooLarge, .end = outcome.end};
+    return outcome;
+  }
+  outcome.body = body;
+  return outcome;
+}
+
+std::string random_wire(Random& random, std::string_view alphabet, uint32_t length) {
+  std::string wire;
+  for (uint32_t i = random.below(length); i > 0; --i) {
+    if (random.one_in(3)) {
+      wire += "\r\n";
+    } else {
+      wire += alphabet[random.below(static_cast<uint32_t>(alphabet.size()))];
+    }
+  }
+  return wire;
+}
+
+TEST(DataReader, AgreesWithTheModelInAnyPieces) {
+  Random random(11);
+  const std::string_view clean("..ab\xe9", 5);
+  const std::string_view dirty("..ab\r\n\0", 7);
+  for (int round = 0; round < 20000; ++round) {
+    const bool defects = random.one_in(4);
+    const std::string wire =
+        random_wire(random, defects ? dirty : clean, 60) + (random.one_in(9) ? "" : "\r\n.\r\n");
+    const uint64_t octets_max = random.one_in(4) ? random.below(40) : UINT64_MAX;
+    const Outcome expected = model(wire, octets_max);
+    if (!expected.end) continue;  // an open end is as good as any
+    const std::vector<size_t> sizes = {1 + random.below(9), 1 + random.below(5), 1 + random.below(70)};
+    const Outcome found = read(wire, sizes, octets_max);
+    ASSERT_EQ(found.defect, expected.defect) << testing::PrintToString(wire);
+    ASSERT_EQ(found.end, expected.end) << testing::PrintToString(wire);
+    if (expected.defect != BodyDefect::None) continue;
+    ASSERT_TRUE(found == expected) << testing::PrintToString(wire);
+  }
+}
+
+TEST(BodyScan, AgreesWithItsScalarTwin) {
+  Random random(5);
+  for (int round = 0; round < 20000; ++round) {
+    std::string octets;
+    for (uint32_t i = random.below(300); i > 0; --i) {
+      const uint32_t pick = random.below(60);
+      octets += pick == 0   ? std::string("\r\n")
+                : pick == 1 ? std::string("\r\n.")
+                            : std::string(1, "ab.c \xe9xy"[pick % 8]);
+    }
+    if (random.one_in(3) && !octets.empty()) {
+      octets[random.below(static_cast<uint32_t>(octets.size()))] = "\r\n\0"[random.below(3)];
+    }
+    BodyScan start;
+    start.line_start = random.one_in(2);
+    start.after_cr = !start.line_start && random.one_in(2);
+    start.line_octets = start.after_cr ? 1 + random.below(100) : random.below(100);
+    BodyScan fast = start;
+    BodyScan slow = start;
+    const ScanResult a = scan_body(octets, fast);
+    const ScanResult b = scan_body_scalar(octets, slow);
+    ASSERT_EQ(a.consumed, b.consumed) << testing::PrintToString(octets);
+    ASSERT_EQ(a.stop, b.stop);
+    ASSERT_EQ(fast.line_start, slow.line_start);
+    ASSERT_EQ(fast.after_cr, slow.after_cr);
+    ASSERT_EQ(fast.line_octets, slow.line_octets);
+    ASSERT_EQ(fast.longest_line, slow.longest_line);
+    ASSERT_EQ(fast.eight_bit, slow.eight_bit);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::smtp
