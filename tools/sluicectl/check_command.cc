@@ -1,0 +1,249 @@
+#include "dnscache/zone/zone_file.h"
+#include "io/base/ascii.h"
+#include "io/base/json_text.h"
+#include "io/base/limits.h"
+#include "io/mail/header_block.h"
+#include "rules/auth/result.h"
+#include "tools/sluicectl/check_line.h"
+#include "tools/sluicectl/commands.h"
+#include "tools/sluicectl/line_reader.h"
+#include "tools/sluicectl/spf_run.h"
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace sluice::ctl {
+namespace {
+
+struct Options {
+  std::string ip, helo, mail_from, receiver, zone_file, message_file;
+  bool helo_identity = false;
+  bool json = false;
+  bool batch = false;
+};
+
+// A zone file if one was named, else live DNS.
+struct Sources {
+  std::unique_ptr<dns::Zone> zone;
+  std::unique_ptr<AnswerSource> source;
+};
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail_system(errno, "cannot read " + path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (file.bad()) return fail_system(errno, "cannot read " + path);
+  return std::move(text).str();
+}
+
+Result<Sources> open_source(const std::string& zone_file) {
+  Sources sources;
+  if (zone_file.empty()) {
+    sources.source = make_live_source();
+    return sources;
+  }
+  const Result<std::string> text = read_file(zone_file);
+  if (!text) return std::unexpected(text.error());
+  Result<dns::Zone> zone = dns::zone_from_text(dns::zone_format_of(zone_file), *text);
+  if (!zone) {
+    Error error = zone.error();
+    error.message = zone_file + ": " + error.message;
+    return std::unexpected(std::move(error));
+  }
+  sources.zone = std::make_unique<dns::Zone>(std::move(*zone));
+  sources.source = std::make_unique<ZoneSource>(*sources.zone);
+  return sources;
+}
+
+int complain(const Error& error) {
+  fmt::print(stderr, "sluicectl check: {}\n", error.to_string());
+  return kExitUsage;
+}
+
+// --- Many messages ---
+
+bool write_all(std::string_view octets) {
+  while (!octets.empty()) {
+    const ssize_t written = ::write(STDOUT_FILENO, octets.data(), octets.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    octets.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+int check_batch(const Options& options) {
+  Result<Sources> sources = open_source(options.zone_file);
+  if (!sources) return complain(sources.error());
+  CheckLines lines(*sources->source);
+  LineReader reader(STDIN_FILENO);
+  std::string out;
+  while (true) {
+    const LineReader::Line line = reader.next();
+    // Whoever writes a line and waits for its answer gets it: nothing is held back across a wait for input.
+    if (line.kind == LineReader::Kind::NeedInput || line.kind == LineReader::Kind::End ||
+        out.size() > 65536) {
+      if (!write_all(out)) return kExitFailed;
+      out.clear();
+    }
+    if (line.kind == LineReader::Kind::End) return kExitDone;
+    if (line.kind == LineReader::Kind::Text) out += lines.answer(line.text);
+    if (line.kind == LineReader::Kind::TooLong) out += "{\"id\":null,\"error\":\"the line is too long\"}\n";
+    if (line.kind == LineReader::Kind::NeedInput) reader.wait();
+  }
+}
+
+// --- One message ---
+
+// The return path that the message's last delivery wrote, where no --mail-from was given.
+Result<std::string> return_path(const std::string& path) {
+  const Result<std::string> text = read_file(path);
+  if (!text) return std::unexpected(text.error());
+  mail::HeaderReader reader;
+  reader.feed(*text);
+  reader.finish();
+  const auto index = reader.block().find("Return-Path");
+  if (!index) return fail(ErrorKind::NotFound, path + " has no Return-Path: field; give --mail-from");
+  std::string value = mail::unfold(reader.block()[*index].value);
+  if (value.starts_with('<') && value.ends_with('>')) value = value.substr(1, value.size() - 2);
+  return value;
+}
+
+// Text from others on its way to a terminal.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (is_ascii_printable(c)) {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+std::string_view status_word(dns::AnswerStatus status) {
+  switch (status) {
+    case dns::AnswerStatus::Records:
+      return "answered";
+    case dns::AnswerStatus::NoData:
+      return "no such record";
+    case dns::AnswerStatus::NxDomain:
+      return "no such name";
+    case dns::AnswerStatus::ServFail:
+      return "failed";
+    case dns::AnswerStatus::Timeout:
+      return "no answer";
+    case dns::AnswerStatus::OverBudget:
+      return "not asked: out of time";
+  }
+  return "";
+}
+
+void print_outcome(const spf::Outcome& outcome, const spf::Check& check,
+                   std::optional<auth::SpfResult> unlisted) {
+  const auto line = [](std::string_view name, std::string_view text) {
+    if (!text.empty()) fmt::print("{:<13}{}\n", name, printable(text));
+  };
+  line("SPF", auth::rfc_word(outcome.result));
+  line("client", check.client.to_string());
+  line("identity", auth::identity_word(outcome.identity));
+  line("domain", outcome.domain);
+  line("mechanism", outcome.mechanism.value_or(""));
+  line("explanation", outcome.explanation.value_or(""));
+  line("lookups", fmt::format("{} of {}, without an answer {} of {}", outcome.lookups, limits::kSpfTerms,
+                              outcome.void_lookups, limits::kSpfVoid));
+  line("problem", outcome.problem);
+  if (!outcome.problem_term.empty()) {
+    line("at", fmt::format("\"{}\", octet {} of the record of {}", outcome.problem_term,
+                           outcome.problem_offset, outcome.problem_domain));
+  } else {
+    line("at", outcome.problem_domain);
+  }
+  if (unlisted) line("others get", auth::rfc_word(*unlisted));
+}
+
+void print_json(const spf::Outcome& outcome, std::optional<auth::SpfResult> unlisted) {
+  std::string out;
+  JsonObject object(out);
+  JsonObject spf = object.object("spf");
+  append_outcome(spf, outcome);
+  spf.text("problem", outcome.problem).text("problem_domain", outcome.problem_domain);
+  spf.text("problem_term", outcome.problem_term).number("problem_offset", outcome.problem_offset);
+  if (unlisted) {
+    spf.text("unlisted", auth::rfc_word(*unlisted));
+  } else {
+    spf.null("unlisted");
+  }
+  spf.end();
+  object.end();
+  fmt::print("{}\n", out);
+}
+
+int check_one(const Options& options) {
+  spf::Check check;
+  const auto client = IpAddress::parse(options.ip);
+  if (!client) return complain(Error{ErrorKind::Invalid, 0, "--ip needs an IP address"});
+  check.client = *client;
+  check.helo = options.helo;
+  check.sender = options.mail_from;
+  check.receiver = options.receiver;
+  check.identity = options.helo_identity ? auth::Identity::Helo : auth::Identity::MailFrom;
+  check.explain = spf::Explain::Fetch;
+  check.now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  if (options.mail_from.empty() && !options.message_file.empty()) {
+    Result<std::string> sender = return_path(options.message_file);
+    if (!sender) return complain(sender.error());
+    check.sender = std::move(*sender);
+  }
+  Result<Sources> sources = open_source(options.zone_file);
+  if (!sources) return complain(sources.error());
+  std::vector<Exchange> log;
+  const spf::Outcome outcome = run_spf(check, *sources->source, &log);
+  const auto unlisted = unlisted_result(outcome.domain, *sources->source);
+  if (options.json) {
+    print_json(outcome, unlisted);
+    return kExitDone;
+  }
+  print_outcome(outcome, check, unlisted);
+  for (const Exchange& exchange : log) {
+    fmt::print("{:<13}{} {}: {}\n", "asked", exchange.question.name.to_text(),
+               dns::to_string(exchange.question.type), status_word(exchange.status));
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, int& exit_status) {
+  CLI::App* check = app.add_subcommand("check", "Checks who may send for a domain: one message, or a batch");
+  auto options = std::make_shared<Options>();
+  check->add_flag("--batch", options->batch, "Read JSON lines on standard input, answer each with one");
+  check->add_option("--dns-zone", options->zone_file,
+                    "Answers from this file (.yml, .json or a master file)");
+  check->add_option("--ip", options->ip, "Address of the SMTP client");
+  check->add_option("--helo", options->helo, "What it said in HELO or EHLO");
+  check->add_option("--mail-from", options->mail_from, "Address of MAIL FROM; empty for the null sender");
+  check->add_option("--receiver", options->receiver, "Our host name, for explanations");
+  check->add_flag("--helo-identity", options->helo_identity, "Check the HELO name instead of MAIL FROM");
+  check->add_flag("--json", options->json, "Print JSON");
+  check->add_option("FILE", options->message_file,
+                    "A message, for its Return-Path where --mail-from is not given");
+  check->callback([options, &exit_status] {
+    exit_status = options->batch ? check_batch(*options) : check_one(*options);
+  });
+}
+
+}  // namespace sluice::ctl

@@ -1,0 +1,159 @@
+#include "tools/sluicectl/check_line.h"
+
+#include "dnscache/zone/zone_json.h"
+#include "io/base/json_text.h"
+#include "rules/auth/result.h"
+#include "tools/sluicectl/spf_run.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::ctl {
+
+using nlohmann::json;
+
+namespace {
+
+struct Request {
+  std::string id = "null";  // JSON
+  spf::Check check;
+  std::vector<std::string> checks;
+};
+
+std::string error_line(std::string_view id, std::string_view error) {
+  std::string out;
+  JsonObject object(out);
+  object.raw("id", id).text("error", error);
+  object.end();
+  out += '\n';
+  return out;
+}
+
+std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+// The text of an optional member; an absent one and null are empty. False when it is something else.
+bool read_text(const json& line, const char* key, std::string& out) {
+  const auto found = line.find(key);
+  if (found == line.end() || found->is_null()) return true;
+  if (!found->is_string()) return false;
+  out = found->get_ref<const std::string&>();
+  return true;
+}
+
+// Reads what is common to all checks; gives the error, or nothing when all is well.
+std::string_view read_request(const json& line, Request& request) {
+  std::string address;
+  if (!read_text(line, "ip", address)) return "\"ip\" is not a string";
+  const auto client = IpAddress::parse(address);
+  if (!client) return "\"ip\" is not an IP address";
+  request.check.client = *client;
+  if (!read_text(line, "helo", request.check.helo)) return "\"helo\" is not a string";
+  std::string& sender = request.check.sender;
+  if (!read_text(line, "mail_from", sender)) return "\"mail_from\" is not a string";
+  if (sender.starts_with('<') && sender.ends_with('>')) sender = sender.substr(1, sender.size() - 2);
+  if (const auto now = line.find("now"); now != line.end() && !now->is_null()) {
+    // Bounded, since microseconds are counted in 64 bits.
+    constexpr double kNowMax = 4e12;
+    if (!now->is_number()) return "\"now\" is not a number";
+    const double seconds = now->get<double>();
+    if (!(seconds >= 0 && seconds <= kNowMax)) return "\"now\" is out of range";
+    request.check.now = WallTime(std::chrono::seconds(static_cast<int64_t>(seconds)));
+  }
+  const auto checks = line.find("checks");
+  if (checks == line.end() || checks->is_null()) {
+    request.checks = {"spf"};
+    return {};
+  }
+  if (!checks->is_array()) return "\"checks\" is not a list";
+  for (const json& check : *checks) {
+    if (!check.is_string()) return "\"checks\" holds something other than strings";
+    const auto& name = check.get_ref<const std::string&>();
+    if (std::ranges::find(request.checks, name) == request.checks.end()) request.checks.push_back(name);
+  }
+  return {};
+}
+
+void append_text_or_null(JsonObject& object, std::string_view key, const std::optional<std::string>& text) {
+  if (text) {
+    object.text(key, *text);
+  } else {
+    object.null(key);
+  }
+}
+
+void append_spf(JsonObject& parent, const spf::Outcome& outcome) {
+  JsonObject object = parent.object("spf");
+  append_outcome(object, outcome);
+  object.end();
+}
+
+}  // namespace
+
+void append_outcome(JsonObject& object, const spf::Outcome& outcome) {
+  object.text("result", auth::rfc_word(outcome.result));
+  object.text("identity", auth::identity_word(outcome.identity));
+  object.text("domain", outcome.domain);
+  append_text_or_null(object, "mechanism", outcome.mechanism);
+  append_text_or_null(object, "explanation", outcome.explanation);
+  object.number("lookups", outcome.lookups).number("void_lookups", outcome.void_lookups);
+}
+
+struct CheckLines::LineZone {
+  json text;
+  dns::Zone zone;
+};
+
+CheckLines::CheckLines(AnswerSource& source) : source_(source) {}
+CheckLines::~CheckLines() = default;
+
+std::string CheckLines::answer(std::string_view text) {
+  json line = json::parse(text, nullptr, false);
+  if (line.is_discarded()) return error_line("null", "not JSON");
+  if (!line.is_object()) return error_line("null", "not a JSON object");
+  Request request;
+  request.check.explain = spf::Explain::Fetch;
+  const auto id = line.find("id");
+  if (id != line.end()) {
+    if (!id->is_string() && !id->is_number() && !id->is_null()) {
+      return error_line("null", "\"id\" is neither a string nor a number");
+    }
+    request.id = dump(*id);
+  }
+  const std::string_view wrong = read_request(line, request);
+  if (!wrong.empty()) return error_line(request.id, wrong);
+
+  const dns::Zone* zone = nullptr;
+  if (const auto given = line.find("zone"); given != line.end() && !given->is_null()) {
+    if (!line_zone_ || line_zone_->text != *given) {
+      Result<dns::Zone> read = dns::zone_from_json_value(*given);
+      if (!read) return error_line(request.id, "\"zone\": " + read.error().to_string());
+      line_zone_ = std::make_unique<LineZone>(LineZone{std::move(*given), std::move(*read)});
+    }
+    zone = &line_zone_->zone;
+  }
+
+  std::string out;
+  JsonObject object(out);
+  object.raw("id", request.id);
+  for (const std::string& check : request.checks) {
+    if (check == "spf") {
+      if (zone != nullptr) {
+        ZoneSource source(*zone);
+        append_spf(object, run_spf(request.check, source));
+      } else {
+        append_spf(object, run_spf(request.check, source_));
+      }
+    } else if (check == "dkim" || check == "arc" || check == "dmarc" || check == "content") {
+      object.raw(check, R"({"error":"not available"})");
+    }
+  }
+  object.end();
+  out += '\n';
+  return out;
+}
+
+}  // namespace sluice::ctl

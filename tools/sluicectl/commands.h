@@ -1,0 +1,20 @@
+// The subcommands of sluicectl. Each function adds one to the command line; when it is called, it stores the
+// process's exit status: 0 done, 1 the check failed, 2 the input or the command line is wrong.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace sluice::ctl {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+// `exit_status` must live until the command line was parsed.
+void add_check(CLI::App& app, int& exit_status);
+void add_selftest(CLI::App& app, int& exit_status);
+void add_policy(CLI::App& app, int& exit_status);
+
+}  // namespace sluice::ctl
