@@ -1,0 +1,117 @@
+// A handler that writes down what it is told and answers as it is told.
+#pragma once
+
+#include "io/serve/smtp_handler.h"
+#include "tests/unit/io/net/sim_pair.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sluice::test {
+
+class RecordingService final : public serve::SmtpService {
+ public:
+  struct Piece {
+    uint32_t size;
+    uint32_t capacity;
+  };
+  std::vector<std::string> calls;
+  std::vector<Piece> pieces;
+  std::string body;
+  // Call -> answer, e.g. "rcpt bad@example.com" -> 550.
+  std::map<std::string, smtp::Reply> refusals;
+  MonoClock::duration think_time{};  // of every answer to RCPT and to the final dot
+  MonoClock::duration greet_time{};  // before the greeting
+  bool lists_peers = false;
+  std::vector<serve::TraceId> transactions;
+  Endpoint last_client;
+
+  std::unique_ptr<serve::SmtpHandler> make_handler(Shard& /*shard*/,
+                                                   const serve::SmtpConnection& connection) override {
+    return std::make_unique<Handler>(*this, connection);
+  }
+  bool may_xclient(const serve::SmtpConnection& /*connection*/) const override { return lists_peers; }
+
+ private:
+  class Handler final : public serve::SmtpHandler {
+   public:
+    Handler(RecordingService& service, const serve::SmtpConnection& connection)
+        : service_(service), connection_(connection) {}
+
+    serve::Eventual<serve::Answer> on_connect(Shard& shard) override {
+      if (service_.greet_time == MonoClock::duration{}) return note("connect");
+      return think(shard, "connect", service_.greet_time);
+    }
+    serve::Eventual<serve::Answer> on_hello(Shard& /*shard*/) override {
+      return note("hello " + connection_.hello);
+    }
+    serve::Eventual<serve::Answer> on_xclient(Shard& /*shard*/) override {
+      service_.last_client = connection_.client;
+      return note("xclient " + connection_.client.to_string());
+    }
+    serve::Eventual<serve::Answer> on_mail(Shard& /*shard*/, smtp::MailFrom& mail,
+                                           serve::TraceId transaction) override {
+      service_.transactions.push_back(transaction);
+      return note("mail " + mail.sender.text());
+    }
+    serve::Eventual<serve::Answer> on_rcpt(Shard& shard, smtp::Recipient& recipient) override {
+      return later(shard, "rcpt " + recipient.address.text());
+    }
+    void on_rcpt_refused(Shard& /*shard*/, const smtp::Recipient& recipient,
+                         const smtp::Reply& /*reply*/) override {
+      (void)note("refused " + recipient.address.text());
+    }
+    serve::Eventual<serve::Answer> on_data(Shard& /*shard*/) override { return note("data"); }
+    serve::Eventual<serve::Answer> on_body(Shard& /*shard*/, Chunk piece) override {
+      service_.pieces.push_back({piece.size(), piece.capacity()});
+      service_.body += piece.view();
+      return answer_to("body");
+    }
+    serve::Eventual<serve::Answer> on_end_of_data(Shard& shard, const smtp::DataReader& message) override {
+      EXPECT_EQ(message.wire_octets(), service_.body.size());
+      return later(shard, "end");
+    }
+    void on_answered(Shard& /*shard*/, serve::TraceId transaction, serve::Told told) override {
+      EXPECT_EQ(transaction, service_.transactions.at(answered_++));
+      (void)note(told == serve::Told::Yes ? "told" : "not told");
+    }
+    serve::Eventual<serve::Done> on_abort(Shard& /*shard*/, serve::AbortReason reason,
+                                          const smtp::Reply* /*reply*/) override {
+      (void)note("abort " + std::string(to_string(reason)));
+      return serve::Done();
+    }
+    serve::Eventual<serve::Done> on_disconnect(Shard& /*shard*/, serve::DisconnectReason reason) override {
+      (void)note("disconnect " + std::string(to_string(reason)));
+      return serve::Done();
+    }
+
+   private:
+    serve::Answer answer_to(const std::string& call) {
+      const auto refusal = service_.refusals.find(call);
+      if (refusal == service_.refusals.end()) return {};
+      return refusal->second;
+    }
+    serve::Eventual<serve::Answer> note(const std::string& call) {
+      service_.calls.push_back(call);
+      return answer_to(call);
+    }
+    serve::Eventual<serve::Answer> later(Shard& shard, const std::string& call) {
+      if (service_.think_time == MonoClock::duration{}) return note(call);
+      return think(shard, call, service_.think_time);
+    }
+    Task<serve::Answer> think(Shard& shard, std::string call, MonoClock::duration time) {
+      co_await sleep(shard, time);
+      service_.calls.push_back(call);
+      co_return answer_to(call);
+    }
+
+    RecordingService& service_;
+    const serve::SmtpConnection& connection_;
+    size_t answered_ = 0;
+  };
+};
+
+}  // namespace sluice::test
