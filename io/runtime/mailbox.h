@@ -28,7 +28,7 @@ class Mailbox {
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
   ~Mailbox() {
-    while (receive([](T&& message) { const T dropped = std::move(message); })) {
+    while (receive([](T&& message) { [[maybe_unused]] const T dropped = std::move(message); })) {
     }
   }
 

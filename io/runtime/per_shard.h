@@ -5,6 +5,7 @@
 #include "io/base/check.h"
 #include "io/base/ids.h"
 
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <optional>

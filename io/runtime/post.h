@@ -60,11 +60,18 @@ class RemoteReadyList {
                                        std::memory_order_relaxed)) {
     }
   }
-  // Newest first.
+  // Oldest first.
   RemoteReady* take_all() noexcept {
-    return top_.load(std::memory_order_relaxed) == nullptr
-               ? nullptr
-               : top_.exchange(nullptr, std::memory_order_acquire);
+    if (top_.load(std::memory_order_relaxed) == nullptr) return nullptr;
+    RemoteReady* newest = top_.exchange(nullptr, std::memory_order_acquire);
+    RemoteReady* oldest = nullptr;
+    while (newest != nullptr) {
+      RemoteReady* next = newest->next;
+      newest->next = oldest;
+      oldest = newest;
+      newest = next;
+    }
+    return oldest;
   }
 
  private:

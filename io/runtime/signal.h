@@ -49,7 +49,7 @@ class Signal {
       waiting_ = waiting;
       scheduler_.timers().arm(*this, deadline_);
     }
-    Wake await_resume() const { return result_; }
+    [[nodiscard]] Wake await_resume() const { return result_; }
 
    private:
     friend class Signal;

@@ -114,7 +114,7 @@ class [[nodiscard]] Task {
       coroutine_.promise().set_continuation(awaiting);
       return coroutine_;
     }
-    T await_resume() { return coroutine_.promise().take(); }
+    [[nodiscard]] T await_resume() { return coroutine_.promise().take(); }
 
    private:
     std::coroutine_handle<promise_type> coroutine_;

@@ -24,9 +24,7 @@ TimerWheel::~TimerWheel() {
 uint64_t TimerWheel::tick_at_or_after(MonoTime time) const {
   if (time <= start_) return 0;
   const auto elapsed = time - start_;
-  const auto ticks = std::chrono::ceil<std::chrono::milliseconds>(elapsed).count();
-  constexpr uint64_t kLongest = (uint64_t{1} << (kSlotBits * kLevels)) - 1;
-  return std::min(static_cast<uint64_t>(ticks), now_tick_ + kLongest);
+  return static_cast<uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(elapsed).count());
 }
 
 void TimerWheel::arm(Timer& timer, MonoTime deadline) {
@@ -40,7 +38,8 @@ void TimerWheel::arm(Timer& timer, MonoTime deadline) {
 }
 
 // The level is that of the highest group of bits in which the tick differs from now; so a list of level n > 0
-// is redistributed exactly when the wheel enters it.
+// is redistributed exactly when the wheel enters it. What is further away than the wheel reaches goes round
+// the top level more than once.
 void TimerWheel::link(Timer& timer) {
   const uint64_t difference = timer.tick_ ^ now_tick_;
   const unsigned top = static_cast<unsigned>(std::bit_width(difference | 1)) - 1;
@@ -94,11 +93,7 @@ void TimerWheel::advance(MonoTime now) {
       now_tick_ = target;
       return;
     }
-    // Jump to the next occupied slot of the lowest level, or to where a higher level must be opened.
-    const unsigned position = static_cast<unsigned>(now_tick_) & (kSlots - 1);
-    const uint64_t ahead = position + 1 < kSlots ? occupied_[0] >> (position + 1) : 0;
-    const uint64_t step = ahead != 0 ? static_cast<uint64_t>(std::countr_zero(ahead)) + 1 : kSlots - position;
-    now_tick_ = std::min(now_tick_ + step, target);
+    now_tick_ = std::min(next_event_tick(), target);
     for (unsigned level = 1; level < kLevels; ++level) {
       if ((now_tick_ & ((uint64_t{1} << (level * kSlotBits)) - 1)) != 0) break;
       // Highest first would be wrong only if a lower one were filled later; link() puts each in its final
@@ -110,17 +105,22 @@ void TimerWheel::advance(MonoTime now) {
 }
 
 MonoTime TimerWheel::next_wakeup() const {
-  if (armed_ == 0) return kNever;
+  return armed_ == 0 ? kNever : start_ + std::chrono::milliseconds(next_event_tick());
+}
+
+// Where the next occupied slot begins: its timers fire (lowest level) or are redistributed there. What lies
+// between is empty on every level, so it can be jumped over.
+uint64_t TimerWheel::next_event_tick() const {
   for (unsigned level = 0; level < kLevels; ++level) {
-    const unsigned position = static_cast<unsigned>(now_tick_ >> (level * kSlotBits)) & (kSlots - 1);
+    const unsigned shift = level * kSlotBits;
+    const unsigned position = static_cast<unsigned>(now_tick_ >> shift) & (kSlots - 1);
     const uint64_t ahead = position + 1 < kSlots ? occupied_[level] >> (position + 1) : 0;
-    if (ahead == 0) continue;
-    const uint64_t slots_ahead = static_cast<uint64_t>(std::countr_zero(ahead)) + 1;
-    const uint64_t base = now_tick_ >> (level * kSlotBits);
-    return start_ + std::chrono::milliseconds((base + slots_ahead) << (level * kSlotBits));
+    if (ahead != 0)
+      return ((now_tick_ >> shift) + static_cast<uint64_t>(std::countr_zero(ahead)) + 1) << shift;
   }
-  // Only the top level can hold a slot behind its position; look again after one turn of the lowest.
-  return start_ + std::chrono::milliseconds(now_tick_ + kSlots);
+  // Only the top level can hold slots behind its position: go on to its next slot until it has turned.
+  constexpr unsigned kTopShift = (kLevels - 1) * kSlotBits;
+  return ((now_tick_ >> kTopShift) + 1) << kTopShift;
 }
 
 }  // namespace sluice::runtime

@@ -63,6 +63,7 @@ class TimerWheel {
   static constexpr unsigned kLevels = 6;  // 2^36 ms: two years
 
   uint64_t tick_at_or_after(MonoTime time) const;
+  uint64_t next_event_tick() const;  // something must be armed
   void link(Timer& timer);
   void unlink(Timer& timer);
   void redistribute(unsigned level);
