@@ -157,8 +157,7 @@ ClientEvent ClientSession::on_reply() {
 bool ClientSession::on_hello_reply(const Reply& reply) {
   if (!said_helo_ && reply.permanent()) {
     said_helo_ = true;
-    append_line("HELO", our_name_);
-    queue(ClientCommand::Hello);
+    if (queue(ClientCommand::Hello)) append_line("HELO", our_name_);
     return true;
   }
   capabilities_ = said_helo_ ? Capabilities{} : parse_capabilities(reply);
@@ -186,24 +185,25 @@ void ClientSession::append_line(std::string_view verb, std::string_view argument
   output_.append("\r\n");
 }
 
-void ClientSession::queue(ClientCommand command) {
-  if (dead_) return;
+// False when the session is dead: nothing leaves it any more.
+bool ClientSession::queue(ClientCommand command) {
+  if (dead_) return false;
   // Behind DATA comes its body, and behind that the final dot, and no other command.
   const bool data_unanswered = !unanswered().empty() && unanswered().back() == ClientCommand::Data;
   SLUICE_CHECK(!data_unanswered);
   SLUICE_CHECK(body_open_ == (command == ClientCommand::EndOfData));
   expected_.push_back(command);
+  return true;
 }
 
 void ClientSession::hello(std::string_view our_name) {
   our_name_ = our_name;
   said_helo_ = false;
-  queue(ClientCommand::Hello);
-  append_line("EHLO", our_name_);
+  if (queue(ClientCommand::Hello)) append_line("EHLO", our_name_);
 }
 
 void ClientSession::xclient(const XclientOverrides& overrides) {
-  queue(ClientCommand::Xclient);
+  if (!queue(ClientCommand::Xclient)) return;
   output_.append("XCLIENT");
   append_xclient(output_, overrides, capabilities_.xclient);
   output_.append("\r\n");
@@ -211,7 +211,7 @@ void ClientSession::xclient(const XclientOverrides& overrides) {
 
 void ClientSession::mail(std::string_view sender, const MailParameters& parameters) {
   SLUICE_CHECK(is_clean(sender));
-  queue(ClientCommand::Mail);
+  if (!queue(ClientCommand::Mail)) return;
   output_.append("MAIL FROM:<");
   output_.append(sender);
   output_.push_back('>');
@@ -227,36 +227,32 @@ void ClientSession::mail(std::string_view sender, const MailParameters& paramete
 
 void ClientSession::rcpt(std::string_view recipient) {
   SLUICE_CHECK(is_clean(recipient));
-  queue(ClientCommand::Rcpt);
+  if (!queue(ClientCommand::Rcpt)) return;
   output_.append("RCPT TO:<");
   output_.append(recipient);
   output_.append(">\r\n");
 }
 
 void ClientSession::data() {
-  queue(ClientCommand::Data);
-  append_line("DATA", {});
+  if (queue(ClientCommand::Data)) append_line("DATA", {});
 }
 
 void ClientSession::end_of_data() {
-  queue(ClientCommand::EndOfData);
+  if (!queue(ClientCommand::EndOfData)) return;
   body_open_ = false;
   output_.append(kEndOfData);
 }
 
 void ClientSession::rset() {
-  queue(ClientCommand::Rset);
-  append_line("RSET", {});
+  if (queue(ClientCommand::Rset)) append_line("RSET", {});
 }
 
 void ClientSession::noop() {
-  queue(ClientCommand::Noop);
-  append_line("NOOP", {});
+  if (queue(ClientCommand::Noop)) append_line("NOOP", {});
 }
 
 void ClientSession::quit() {
-  queue(ClientCommand::Quit);
-  append_line("QUIT", {});
+  if (queue(ClientCommand::Quit)) append_line("QUIT", {});
 }
 
 void ClientSession::take_output(std::string& out) {

@@ -111,8 +111,9 @@ class ClientSession {
   void peer_closed();
   [[nodiscard]] ClientEvent next();
 
-  // Each queues one command. Names and addresses must be clean (no CR, LF, NUL; CHECKed): they come from a
-  // parser.
+  // Each queues one command; a dead session takes none. While a body is open (DATA was answered 354) only
+  // end_of_data() may come: an open body is abandoned by closing. Names and addresses must be clean (no CR,
+  // LF, NUL; CHECKed): they come from a parser.
   void hello(std::string_view our_name);
   void xclient(const XclientOverrides& overrides);                            // of them, what the peer takes
   void mail(std::string_view sender, const MailParameters& parameters = {});  // without brackets; "" for <>
@@ -134,7 +135,7 @@ class ClientSession {
   bool dead() const { return dead_; }
 
  private:
-  void queue(ClientCommand command);
+  bool queue(ClientCommand command);
   void append_line(std::string_view verb, std::string_view argument);
   ClientEvent on_reply();
   bool on_hello_reply(const Reply& reply);

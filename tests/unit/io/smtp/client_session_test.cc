@@ -164,7 +164,10 @@ TEST(ClientSession, EndsOn421AtAnyTime) {
   EXPECT_EQ(asked.command, ClientCommand::Mail);
   EXPECT_EQ(busy.next().kind, Kind::Closing);
   EXPECT_EQ(busy.unanswered().size(), 1U);
-  busy.rset();  // nothing leaves a dead session's queue
+  busy.rset();
+  busy.quit();
+  EXPECT_FALSE(busy.has_output());
+  EXPECT_EQ(busy.unanswered().size(), 1U);
   busy.feed("250 x\r\n");
   EXPECT_EQ(busy.next().kind, Kind::Closing);
 }

@@ -213,7 +213,7 @@ TEST(DataReader, AgreesWithTheModelInAnyPieces) {
   Random random(11);
   const std::string_view clean("..ab\xe9", 5);
   const std::string_view dirty("..ab\r\n\0", 7);
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < 5000; ++round) {
     const bool defects = random.one_in(4);
     const std::string wire =
         random_wire(random, defects ? dirty : clean, 60) + (random.one_in(9) ? "" : "\r\n.\r\n");
@@ -231,7 +231,7 @@ TEST(DataReader, AgreesWithTheModelInAnyPieces) {
 
 TEST(BodyScan, AgreesWithItsScalarTwin) {
   Random random(5);
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < 5000; ++round) {
     std::string octets;
     for (uint32_t i = random.below(300); i > 0; --i) {
       const uint32_t pick = random.below(60);

@@ -551,7 +551,7 @@ std::string random_session(Random& random) {
 TEST(ServerSession, BehavesTheSameInAnyPieces) {
   Random random(31);
   size_t messages = 0;
-  for (int round = 0; round < 4000; ++round) {
+  for (int round = 0; round < 1500; ++round) {
     const std::string input = random_session(random);
     ServerScript script;
     script.options.message_octets = random.one_in(3) ? 30 : 1000;
@@ -564,7 +564,7 @@ TEST(ServerSession, BehavesTheSameInAnyPieces) {
     ASSERT_EQ(pieces.events, whole.events) << testing::PrintToString(input);
     messages += whole.messages;
   }
-  EXPECT_GT(messages, 300U);
+  EXPECT_GT(messages, 100U);
 }
 
 }  // namespace
