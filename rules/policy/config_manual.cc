@@ -43,12 +43,10 @@ std::string setting_text(const Setting& setting) {
   text += fmt::format("- Type: {}\n", type_text(setting));
   if (setting.required) {
     text += "- Required\n";
-  } else if (setting.default_text.empty()) {
-    text += "- Default: not set\n";
-  } else {
+  } else if (!setting.default_text.empty()) {
     text += fmt::format("- Default: `{}`\n", setting.default_text);
   }
-  if (!setting.at_zero.empty()) text += fmt::format("- Empty or zero: {}\n", setting.at_zero);
+  if (!setting.at_zero.empty()) text += fmt::format("- When {}\n", setting.at_zero);
   text += setting.reload == Reload::Next ? "- Reload: holds from the next transaction on\n"
                                          : "- Reload: no effect; taken at start\n";
   return text + '\n';

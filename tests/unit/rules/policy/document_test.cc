@@ -44,6 +44,13 @@ TEST(Document, ReportsTheFirstSyntaxErrorWithItsPlace) {
   EXPECT_FALSE(root.error().message.empty());
 }
 
+TEST(Document, RefusesKeysThatBeginWithADot) {
+  for (const char* text :
+       {"[.a]", "[[.a]]", "[ .a ]", ".a = 1", "a..b = 1", "[a..b]", "x = {.a = 1}", "[", "[[", "[a.", "a."}) {
+    EXPECT_FALSE(parse_document(text).has_value()) << text;
+  }
+}
+
 TEST(Document, RefusesBytesThatAreNotUtf8) {
   EXPECT_FALSE(parse_document("a = \"\xff\"\n").has_value());
   EXPECT_FALSE(parse_document(std::string_view("a = 1\0", 6)).has_value());
@@ -71,10 +78,13 @@ TEST(Document, DoesNotTakeDotsInTextForNesting) {
   EXPECT_TRUE(parse_document("a = [" + numbers + "]\n").has_value());
 }
 
-TEST(Document, RefusesAnOversizedText) {
-  const std::string text(limits::kPolicyDocument + 1, '\n');
-  EXPECT_FALSE(parse_document(text).has_value());
-  EXPECT_TRUE(parse_document(std::string_view(text).substr(1)).has_value());
+TEST(Document, RefusesAnOversizedTextUnread) {
+  // A syntax error at the start shows that a text of just the limit is read: it is that error that is
+  // reported.
+  const std::string text = "= " + std::string(limits::kPolicyDocument - 1, '#');
+  EXPECT_EQ(parse_document(text).error().position, Position{});
+  EXPECT_EQ(parse_document(std::string_view(text).substr(0, limits::kPolicyDocument)).error().position.line,
+            1U);
 }
 
 }  // namespace
