@@ -168,16 +168,16 @@ runtime::Task<void> HopPool::reset_and_keep(Shard& shard, SessionPtr session) {
   ++session->resets;
   if (!result || !result->reply.positive()) {
     discard(std::move(session));
-  } else if (session->resets >= options_.resets_max) {
+  } else if (session->resets >= options_.resets_max || group_.closed()) {
     ++counters_.sessions_retired;
-    retire(std::move(session));
+    co_await quit(shard, std::move(session));
   } else {
     keep_idle(std::move(session));
   }
 }
 
 void HopPool::keep_idle(SessionPtr session) {
-  if (group_.closed()) {
+  if (group_.closed()) {  // stopping
     discard(std::move(session));
     return;
   }

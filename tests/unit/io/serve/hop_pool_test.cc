@@ -1,0 +1,191 @@
+#include "io/serve/hop_pool.h"
+
+#include "tests/unit/io/serve/hop_fixture.h"
+
+namespace sluice::serve {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace sluice::test;
+
+class HopPoolTest : public HopFixture {
+ protected:
+  void send_one() {
+    begin();
+    EXPECT_TRUE(rcpt("b@example.org").accepted());
+    EXPECT_TRUE(deliver().accepted());
+  }
+};
+
+const Script kMessage = take_mail() + take_rcpt("b@example.org") + take_body();
+
+TEST_F(HopPoolTest, ASessionServesManyTransactions) {
+  hop_plays({greet() + kMessage + kMessage + kMessage + take_quit()});
+  send_one();
+  send_one();
+  send_one();
+  EXPECT_EQ(pool_->counters().connects, 1U);
+  EXPECT_EQ(pool_->counters().sessions_reused, 2U);
+}
+
+// Shows: W-3
+TEST_F(HopPoolTest, ASessionIsRetiredAfterFiveRefusedRecipients) {
+  Script refusals;
+  for (int i = 0; i < 5; ++i) refusals = refusals + take_rcpt("no@example.org", "550 5.1.1 no");
+  hop_plays({greet() + take_mail() + refusals + take_rcpt("b@example.org") + take_body() + take_quit(),
+             greet() + kMessage + take_quit()});
+  begin();
+  (void)rcpt_all({"no@example.org", "no@example.org", "no@example.org", "no@example.org", "no@example.org",
+                  "b@example.org"});
+  EXPECT_TRUE(deliver().accepted());
+  EXPECT_EQ(pool_->counters().sessions_retired, 1U);
+  send_one();
+  EXPECT_EQ(pool_->counters().connects, 2U);
+}
+
+// Shows: W-3
+TEST_F(HopPoolTest, ATransactionGoesOnElsewhereAfterFiveRefusals) {
+  Script refusals = take_rcpt("no@example.org", "550 5.1.1 no");
+  for (int i = 0; i < 4; ++i) refusals = refusals + take_rcpt("no@example.org", "550 5.1.1 no");
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + refusals + take_quit(),
+             greet() + take_mail() + take_rcpt("b@example.org") + take_rcpt("c@example.org") + take_body() +
+                 take_quit()});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(rcpt("no@example.org").accepted());
+  EXPECT_TRUE(rcpt("c@example.org").accepted());
+  EXPECT_TRUE(deliver().accepted());
+}
+
+// Shows: W-3
+TEST_F(HopPoolTest, ASessionIsRetiredAfterFiftyResets) {
+  Script script = greet();
+  for (unsigned i = 0; i < limits::kHopSessionResets; ++i) {
+    script = script + take_mail() + take_rcpt("b@example.org") + take_rset();
+  }
+  hop_plays({script + take_quit(), greet() + kMessage + take_quit()});
+  for (unsigned i = 0; i < limits::kHopSessionResets; ++i) {
+    begin();
+    EXPECT_TRUE(rcpt("b@example.org").accepted());
+    hop_.reset();
+    rest();
+  }
+  EXPECT_EQ(pool_->counters().sessions_retired, 1U);
+  EXPECT_EQ(pool_->open_sessions(), 0U);
+  send_one();
+}
+
+// Shows: W-3
+TEST_F(HopPoolTest, ASessionWithALateReplyIsNotUsedAgain) {
+  options_.command_wait = 20s;
+  hop_plays({greet() + Script{hear("MAIL"), hear("RCPT"), pause(30s), say("250 2.1.0 late\r\n"), hear_end()},
+             greet() + kMessage + take_quit()});
+  begin();
+  const HopReply said = rcpt("b@example.org");
+  EXPECT_EQ(said.result, HopResult::Fault);
+  EXPECT_EQ(said.reply.status, (smtp::EnhancedStatus{4, 4, 1}));
+  rest(60s);
+  send_one();
+}
+
+// Shows: W-3
+TEST_F(HopPoolTest, ASessionWithAnUnaskedReplyIsNotUsedAgain) {
+  hop_plays({greet() + kMessage + Script{pause(1s), say("250 2.0.0 and another thing\r\n"), hear_end()},
+             greet() + kMessage + take_quit()});
+  send_one();
+  rest(5s);
+  send_one();
+  EXPECT_EQ(pool_->counters().connects, 2U);
+}
+
+TEST_F(HopPoolTest, AnIdleSessionIsClosedWithQuit) {
+  hop_plays({greet() + kMessage + take_quit()});
+  send_one();
+  rest(limits::kHopIdleWait - 1s);
+  EXPECT_EQ(pool_->idle_sessions(), 1U);
+  rest(2s);
+  EXPECT_EQ(pool_->idle_sessions(), 0U);
+  EXPECT_EQ(pool_->open_sessions(), 0U);
+}
+
+TEST_F(HopPoolTest, EndpointsAreTriedInOrderAndFailedOnesLast) {
+  options_.endpoints = {{sim_.world.address_v6("mx"), 26}, sim_.at_mx(27)};  // nobody listens at the first
+  hop_plays({greet() + kMessage + take_quit(), greet() + kMessage + take_quit()}, 27);
+  send_one();
+  EXPECT_EQ(pool_->counters().connect_failures, 1U);
+  EXPECT_TRUE(pool_->healthy());
+  rest(limits::kHopIdleWait + 1s);
+  // The first is tried again only after a while.
+  send_one();
+  EXPECT_EQ(pool_->counters().connect_failures, 2U);
+}
+
+TEST_F(HopPoolTest, AFailedEndpointIsTriedLastForAWhile) {
+  options_.endpoints = {{sim_.world.address_v6("mx"), 26}, sim_.at_mx(27)};
+  options_.idle_wait = 1s;
+  hop_plays({greet() + kMessage + take_quit(), greet() + kMessage + take_quit()}, 27);
+  send_one();
+  rest(5s);
+  send_one();
+  EXPECT_EQ(pool_->counters().connects, 3U);
+  EXPECT_EQ(pool_->counters().connect_failures, 1U);
+}
+
+// Shows: W-6
+TEST_F(HopPoolTest, NoEndpointAtAllIsAFault) {
+  begin();
+  const HopReply said = rcpt("b@example.org");
+  EXPECT_EQ(said.result, HopResult::Fault);
+  EXPECT_EQ(said.reply.status, (smtp::EnhancedStatus{4, 4, 1}));
+  EXPECT_FALSE(pool_->healthy());
+  EXPECT_EQ(pool_->open_sessions(), 0U);
+}
+
+// Shows: W-8
+TEST_F(HopPoolTest, KnowsTheHopsSizeLimit) {
+  hop_plays({greet() + kMessage + take_quit()});
+  begin();
+  EXPECT_EQ(pool_->size_limit(), std::nullopt);
+  send_one();
+  EXPECT_EQ(pool_->size_limit(), 1'000'000U);
+}
+
+TEST_F(HopPoolTest, WaitingForASessionHasADeadline) {
+  options_.sessions_max = 1;
+  options_.command_wait = 10s;
+  options_.body_wait = 3600s;
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + take_rset() + take_quit()});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  auto first = std::move(hop_);
+  begin();
+  EXPECT_EQ(rcpt("b@example.org").result, HopResult::Fault);
+  first.reset();
+  rest();
+}
+
+TEST_F(HopPoolTest, RefusalOfEveryRecipientIsDated) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org", "550 5.1.1 no") +
+             take_rcpt("c@example.org", "550 5.1.1 no") + take_rcpt("d@example.org") + take_rset() +
+             take_quit()});
+  begin();
+  (void)rcpt("b@example.org");
+  const auto since = pool_->refusing_since();
+  EXPECT_TRUE(since.has_value());
+  (void)rcpt("c@example.org");
+  EXPECT_EQ(pool_->refusing_since(), since);
+  EXPECT_TRUE(rcpt("d@example.org").accepted());
+  EXPECT_FALSE(pool_->refusing_since().has_value());
+}
+
+TEST_F(HopPoolTest, SessionsToAbandonedAddressesAreNotUsedAgain) {
+  hop_plays({greet() + kMessage + Script{hear_end()}});
+  hop_plays({greet() + kMessage + take_quit()}, 27);
+  send_one();
+  pool_->set_endpoints({sim_.at_mx(27)});
+  send_one();
+  EXPECT_EQ(pool_->counters().connects, 2U);
+}
+
+}  // namespace
+}  // namespace sluice::serve
