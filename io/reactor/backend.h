@@ -21,7 +21,7 @@ enum class BackendKind : uint8_t { Auto, Uring, Epoll };
 
 struct BackendOptions {
   BackendKind kind = BackendKind::Auto;
-  UringOptions uring;  // its buffer options go for epoll too
+  UringOptions uring{};  // its buffer options go for epoll too
 };
 
 struct Backend {

@@ -32,7 +32,7 @@ namespace sluice::reactor {
 struct ShardGroupOptions {
   size_t shards = 1;
   bool pin = true;  // shard i to the i-th of the processors that this process may use, in a circle
-  BackendOptions backend;
+  BackendOptions backend{};
 };
 
 // What runs on the shards. Called on each shard's thread; outlives the group.

@@ -21,7 +21,7 @@ struct UringOptions {
   uint16_t datagram_buffers = 256;  // of 4 KB
   // Act as on a 6.1 kernel: nothing newer is used, even where the kernel has it.
   bool mask_newer_than_6_1 = false;
-  BufferPoolOptions buffers;
+  BufferPoolOptions buffers{};
 };
 
 [[nodiscard]] Result<std::unique_ptr<Reactor>> make_uring_reactor(const UringOptions& options);

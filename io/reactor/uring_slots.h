@@ -51,14 +51,14 @@ class UringSlot {
   SocketId id() const { return id_; }
 
  private:
-  template <class T, UringTable kTable>
+  template <class T, UringTable kTable, uint32_t kGenerationMax>
   friend class UringSlots;
   SocketId id_;
   bool live_ = false;
 };
 
 // T derives from UringSlot and has reset(), which makes it as new but keeps its memory.
-template <class T, UringTable kTable>
+template <class T, UringTable kTable, uint32_t kGenerationMax = kGenerationMask>
 class UringSlots {
  public:
   T& acquire() {
@@ -78,7 +78,7 @@ class UringSlots {
     SLUICE_CHECK(slot.live_);
     slot.reset();
     slot.live_ = false;
-    slot.id_.generation = slot.id_.generation == kGenerationMask ? 1 : slot.id_.generation + 1;
+    slot.id_.generation = slot.id_.generation == kGenerationMax ? 1 : slot.id_.generation + 1;
     free_.push_back(&slot);
     --live_;
   }

@@ -87,9 +87,10 @@ class Published {
     versions_.push_back(std::move(version));
     collect();
   }
-  // Frees what every shard has let go; returns how many versions are still alive.
+  // Frees what every shard has let go, but never the newest; returns how many versions are still alive.
   size_t collect() {
     std::erase_if(versions_, [this](const std::unique_ptr<Version>& version) {
+      if (version->number == last_number_) return false;
       for (size_t i = 0; i < shards_; ++i)
         if (!version->shares[i].released.load(std::memory_order_acquire)) return false;
       return true;
