@@ -50,7 +50,7 @@ class Address {
   const std::string& text() const { return text_; }
   std::string_view local_part() const {
     return std::string_view(text_).substr(0, local_size_);
-  }                                  // as written
+  }  // as written
   std::string_view domain() const {  // as written; a literal with its brackets
     return domain_kind_ == DomainKind::None ? std::string_view()
                                             : std::string_view(text_).substr(local_size_ + 1);
