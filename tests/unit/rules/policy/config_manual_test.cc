@@ -41,8 +41,12 @@ TEST(ConfigSchema, DeclaresEverySettingOnceAndExplainsIt) {
       EXPECT_FALSE(setting.required && has_default) << setting.name;
       EXPECT_TRUE(setting.required || has_default || !setting.at_zero.empty())
           << section.path << "." << setting.name << " does not say what holds when it is left out";
-      if (setting.type == ValueType::Integer) EXPECT_LT(setting.minimum, setting.maximum) << setting.name;
-      if (setting.type == ValueType::Choice) EXPECT_FALSE(setting.choices.empty()) << setting.name;
+      if (setting.type == ValueType::Integer) {
+        EXPECT_LT(setting.minimum, setting.maximum) << setting.name;
+      }
+      if (setting.type == ValueType::Choice) {
+        EXPECT_FALSE(setting.choices.empty()) << setting.name;
+      }
     }
   }
 }

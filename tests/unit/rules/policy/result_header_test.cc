@@ -209,7 +209,9 @@ TEST(ResultHeader, StaysOneFieldForTheLongestAndWorstIdentities) {
                            client_of(bad, "2001:db8:1111:2222:3333:4444:5555:6666"), {bad, bad}),
           received_spf_field("mx.example.net", outcome, client_of(bad), {bad, bad})}) {
       EXPECT_EQ(field.value.find_first_of("\r\n"), std::string::npos);
-      if (field.name == "X-TM-Received-SPF") EXPECT_LE(field.to_line().size(), 1000U);
+      if (field.name == "X-TM-Received-SPF") {
+        EXPECT_LE(field.to_line().size(), 1000U);
+      }
     }
   }
 }

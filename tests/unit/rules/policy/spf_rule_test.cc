@@ -20,7 +20,9 @@ TEST(Presets, TmemsDeletesFailAndNothingElse) {
   EXPECT_EQ(preset.name, "tmems");
   EXPECT_EQ(preset.actions.at(SpfResult::Fail), Action::Delete);
   for (const SpfResult result : kActionableResults) {
-    if (result != SpfResult::Fail) EXPECT_EQ(preset.actions.at(result), Action::Pass);
+    if (result != SpfResult::Fail) {
+      EXPECT_EQ(preset.actions.at(result), Action::Pass);
+    }
   }
   EXPECT_EQ(preset.enforce_at, EnforceAt::EndOfData);
 }

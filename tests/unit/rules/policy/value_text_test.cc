@@ -47,7 +47,9 @@ TEST(HopText, ReadsHostsAddressesAndPorts) {
   for (const HopCase& one : cases) {
     const std::optional<NextHop> hop = parse_hop(one.text);
     EXPECT_EQ(hop.has_value(), one.shown != nullptr) << one.text;
-    if (hop && one.shown != nullptr) EXPECT_EQ(hop->to_string(), one.shown);
+    if (hop && one.shown != nullptr) {
+      EXPECT_EQ(hop->to_string(), one.shown);
+    }
   }
 }
 
