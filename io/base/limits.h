@@ -20,6 +20,9 @@ inline constexpr size_t kSmtpTextLineAdvised =
     998;  // RFC 5322 2.1.1; longer lines are flagged and passed unchanged
 inline constexpr size_t kSmtpRecipients = 1000;   // ours; the RFC's floor is 100. 452 4.5.3
 inline constexpr size_t kSmtpErrors = 10;         // ours: then 421 4.7.0 and close
+inline constexpr size_t kSmtpIdleCommands = 200;  // ours, guessed: commands in a row without mail. 421 4.7.0
+inline constexpr size_t kSmtpReplyBacklog =
+    16 * 1024;  // ours: octets of replies that wait; then they are written before more is read
 inline constexpr size_t kReplyText = 400;         // ours (W-14): text of a reply that the policy chooses
 inline constexpr size_t kSmtpParameters = 16;     // ours: ESMTP parameters of one MAIL or RCPT. 501 5.5.4
 inline constexpr size_t kXclientAttributes = 16;  // ours: attributes of one XCLIENT. 501 5.5.4

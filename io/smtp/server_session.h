@@ -55,8 +55,8 @@ struct ServerOptions {
   uint64_t message_octets = limits::kMessageOctets;  // SIZE; 552 5.3.4 above
   size_t recipients = limits::kSmtpRecipients;       // 452 4.5.3 above
   size_t errors = limits::kSmtpErrors;               // 5xx for commands, then 421 4.7.0 and close
-  size_t idle_commands =
-      200;  // guessed; commands without mail in a row from peers that are not listed, then 421
+  // Commands without mail in a row, from peers that are not listed; then 421 4.7.0 and close.
+  size_t idle_commands = limits::kSmtpIdleCommands;
   bool pipelining = true;
   bool eight_bit_mime = true;
   bool smtputf8 = true;
@@ -116,7 +116,7 @@ struct ServerEvent {
 class ServerSession {
  public:
   // Above this next() asks for a Flush before it answers more commands.
-  static constexpr size_t kReplyBacklog = 16 * 1024;
+  static constexpr size_t kReplyBacklog = limits::kSmtpReplyBacklog;
 
   ServerSession(const ServerOptions& options, XclientPeer peer);
 
