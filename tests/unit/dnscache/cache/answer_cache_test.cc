@@ -240,7 +240,9 @@ TEST(AnswerCacheModel, AgreesWithAMap) {
         const auto hit = cache.find(question(name), now);
         const auto kept = model.find(name);
         ASSERT_EQ(hit.has_value(), kept != model.end() && now < kept->second.expires);
-        if (hit) ASSERT_EQ(first_text(*hit->answer), kept->second.value);
+        if (hit) {
+          ASSERT_EQ(first_text(*hit->answer), kept->second.value);
+        }
       }
     }
   }

@@ -330,7 +330,9 @@ TEST(ResponseWriter, FillsItsSizeToTheOctet) {
     // Header 12, question 7, OPT 11, owner to length 12.
     const std::string rdata(512 - 12 - 7 - 11 - 12 + extra, 'x');
     EXPECT_EQ(writer.record(Section::Answer, name("a"), RecordType::Txt, 1, rdata), extra == 0);
-    if (extra == 0) EXPECT_EQ(writer.finish().size(), 512U);
+    if (extra == 0) {
+      EXPECT_EQ(writer.finish().size(), 512U);
+    }
   }
 }
 
