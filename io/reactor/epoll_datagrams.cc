@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 namespace sluice::reactor {
@@ -26,6 +27,8 @@ Result<SocketId> EpollReactor::open_datagram(const DatagramOptions& options, Dat
   const int family = SocketAddress::family_of(connected ? options.remote : options.local);
   FileDescriptor descriptor(socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!descriptor) return fail_system(errno, what);
+  const int only_v6 = 1;
+  if (family == AF_INET6) setsockopt(descriptor.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof(only_v6));
   setsockopt(descriptor.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof(kReceiveBuffer));
   const bool chosen = options.local.port != 0 || !options.local.address.is_unspecified();
   if (chosen || !connected) {

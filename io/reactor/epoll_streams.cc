@@ -44,7 +44,7 @@ Result<SocketId> EpollReactor::listen(const ListenOptions& options, AcceptHandle
   if (!descriptor) return fail_system(errno, what);
   set_option(descriptor.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   if (options.share_port) set_option(descriptor.get(), SOL_SOCKET, SO_REUSEPORT, 1);
-  if (!options.address.address.is_v4()) set_option(descriptor.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (!options.address.address.is_v4()) set_option(descriptor.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
   const SocketAddress address = SocketAddress::of(options.address);
   if (bind(descriptor.get(), address.get(), address.size) != 0) return fail_system(errno, what);
   if (::listen(descriptor.get(), options.backlog) != 0) return fail_system(errno, what);

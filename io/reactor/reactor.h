@@ -50,7 +50,8 @@ class StreamHandler {
   virtual void on_connected(int error) = 0;
   // Never empty. Octets in order; any split of the stream into Chunks can happen.
   virtual void on_received(Chunk chunk) = 0;
-  // No more octets will come: 0 is the peer's orderly end, else the error. The socket can still send after 0.
+  // No more octets will come: 0 is the peer's orderly end, else the error, also when a send met it first: a
+  // reset never looks like an orderly end. The socket can still send after 0.
   virtual void on_receive_end(int error) = 0;
   // The send as a whole is done (0) or failed; its slices are the caller's again.
   virtual void on_sent(int error) = 0;
@@ -64,7 +65,7 @@ class StreamHandler {
 class AcceptHandler {
  public:
   // Returns the handler of the new stream, which is receiving at once; null refuses it (closed, nothing is
-  // reported). The peer is unmapped (a v4 client of a v6 socket is v4).
+  // reported). Addresses are unmapped. The stream's id may be used already: paused, sent to, closed.
   virtual StreamHandler* on_accepted(SocketId stream, const Endpoint& peer, const Endpoint& local) = 0;
   // Accepting failed for a while (out of descriptors, ...); the reactor goes on by itself after a pause.
   virtual void on_accept_error(int error) = 0;
@@ -94,7 +95,9 @@ class FileHandler {
 };
 
 struct ListenOptions {
-  Endpoint address;  // port 0: the kernel chooses; ask local_endpoint()
+  // Port 0: the kernel chooses; ask local_endpoint(). An IPv6 address takes IPv6 only, so that a listener of
+  // the other family can have the same port.
+  Endpoint address;
   int backlog = 4096;
   bool share_port = true;  // SO_REUSEPORT: one listener per shard on the same address
 };

@@ -103,11 +103,10 @@ void SimNetwork::clear_faults() {
   endpoint_faults_.clear();
 }
 
-// An unspecified IPv6 address is bound for both families, as by default on Linux.
 bool SimNetwork::covers(const Endpoint& bound, const Endpoint& asked) {
   if (bound.port != asked.port) return false;
   if (bound.address == asked.address) return true;
-  return bound.address.is_unspecified() && (!bound.address.is_v4() || asked.address.is_v4());
+  return bound.address.is_unspecified() && bound.address.family() == asked.address.family();
 }
 
 std::pair<int, Endpoint> SimNetwork::listen(SimPort& port, SocketId socket, const ListenOptions& options) {
