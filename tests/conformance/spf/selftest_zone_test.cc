@@ -56,7 +56,8 @@ TEST_F(SelftestZoneTest, HoldsTheFixtureRecords) {
   EXPECT_EQ(record("spf.vendor.example").unlisted_result(), SpfResult::SoftFail);
   size_t networks = 0;
   for (const char* name : {"spf.vendor.example", "spf-nested.vendor.example"}) {
-    for (const spf::Directive& directive : record(name).directives()) {
+    const spf::Record fixture = record(name);  // named: before C++23 a temporary ends before the loop
+    for (const spf::Directive& directive : fixture.directives()) {
       if (directive.mechanism != spf::Mechanism::Ip4) continue;
       ++networks;
       const spf::Outcome outcome = check(directive.network.network);
