@@ -42,6 +42,7 @@ struct UringStream : UringSlot {
   bool shut = false;
   bool closing = false;
   bool close_submitted = false;
+  int send_error = 0;         // what the kernel told a send and so will not tell a receive any more
   SocketAddress remote;       // of a connect, until it is done
   std::vector<iovec> slices;  // of the send, what is left from next_slice on
   size_t next_slice = 0;
@@ -169,6 +170,7 @@ class UringReactor final : public Reactor {
   void arm_receive(UringStream& stream);
   void on_receive(UringStream& stream, int result, uint32_t flags);
   void deliver(UringStream& stream, uint32_t octets, uint16_t place);
+  static int error_behind_end(const UringStream& stream);
   void on_receive_failed(UringStream& stream, int error);
   void on_connect(UringStream& stream, int result);
   void submit_send(UringStream& stream);

@@ -188,10 +188,21 @@ void UringReactor::on_receive(UringStream& stream, int result, uint32_t flags) {
     deliver(stream, static_cast<uint32_t>(result), place);
   } else {
     if ((flags & IORING_CQE_F_BUFFER) != 0) stream_buffers_.give_back(place);
-    if (!stream.closing) on_receive_failed(stream, -result);
+    if (!stream.closing) on_receive_failed(stream, result == 0 ? error_behind_end(stream) : -result);
   }
   if (stream.closing) return close_when_idle(stream);
   if (!stream.receiving && !stream.paused && !stream.starved && !stream.receive_ended) arm_receive(stream);
+}
+
+// The kernel tells an error once: to a send that waits, and then the receive sees a mere end. The send's
+// completion may come after the receive's; then the connection's state tells. It cannot be CLOSE after an
+// orderly end while our own side is open.
+int UringReactor::error_behind_end(const UringStream& stream) {
+  if (!stream.sending || stream.send_error != 0) return stream.send_error;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const bool known = getsockopt(stream.socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  return known && info.tcpi_state == TCP_CLOSE ? ECONNRESET : 0;
 }
 
 // The handler may do anything to the stream, but its slot stays until a later completion.
@@ -302,7 +313,11 @@ void UringReactor::submit_send(UringStream& stream) {
 
 void UringReactor::on_send(UringStream& stream, int result) {
   const bool again = result == -EINTR || result == -EAGAIN;
-  if (result < 0 && !again) return finish_send(stream, -result);
+  if (result < 0 && !again) {
+    // EPIPE, since we never send after our own shutdown: a reset whose error an earlier part of the send met.
+    if (result != -ECANCELED) stream.send_error = result == -EPIPE ? ECONNRESET : -result;
+    return finish_send(stream, -result);
+  }
   if (result > 0) advance_slices(stream.slices, stream.next_slice, static_cast<size_t>(result));
   if (stream.next_slice == stream.slices.size()) return finish_send(stream, 0);
   if (stream.closing) return finish_send(stream, ECANCELED);
@@ -315,7 +330,7 @@ void UringReactor::finish_send(UringStream& stream, int error) {
     stream.shutdown_wanted = false;
     static_cast<void>(::shutdown(stream.socket, SHUT_WR));
   }
-  stream.handler->on_sent(error);
+  if (stream.handler != nullptr) stream.handler->on_sent(error);  // null: refused after it was sent to
   if (stream.closing) close_when_idle(stream);
 }
 

@@ -217,6 +217,26 @@ TEST_P(UringReactor, DestroyedWithOperationsInFlight) {
   reactor_.reset();
 }
 
+TEST_P(UringReactor, ResetIsNoOrderlyEndAlsoWhenTheSendMeetsItFirst) {
+  if (!open()) GTEST_SKIP() << "no io_uring here";
+  listen();
+  StreamRecorder client;
+  connect(client);
+  ASSERT_TRUE(poll_until(*reactor_, [&] { return client.connected == 0 && !acceptor_.streams.empty(); }));
+  StreamRecorder& server = acceptor_.streams[0];
+  reactor_->pause_receive(server.id);
+  // More than the kernel's buffers hold, so that the send is still waiting when the reset comes.
+  client.send(*reactor_, pattern(30'000'000));
+  for (int i = 0; i < 3; ++i) reactor_->poll(reactor_->now() + std::chrono::milliseconds(10));
+  ASSERT_TRUE(client.sent.empty());
+  reactor_->close(server.id, CloseMode::Abort);
+  ASSERT_TRUE(poll_until(*reactor_, [&] { return client.receive_end >= 0 && !client.sent.empty(); }));
+  EXPECT_EQ(client.receive_end, ECONNRESET);
+  EXPECT_NE(client.sent[0], 0);
+  reactor_->close(client.id, CloseMode::Graceful);
+  stop();
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernel, UringReactor, testing::Values(false, true),
                          [](const auto& info) { return info.param ? "As61" : "AsFound"; });
 
