@@ -17,8 +17,6 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
-#include <map>
-#include <optional>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -38,7 +36,7 @@ enum ExitStatus : int { kEnded = 0, kFailed = 1, kBadInput = 2 };
 struct Arguments {
   std::vector<std::string> listen{"127.0.0.1:1053"};
   std::string zone_file;
-  std::optional<dns::ZoneFormat> format;
+  std::string format;  // empty: by the file's ending
   std::string origin = ".";
   std::string query_log;
   unsigned delay_ms = 0;
@@ -61,11 +59,17 @@ Result<std::string> read_file(const std::string& path) {
   return std::move(text).str();
 }
 
+dns::ZoneFormat format_of(const Arguments& arguments) {
+  if (arguments.format == "yaml") return dns::ZoneFormat::Yaml;
+  if (arguments.format == "json") return dns::ZoneFormat::Json;
+  if (arguments.format == "master") return dns::ZoneFormat::Master;
+  return dns::zone_format_of(arguments.zone_file);
+}
+
 Result<dns::Zone> load_zone(const Arguments& arguments) {
   const auto text = read_file(arguments.zone_file);
   if (!text) return std::unexpected(text.error());
-  const dns::ZoneFormat format =
-      arguments.format ? *arguments.format : dns::zone_format_of(arguments.zone_file);
+  const dns::ZoneFormat format = format_of(arguments);
   const auto origin = dns::DnsName::from_text(arguments.origin);
   if (!origin) return fail(ErrorKind::Invalid, "--origin: not a DNS name: " + arguments.origin);
   auto zone = format == dns::ZoneFormat::Master ? dns::zone_from_master(*text, *origin)
@@ -155,7 +159,7 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--listen", arguments.listen, "ADDRESS:PORT, by UDP and TCP; port 0 is any (repeatable)")
       ->capture_default_str();
   app.add_option("--format", arguments.format, "yaml, json or master; by default by the file's ending")
-      ->transform(CLI::CheckedTransformer(formats));
+      ->check(CLI::IsMember({"yaml", "json", "master"}));
   app.add_option("--origin", arguments.origin, "completes relative names of a master file");
   app.add_option("--query-log", arguments.query_log,
                  "append one line of JSON a query to this file; - is stdout");

@@ -22,7 +22,9 @@ void QueryLog::write(WallTime time, const Endpoint& client, std::string_view tra
   if (!file_) return;
   line_.clear();
   JsonObject json(line_);
-  json.text("time", fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", std::chrono::floor<std::chrono::milliseconds>(time)))
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(time - seconds).count();
+  json.text("time", fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", seconds, milliseconds))
       .text("client", client.to_string())
       .text("transport", transport);
   if (question) {
