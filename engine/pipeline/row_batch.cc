@@ -31,8 +31,9 @@ void RowBatch::not_told(Shard& shard, std::string_view recipient) {
 }
 
 Task<Appended> RowBatch::commit(Shard& shard, store::Durability durability) {
-  const Appended appended =
-      co_await context_.journal.append(shard, std::exchange(rows_, {}), std::exchange(count_, 0), durability);
+  std::string rows = std::exchange(rows_, {});
+  const uint32_t count = std::exchange(count_, 0);
+  const Appended appended = co_await context_.journal.append(shard, std::move(rows), count, durability);
   if (appended != Appended::Durable) ++context_.counters.rows_not_durable;
   if (appended != Appended::Refused) context_.balance.add(ended_);
   ended_ = {};

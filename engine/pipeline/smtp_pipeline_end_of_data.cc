@@ -90,11 +90,8 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard) {
   Transaction& tx = *transaction_;
   const MonoTime deadline = shard.now() + limits::kAuthenticationWait;
   const bool finished = co_await tx.spf.wait(shard, deadline);
-  if (!finished) {
-    ++context_.counters.spf_cut_off;
-    co_return;
-  }
-  tx.evidence.spf = tx.spf.spf();
+  if (!finished) ++context_.counters.spf_cut_off;
+  tx.evidence.spf = tx.spf.outcome();
   if (tx.evidence.client.reverse_name.empty()) tx.evidence.client.reverse_name = tx.spf.reverse_name();
 
   const std::optional<evidence::SpfOutcome>& helo = tx.evidence.spf.helo;
@@ -113,11 +110,8 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard) {
   ++context_.counters.spf_evaluations;
   (void)tx.spf_from_author.start(shard, context_.dns, context_.background, std::move(request));
   const bool author_finished = co_await tx.spf_from_author.wait(shard, deadline);
-  if (author_finished) {
-    tx.evidence.spf.from_header = tx.spf_from_author.spf().from_header;
-  } else {
-    ++context_.counters.spf_cut_off;
-  }
+  if (!author_finished) ++context_.counters.spf_cut_off;
+  tx.evidence.spf.from_header = tx.spf_from_author.outcome().from_header;
 }
 
 // Topmost first: result headers stand above our Received (RFC 7208 section 9.1).
@@ -165,7 +159,7 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& 
   RowBatch batch = rows();
   add_rows(shard, batch, end, &verdicts);
   // Kept is enough: the next hop has the message, and the row waits in the journal's ring.
-  co_await batch.commit(shard, Durability::Written);
+  (void)co_await batch.commit(shard, Durability::Written);
   tx.hop.reset();
   tx.body.clear();
   if (said.accepted()) answered_.push_back(std::move(transaction_));
@@ -183,7 +177,7 @@ Task<smtp::Reply> SmtpPipeline::discard(Shard& shard, const std::vector<Verdict>
   const std::string refused = kNotRecorded.to_reply().to_line();
   const End deferred{Disposition::Deferred, EndedAt::EndOfData, refused};
   add_rows(shard, batch, deferred, &verdicts);
-  co_await batch.commit(shard, Durability::Written);
+  (void)co_await batch.commit(shard, Durability::Written);
   co_return kNotRecorded.to_reply();
 }
 
@@ -194,7 +188,7 @@ Task<smtp::Reply> SmtpPipeline::refuse_by_rule(Shard& shard, const std::vector<V
   const End end{permanent ? Disposition::Refused : Disposition::Deferred, EndedAt::EndOfData, line};
   RowBatch batch = rows();
   add_rows(shard, batch, end, &verdicts);
-  co_await batch.commit(shard, Durability::Written);
+  (void)co_await batch.commit(shard, Durability::Written);
   co_return reply;
 }
 

@@ -53,7 +53,7 @@ Eventual<Done> SmtpPipeline::on_abort(Shard& shard, AbortReason reason, const sm
 Task<Done> SmtpPipeline::end_all(Shard& shard, End end) {
   RowBatch batch = rows();
   add_rows(shard, batch, end, nullptr);
-  co_await batch.commit(shard, Durability::Written);
+  (void)co_await batch.commit(shard, Durability::Written);
   close_transaction();
   co_return Done();
 }
@@ -76,7 +76,7 @@ Task<Done> SmtpPipeline::write_not_told(Shard& shard) {
   for (const std::unique_ptr<Transaction>& relayed : not_told_) {
     RowBatch batch(context_, *relayed, connection_.peer.address);
     for (const AcceptedRecipient& recipient : relayed->recipients) batch.not_told(shard, recipient.address);
-    co_await batch.commit(shard, Durability::Written);
+    (void)co_await batch.commit(shard, Durability::Written);
   }
   co_return Done();
 }

@@ -21,7 +21,10 @@ using serve::HopReply;
 evidence::Client SmtpPipeline::client() const {
   evidence::Client client;
   client.address = connection_.client.address;
-  client.helo = connection_.hello;
+  // Where a proxy says that its client gave no name, its own EHLO behind XCLIENT does not stand in for it
+  // (D-4).
+  const bool nameless = connection_.xclient.helo.state == smtp::XclientState::Unavailable;
+  if (!nameless) client.helo = connection_.hello;
   if (connection_.client_declared) client.source = evidence::ClientSource::Xclient;
   if (connection_.xclient.name.given()) client.reverse_name = connection_.xclient.name.value;
   return client;
@@ -90,7 +93,7 @@ Task<Answer> SmtpPipeline::take_recipient(Shard& shard, mail::Address address) {
   if (refusal) {
     RowBatch batch = rows();
     add_refusal(shard, batch, text, *refusal);
-    co_await batch.commit(shard, store::Durability::Written);
+    (void)co_await batch.commit(shard, store::Durability::Written);
     co_return Answer(std::move(refusal->reply));
   }
   tx.recipients.push_back({std::move(text), std::move(binding)});
@@ -116,7 +119,7 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::ask_policy(Shard& shard
   const MonoTime deadline = shard.now() + limits::kAuthenticationWait;
   const bool finished = co_await tx.spf.wait(shard, deadline);
   if (!finished) ++context_.counters.spf_cut_off;
-  tx.evidence.spf = tx.spf.spf();
+  tx.evidence.spf = tx.spf.outcome();
   if (tx.evidence.client.reverse_name.empty()) tx.evidence.client.reverse_name = tx.spf.reverse_name();
   policy::Verdict verdict = policy::decide(policy, binding, tx.evidence, Stage::Rcpt);
   if (!verdict.enforce_now || !verdict.reply) co_return std::nullopt;

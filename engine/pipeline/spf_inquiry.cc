@@ -12,7 +12,6 @@ namespace sluice::pipeline {
 
 using reactor::Shard;
 using runtime::Task;
-using runtime::Wake;
 
 namespace {
 
@@ -93,6 +92,7 @@ class SpfInquiry::Work {
 
 bool SpfInquiry::start(Shard& shard, dns::DnsClient& client, runtime::TaskGroup& group, SpfRequest request) {
   SLUICE_CHECK(!started_);
+  identities_ = request.identities;
   auto work = std::make_unique<Work>(*this, client, std::move(request));
   started_ = true;
   work_ = work.get();
@@ -101,8 +101,25 @@ bool SpfInquiry::start(Shard& shard, dns::DnsClient& client, runtime::TaskGroup&
 
 Task<bool> SpfInquiry::wait(Shard& shard, MonoTime deadline) {
   SLUICE_CHECK(started_);
-  if (!finished_) co_await done_.wait_until(shard, deadline);
+  if (!finished_) (void)co_await done_.wait_until(shard, deadline);
   co_return finished_;
+}
+
+evidence::SpfEvidence SpfInquiry::outcome() const {
+  const bool found = spf_.mail_from || spf_.helo || spf_.from_header;
+  if (finished_ && found) return spf_;
+  evidence::SpfEvidence cut_off;
+  const auto add = [](bool wanted, auth::Identity identity, std::optional<evidence::SpfOutcome>& place) {
+    if (!wanted) return;
+    place.emplace();
+    place->result = auth::SpfResult::TempError;
+    place->identity = identity;
+    place->problem = "the evaluation did not end in time";
+  };
+  add(identities_.mail_from, auth::Identity::MailFrom, cut_off.mail_from);
+  add(identities_.helo, auth::Identity::Helo, cut_off.helo);
+  add(identities_.from_header, auth::Identity::From, cut_off.from_header);
+  return cut_off;
 }
 
 void SpfInquiry::drop() {

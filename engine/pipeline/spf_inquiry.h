@@ -45,7 +45,8 @@ class SpfInquiry {
   // Back to not started; what runs goes on unheard.
   void drop();
 
-  const evidence::SpfEvidence& spf() const { return spf_; }
+  // What was found; while it is not finished, TempError for each identity that was asked for.
+  evidence::SpfEvidence outcome() const;
   const std::string& reverse_name() const { return reverse_name_; }
 
  private:
@@ -54,6 +55,7 @@ class SpfInquiry {
   Work* work_ = nullptr;  // while it runs
   bool started_ = false;
   bool finished_ = false;
+  policy::SpfIdentities identities_;
   evidence::SpfEvidence spf_;
   std::string reverse_name_;
   runtime::Signal done_;

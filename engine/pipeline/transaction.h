@@ -6,6 +6,7 @@
 #include "engine/pipeline/spf_inquiry.h"
 #include "io/mail/header_block.h"
 #include "io/serve/hop_pool.h"
+#include "io/serve/hop_transaction.h"
 #include "io/serve/trace_id.h"
 #include "io/smtp/command.h"
 #include "io/smtp/dot_stuffing.h"

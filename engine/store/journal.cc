@@ -77,10 +77,11 @@ Task<void> Journal::write_batches(Shard& shard) {
     batch_.clear();
     co_await rotate_if_due(shard);
   }
-  co_await write_batch(shard, true);  // what the ring still holds
+  const Written rest = co_await write_batch(shard, true);  // what the ring still holds
+  if (rest == Written::Refused) counters_.rows_dropped += std::exchange(counters_.rows_kept, 0);
   if (file_) {
     FileOperation closing = close_file(shard, file_);
-    co_await closing;
+    (void)co_await closing;
     file_ = {};
   }
 }
@@ -115,7 +116,7 @@ Task<bool> Journal::ensure_open(Shard& shard) {
   if (opened < 0) co_return false;  // the old file, if any, is kept
   if (file_) {
     FileOperation closing = close_file(shard, file_);
-    co_await closing;
+    (void)co_await closing;
   }
   file_ = {static_cast<int32_t>(opened)};
   file_octets_ = 0;
