@@ -12,7 +12,7 @@ Shard::Shard(ShardId id, std::unique_ptr<Reactor> reactor)
       random_(reactor_->random_seed()),
       wall_now_(reactor_->wall_now()) {}
 
-Shard::~Shard() = default;
+Shard::~Shard() { wait_for_resumers(); }
 
 void Shard::enlist(TurnHook& hook) {
   if (std::exchange(hook.enlisted_, true)) return;

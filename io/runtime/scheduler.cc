@@ -2,9 +2,19 @@
 
 #include "io/base/check.h"
 
+#include <thread>
+
 namespace sluice::runtime {
 
-Scheduler::~Scheduler() { SLUICE_CHECK(boxes_ == nullptr); }
+Scheduler::~Scheduler() {
+  wait_for_resumers();
+  SLUICE_CHECK(boxes_ == nullptr);
+}
+
+// A few instructions of another thread at most.
+void Scheduler::wait_for_resumers() noexcept {
+  while (resuming_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+}
 
 void Scheduler::turn(MonoTime now) {
   now_ = now;

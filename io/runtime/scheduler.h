@@ -9,6 +9,9 @@
 #include "io/runtime/run_queue.h"
 #include "io/runtime/timer_wheel.h"
 
+#include <atomic>
+#include <cstdint>
+
 namespace sluice::runtime {
 
 class Scheduler {
@@ -36,15 +39,20 @@ class Scheduler {
   void ring() noexcept {
     if (doorbell_.ring()) wake_up();
   }
-  // The coroutine goes on in one of the next turns.
+  // The coroutine goes on in one of the next turns. It may do so, and the Scheduler be destroyed by its
+  // owner, before this returns; the destructor waits for us.
   void resume_remote(RemoteReady& ready) noexcept {
+    resuming_.fetch_add(1, std::memory_order_acquire);
     remote_.push(ready);
     ring();
+    resuming_.fetch_sub(1, std::memory_order_release);
   }
 
  protected:
   // From any thread: a turn must come soon.
   virtual void wake_up() noexcept {}
+  // The first thing in the destructor of whoever overrides wake_up().
+  void wait_for_resumers() noexcept;
 
  private:
   void collect_post();
@@ -55,6 +63,7 @@ class Scheduler {
   MonoTime now_;
   Doorbell doorbell_;
   RemoteReadyList remote_;
+  std::atomic<uint32_t> resuming_{0};
   PostBox* boxes_ = nullptr;
 };
 
