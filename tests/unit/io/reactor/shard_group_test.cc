@@ -251,7 +251,7 @@ TEST_P(ShardGroups, VersionsArePublishedToRunningShards) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernel, ShardGroups, testing::Values(BackendKind::Uring, BackendKind::Epoll),
-                         [](const auto& info) { return std::string(backend_name(info.param)); });
+                         [](const auto& run) { return std::string(backend_name(run.param)); });
 
 }  // namespace
 }  // namespace sluice::reactor

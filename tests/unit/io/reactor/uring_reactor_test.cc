@@ -93,7 +93,9 @@ std::string pattern(size_t size) {
 TEST_P(UringReactor, SaysWhatItUses) {
   if (!open()) GTEST_SKIP() << "no io_uring here";
   EXPECT_EQ(reactor_->capabilities().name, "uring");
-  if (GetParam()) EXPECT_EQ(reactor_->capabilities().features, "");
+  if (GetParam()) {
+    EXPECT_EQ(reactor_->capabilities().features, "");
+  }
 }
 
 TEST_P(UringReactor, LargeSendArrivesWholeAndInOrder) {
@@ -238,7 +240,7 @@ TEST_P(UringReactor, ResetIsNoOrderlyEndAlsoWhenTheSendMeetsItFirst) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernel, UringReactor, testing::Values(false, true),
-                         [](const auto& info) { return info.param ? "As61" : "AsFound"; });
+                         [](const auto& run) { return run.param ? "As61" : "AsFound"; });
 
 }  // namespace
 }  // namespace sluice::reactor
