@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include <gtest/gtest.h>
+
 namespace sluice::serve {
 namespace {
 

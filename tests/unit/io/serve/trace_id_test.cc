@@ -1,5 +1,7 @@
 #include "io/serve/trace_id.h"
 
+#include <gtest/gtest.h>
+
 namespace sluice::serve {
 namespace {
 
