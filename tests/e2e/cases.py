@@ -94,10 +94,11 @@ class EndToEnd(unittest.TestCase):
         self.addCleanup(getattr(thing, "program", thing).clean_up)
         return thing
 
-    def policy(self, hop, versions=(4,), shards=1, dns="127.0.0.1:9", extra=""):
-        """A node that listens on a free port for each IP version; corp.example goes to the hop."""
+    def policy(self, hop, versions=(4,), shards=1, dns="127.0.0.1:9", proxies=(), extra=""):
+        """A node that listens on a free port for each IP version; corp.example goes to the hop. `proxies` may send
+        XCLIENT."""
         listeners = "".join(
-            f'[[listener]]\naddress = "{endpoint(LOOPBACK[version], 0)}"\nxclient_peers = ["127.0.0.1", "::1"]\n'
+            f'[[listener]]\naddress = "{endpoint(LOOPBACK[version], 0)}"\nxclient_peers = {json.dumps(proxies)}\n'
             for version in versions)
         return (f'[node]\nhostname = "mx.corp.example"\nshards = {shards}\nbackend = "@BACKEND@"\n'
                 f'[journal]\npath = "@JOURNAL@"\n[dns]\nservers = ["{dns}"]\ntimeout_seconds = 2\n{listeners}'

@@ -54,7 +54,7 @@ class PostfixTests:
                                                       f"{'[::1]' if version == 6 else '127.0.0.1'}:0",
                                                       "--query-log", str(self.queries)])).wait_ready()
         node = self.node(_postfix.addresses[version], self.flavour, versions=(version,), dns=dns["listeners"][0],
-                         extra=RULE)
+                         proxies=("127.0.0.1", "::1"), extra=RULE)
         self.assertTrue(node.addresses[0].startswith("[::1]:" if version == 6 else "127.0.0.1:"))
         return node
 
