@@ -49,10 +49,10 @@ class TaskGroup {
 
   template <class S>
   static Root run(S& /*shard*/, Task<void> task, Gate::Holder holder) {
-    co_await std::move(task);
+    co_await std::move(task);  // moves nothing: the frame stays with `task`
     // The frame of the task goes before the holder does, so that what wait_empty() guards is truly over.
     {
-      const Task<void> ended = std::move(task);
+      const Task<void> ended = std::move(task);  // NOLINT(bugprone-use-after-move): see the line above
     }
     const Gate::Holder leaving = std::move(holder);
   }

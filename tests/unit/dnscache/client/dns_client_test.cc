@@ -3,15 +3,15 @@
 
 #include "dnscache/client/dns_client.h"
 
-#include "dnscache/zone/responder.h"
 #include "dnscache/zone/zone_file.h"
-#include "io/base/cursor.h"
-#include "io/net/listener.h"
 #include "io/reactor/sim_world.h"
+#include "tests/unit/dnscache/client/zone_server.h"
 
 #include <array>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -23,79 +23,20 @@ using reactor::Shard;
 using reactor::SimWorld;
 using runtime::Task;
 
-constexpr uint16_t kPort = 53;
-
 Question question(std::string_view name) { return {DnsName::from_text(name).value(), RecordType::Txt}; }
 
-// Serves a zone; tests switch its faults on and off.
-class Server final : private net::DatagramReceiver, private net::AcceptSink {
- public:
-  Server(Shard& shard, IpAddress address, Zone zone) : shard_(shard), zone_(std::move(zone)) {
-    reactor::DatagramOptions datagrams;
-    datagrams.local = {address, kPort};
-    udp_ = net::Datagram::open(shard, datagrams, *this).value();
-    reactor::ListenOptions streams;
-    streams.address = {address, kPort};
-    tcp_ = net::Listener::open(shard, streams, *this).value();
-  }
-  Task<void> stop(Shard& shard) {
-    udp_.reset();
-    co_await tcp_->close(shard);
-    for (const auto& stream : streams_) stream->abort();
-    tasks_.close();
-    const runtime::Wake ended = co_await tasks_.wait_empty(shard, kNever);
-    SLUICE_CHECK(ended == runtime::Wake::Notified);
-    streams_.clear();
-  }
-
-  bool silent = false;
-  bool truncate = false;
-  unsigned by_udp = 0;
-  unsigned by_tcp = 0;
-
- private:
-  void on_datagram(net::Datagram& socket, Chunk payload, const Endpoint& from) override {
-    ++by_udp;
-    const Response response = respond(zone_, payload.view(), {.force_truncate = truncate});
-    if (silent || response.message.empty()) return;
-    SLUICE_CHECK(socket.send(response.message, from));
-  }
-  void on_datagram_error(net::Datagram&, int) override {}
-  void on_stream(net::StreamPtr stream) override {
-    streams_.push_back(std::move(stream));
-    SLUICE_CHECK(tasks_.spawn(shard_, serve(shard_, *streams_.back())));
-  }
-  Task<void> serve(Shard& shard, net::Stream& stream) {
-    std::string input;
-    for (;;) {
-      net::Received received = co_await stream.receive(shard, kNever);
-      if (received.event != net::StreamEvent::Data) co_return;
-      input += received.chunk.view();
-      Cursor cursor(input);
-      const std::string_view query = cursor.take(cursor.u16());
-      if (!cursor.ok()) continue;
-      ++by_tcp;
-      const std::string reply = respond(zone_, query, {.by_tcp = true}).message;
-      std::string framed{static_cast<char>(reply.size() >> 8), static_cast<char>(reply.size() & 0xFF)};
-      framed += reply;
-      stream.write(framed);
-      input.erase(0, cursor.position());
-    }
-  }
-
-  Shard& shard_;
-  Zone zone_;
-  net::DatagramPtr udp_;
-  std::unique_ptr<net::Listener> tcp_;
-  std::vector<net::StreamPtr> streams_;
-  runtime::TaskGroup tasks_;
+struct Recorder final : AnswerReceiver {
+  void on_answer(uint64_t tag, const Answer& answer) override { heard.emplace_back(tag, answer.status); }
+  std::vector<std::pair<uint64_t, AnswerStatus>> heard;
 };
 
 class DnsClientTest : public ::testing::Test {
  protected:
   DnsClientTest() {
     DnsClientSettings settings;
-    settings.servers = {{sim_.address("first"), kPort}, {sim_.address("second"), kPort}};
+    settings.servers = {{sim_.address("first"), ZoneServer::kPort},
+                        {sim_.address("second"), ZoneServer::kPort}};
+    settings.questions_max = 3;
     client_.emplace(client_shard_, settings);
   }
   ~DnsClientTest() override {
@@ -137,8 +78,8 @@ class DnsClientTest : public ::testing::Test {
   Shard server_shard_{ShardId{1}, sim_.make_reactor("first")};
   Shard other_shard_{ShardId{2}, sim_.make_reactor("second")};
   std::array<Shard*, 3> shards_{&client_shard_, &server_shard_, &other_shard_};
-  Server first_{server_shard_, sim_.address("first"), zone()};
-  Server second_{other_shard_, sim_.address("second"), zone()};
+  ZoneServer first_{server_shard_, sim_.address("first"), zone()};
+  ZoneServer second_{other_shard_, sim_.address("second"), zone()};
   LookupBudget budget_{.terms_left = 100};
   runtime::TaskGroup tasks_;
   std::optional<DnsClient> client_;
@@ -195,6 +136,44 @@ TEST_F(DnsClientOverTheNetwork, OldAnswersServeWhenNobodyAnswers) {
   EXPECT_TRUE(stale.stale);
   sim_.run(shards_, sim_.now() + 3600s);
   EXPECT_EQ(ask("a.example").status, AnswerStatus::Timeout);
+}
+
+TEST_F(DnsClientOverTheNetwork, AnswersAtOnceWhenItCannotAsk) {
+  Recorder recorder;
+  for (const std::string_view name : {"a.example", "b.example", "short.example"}) {
+    const auto asked = client_->ask(question(name), LookupKind::Uncounted, budget_, recorder, 1);
+    EXPECT_TRUE(std::holds_alternative<DnsClient::AskId>(asked));
+  }
+  const auto refused = client_->ask(question("gone.example"), LookupKind::Uncounted, budget_, recorder, 2);
+  ASSERT_TRUE(std::holds_alternative<const Answer*>(refused));
+  EXPECT_EQ(std::get<const Answer*>(refused)->status, AnswerStatus::ServFail);
+  EXPECT_TRUE(recorder.heard.empty());
+  EXPECT_TRUE(sim_.run_until(shards_, [&] { return recorder.heard.size() == 3; }, sim_.now() + 1s));
+  EXPECT_EQ(ask("gone.example").status, AnswerStatus::NxDomain);  // the refusal was not kept
+}
+
+TEST_F(DnsClientOverTheNetwork, AReceiverMayAskAgainWhenItHears) {
+  struct Asking final : AnswerReceiver {
+    void on_answer(uint64_t /*tag*/, const Answer& /*answer*/) override {
+      EXPECT_FALSE(inside);
+      ++heard;
+      inside = true;
+      if (heard == 1) {
+        for (const std::string_view name : {"b.example", "c.example", "d.example", "e.example"})
+          static_cast<void>(client->ask(question(name), LookupKind::Uncounted, *budget, *this, 0));
+      }
+      inside = false;
+    }
+    DnsClient* client = nullptr;
+    LookupBudget* budget = nullptr;
+    unsigned heard = 0;
+    bool inside = false;
+  } asking;
+  asking.client = &*client_;
+  asking.budget = &budget_;
+  static_cast<void>(client_->ask(question("a.example"), LookupKind::Uncounted, budget_, asking, 0));
+  // The fifth is one too many and is heard of like the others, after the call.
+  EXPECT_TRUE(sim_.run_until(shards_, [&] { return asking.heard == 5; }, sim_.now() + 1s));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include "io/runtime/published.h"
 #include "io/runtime/signal.h"
 #include "io/runtime/worker.h"
-#include "stream_recorder.h"
+#include "tests/unit/io/reactor/stream_recorder.h"
 
 #include <memory>
 #include <optional>

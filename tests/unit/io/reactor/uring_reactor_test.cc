@@ -2,7 +2,7 @@
 #include "io/reactor/uring_reactor.h"
 
 #include "io/reactor/uring_slots.h"
-#include "stream_recorder.h"
+#include "tests/unit/io/reactor/stream_recorder.h"
 
 #include <cerrno>
 #include <memory>

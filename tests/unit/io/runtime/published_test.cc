@@ -1,6 +1,6 @@
 #include "io/runtime/published.h"
 
-#include "run_task.h"
+#include "tests/unit/io/runtime/run_task.h"
 
 #include <atomic>
 #include <memory>

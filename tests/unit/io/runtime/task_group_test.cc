@@ -1,7 +1,7 @@
 #include "io/runtime/task_group.h"
 
 #include "io/runtime/when_all.h"
-#include "run_task.h"
+#include "tests/unit/io/runtime/run_task.h"
 
 #include <string>
 #include <vector>

@@ -2,7 +2,7 @@
 
 #include "io/base/result.h"
 #include "io/runtime/signal.h"
-#include "run_task.h"
+#include "tests/unit/io/runtime/run_task.h"
 
 #include <memory>
 #include <string>

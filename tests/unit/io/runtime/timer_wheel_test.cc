@@ -1,7 +1,7 @@
 #include "io/runtime/timer_wheel.h"
 
 #include "io/base/random.h"
-#include "run_task.h"
+#include "tests/unit/io/runtime/run_task.h"
 
 #include <algorithm>
 #include <map>

@@ -1,6 +1,6 @@
 #include "io/runtime/worker.h"
 
-#include "run_task.h"
+#include "tests/unit/io/runtime/run_task.h"
 
 #include <memory>
 #include <string>

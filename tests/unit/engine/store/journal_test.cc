@@ -1,0 +1,185 @@
+// The journal on a simulated disk: what is durable when, and what happens when the disk refuses.
+#include "engine/store/journal.h"
+
+#include "io/reactor/sim_world.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include <gtest/gtest.h>
+
+namespace sluice::store {
+namespace {
+
+using reactor::Shard;
+using runtime::Task;
+using std::chrono_literals::operator""s;
+
+constexpr std::string_view kPath = "/journal";
+
+class JournalOnDisk : public ::testing::Test {
+ protected:
+  JournalOnDisk() : world_(7), shard_(ShardId{0}, world_.make_reactor("node")), shards_{&shard_} {}
+
+  void open(JournalOptions options = {}) {
+    options.path = kPath;
+    journal_.emplace(std::move(options));
+    run(&JournalOnDisk::started);
+  }
+  Appended append(std::string rows, Durability durability) {
+    Appended outcome = Appended::Refused;
+    bool done = false;
+    EXPECT_TRUE(
+        group_.spawn(shard_, append_one(shard_, *journal_, std::move(rows), durability, outcome, done)));
+    EXPECT_TRUE(world_.run_until(shards_, [&] { return done; }, world_.now() + 10s));
+    return outcome;
+  }
+  void close() { run(&JournalOnDisk::stopped); }
+  void run(Task<void> (*step)(Shard&, Journal&, bool&)) {
+    bool done = false;
+    EXPECT_TRUE(group_.spawn(shard_, step(shard_, *journal_, done)));
+    EXPECT_TRUE(world_.run_until(shards_, [&] { return done; }, world_.now() + 10s));
+  }
+  std::string content(std::string_view path = kPath) {
+    return world_.file_content("node", std::string(path)).value_or("(none)");
+  }
+  void refuse_writes() {
+    reactor::SimDiskFaults faults;
+    faults.capacity = 1;
+    world_.set_disk_faults("node", faults);
+  }
+
+  static Task<void> started(Shard& shard, Journal& journal, bool& done) {
+    const Result<void> result = co_await journal.start(shard);
+    EXPECT_TRUE(result.has_value());
+    done = true;
+  }
+  static Task<void> stopped(Shard& shard, Journal& journal, bool& done) {
+    co_await journal.stop(shard);
+    done = true;
+  }
+  static Task<void> append_one(Shard& shard, Journal& journal, std::string rows, Durability durability,
+                               Appended& outcome, bool& done) {
+    outcome = co_await journal.append(shard, std::move(rows), 1, durability);
+    done = true;
+  }
+
+  reactor::SimWorld world_;
+  Shard shard_;
+  std::vector<Shard*> shards_;
+  runtime::TaskGroup group_;
+  std::optional<Journal> journal_;
+};
+
+TEST_F(JournalOnDisk, GroupsTheRowsThatWaitIntoOneSync) {
+  open();
+  std::vector<Appended> outcomes(20, Appended::Refused);
+  std::array<bool, 20> done{};
+  for (size_t i = 0; i < 20; ++i) {
+    EXPECT_TRUE(group_.spawn(
+        shard_, append_one(shard_, *journal_, "row\n", Durability::Synced, outcomes[i], done[i])));
+  }
+  EXPECT_TRUE(
+      world_.run_until(shards_, [&] { return std::ranges::count(done, false) == 0; }, world_.now() + 10s));
+  EXPECT_LE(journal_->counters().syncs, 2U);
+  EXPECT_EQ(journal_->counters().rows_written, 20U);
+  close();
+}
+
+// Shows: W-17
+TEST_F(JournalOnDisk, ASyncedRowSurvivesACrash) {
+  open();
+  EXPECT_EQ(append("synced\n", Durability::Synced), Appended::Durable);
+  world_.crash("node");
+  EXPECT_EQ(content(), "synced\n");
+  close();
+}
+
+// Shows: W-17
+TEST_F(JournalOnDisk, KeepsRelayRowsAndRefusesDeletionsWhileTheDiskIsFull) {
+  open();
+  refuse_writes();
+  EXPECT_EQ(append("relay\n", Durability::Written), Appended::Kept);
+  EXPECT_EQ(append("delete\n", Durability::Synced), Appended::Refused);
+  EXPECT_EQ(journal_->counters().rows_kept, 1U);
+  world_.set_disk_faults("node", {});
+  EXPECT_EQ(append("after\n", Durability::Written), Appended::Durable);
+  close();
+  EXPECT_NE(content().find("relay\nafter\n"), std::string::npos) << content();
+  EXPECT_EQ(content().find("delete"), std::string::npos);
+}
+
+// Shows: W-17
+TEST_F(JournalOnDisk, TheRingIsBoundedAndCountsWhatItDrops) {
+  JournalOptions options;
+  options.ring_octets = 10;
+  open(std::move(options));
+  refuse_writes();
+  for (const char* row : {"1111\n", "2222\n", "3333\n"})
+    EXPECT_EQ(append(row, Durability::Written), Appended::Kept);
+  EXPECT_EQ(journal_->counters().rows_dropped, 1U);
+  EXPECT_EQ(journal_->counters().rows_kept, 2U);
+  world_.set_disk_faults("node", {});
+  close();
+  EXPECT_NE(content().find("2222\n3333\n"), std::string::npos);
+  EXPECT_EQ(content().find("1111"), std::string::npos);
+}
+
+TEST_F(JournalOnDisk, ASyncThatFailsRefusesTheDeletionAndKeepsTheRelaysRow) {
+  open();
+  reactor::SimDiskFaults faults;
+  faults.sync_error = 1;
+  world_.set_disk_faults("node", faults);
+  EXPECT_EQ(append("delete\n", Durability::Synced), Appended::Refused);
+  EXPECT_EQ(append("relay\n", Durability::Written), Appended::Durable);
+  close();
+}
+
+// Shows: W-17
+TEST_F(JournalOnDisk, RotatesBySizeAndGoesOnInANewFile) {
+  JournalOptions options;
+  options.rotate_octets = 8;
+  int told = 0;
+  options.on_rotated = [&told] { ++told; };
+  open(std::move(options));
+  append("first of all\n", Durability::Written);
+  append("second\n", Durability::Written);
+  close();
+  EXPECT_EQ(content(), "second\n");
+  EXPECT_EQ(told, 1);
+  const std::vector<std::string> names = world_.file_names("node");
+  const auto ended =
+      std::ranges::find_if(names, [](const std::string& name) { return name.starts_with("/journal."); });
+  ASSERT_NE(ended, names.end());
+  EXPECT_EQ(content(*ended), "first of all\n");
+}
+
+// Shows: W-17
+TEST_F(JournalOnDisk, RotatesAtTheFirstRowOfANewDay) {
+  JournalOptions options;
+  options.rotate_daily = true;
+  open(std::move(options));
+  append("today\n", Durability::Written);
+  world_.run(shards_, world_.now() + std::chrono::hours(25));
+  append("tomorrow\n", Durability::Written);
+  append("and on\n", Durability::Written);
+  close();
+  EXPECT_EQ(journal_->counters().rotations, 1U);
+}
+
+// Shows: W-17
+TEST_F(JournalOnDisk, ReopenFindsTheFileThatOthersRenamed) {
+  open();
+  append("before\n", Durability::Written);
+  const std::string old = content();
+  world_.remove_file("node", std::string(kPath));
+  journal_->reopen();
+  append("after\n", Durability::Written);
+  close();
+  EXPECT_EQ(old, "before\n");
+  EXPECT_EQ(content(), "after\n");
+}
+
+}  // namespace
+}  // namespace sluice::store
