@@ -3,6 +3,7 @@
 #include "dnscache/client/tcp_connection.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace sluice::dns {
@@ -13,10 +14,14 @@ using runtime::Wake;
 
 namespace {
 
+// ours: beyond the question's own wait, which the home keeps itself; only a home that hangs is later
+constexpr std::chrono::milliseconds kHomeGrace{250};
+
 ResolverSettings resolver_settings(const DnsClientSettings& settings) {
   ResolverSettings resolver;
   resolver.server_count = settings.servers.size();
   resolver.question_wait = settings.question_wait;
+  resolver.questions_max = settings.questions_max;
   return resolver;
 }
 
@@ -29,7 +34,8 @@ DnsClient::DnsClient(Shard& shard, DnsClientSettings settings)
       settings_(std::move(settings)),
       slots_(resolver_settings(settings_).socket_slots),
       cache_(settings_.cache, shard.random()()),
-      resolver_(resolver_settings(settings_), Random(shard.reactor().random_seed())) {
+      resolver_(resolver_settings(settings_), Random(shard.reactor().random_seed())),
+      crossings_(shard.random()()) {
   sockets_.resize(settings_.servers.size() * slots_);
   for (size_t server = 0; server < settings_.servers.size(); ++server) {
     TcpConnection::Owner owner;
@@ -50,6 +56,8 @@ DnsClient::~DnsClient() = default;
 Task<void> DnsClient::stop(Shard& shard) {
   stopped_ = true;
   disarm();
+  if (router_ != nullptr) std::exchange(router_, nullptr)->leave();
+  crossings_.clear();
   for (const auto& connection : tcp_) connection->stop();
   sockets_.clear();
   const Answer timeout{AnswerStatus::Timeout, {}, 0, false};
@@ -59,7 +67,7 @@ Task<void> DnsClient::stop(Shard& shard) {
     AnswerReceiver* receiver = asker->receiver;
     const uint64_t tag = asker->tag;
     askers_.erase(id);
-    receiver->on_answer(tag, timeout);
+    if (receiver != nullptr) receiver->on_answer(tag, timeout);
   }
   tasks_.close();
   const Wake ended = co_await tasks_.wait_empty(shard, kNever);
@@ -75,16 +83,24 @@ DnsClient::Asked DnsClient::ask(const Question& question, LookupKind kind, Looku
     local_answer_ = Answer{AnswerStatus::OverBudget, {}, 0, false};
     return &local_answer_;
   }
-  const auto hit = outage() ? cache_.find_or_stale(question, now) : cache_.find(question, now);
-  if (hit) {
+  if (const auto hit = find_in_cache(question)) {
     if (hit->stale) ++statistics_.stale_answers;
     return hit->answer;
   }
   const auto id = askers_.emplace(Asker{&receiver, tag, question});
   const AskId asked{id.slot, id.generation};
+  if (ask_home(question, to_asker(asked), budget.deadline)) return asked;
+  const auto outer = std::exchange(asking_, id);
   resolver_.ask(question, to_asker(asked), budget.deadline, now);
   pump();
+  asking_ = outer;
+  if (askers_.find(id) == nullptr) return &local_answer_;
   return asked;
+}
+
+std::optional<AnswerCache::Hit> DnsClient::find_in_cache(const Question& question) {
+  const MonoTime now = shard_.now();
+  return outage() ? cache_.find_or_stale(question, now) : cache_.find(question, now);
 }
 
 void DnsClient::forget(AskId id) {
@@ -92,6 +108,7 @@ void DnsClient::forget(AskId id) {
   const Asker* asker = askers_.find(slab_id);
   if (asker == nullptr) return;
   resolver_.forget(asker->question, to_asker(id));
+  crossings_.forget(asker->question, to_asker(id));
   askers_.erase(slab_id);
 }
 
@@ -155,6 +172,7 @@ void DnsClient::on_datagram_error(net::Datagram& socket, int /*error*/) {
 
 void DnsClient::on_timer() {
   resolver_.on_tick(shard_.now());
+  crossings_.on_tick(shard_.now());
   pump();
 }
 
@@ -172,11 +190,16 @@ void DnsClient::pump() {
       complete(*next);
       progress = true;
     }
+    while (const auto next = crossings_.next_completion()) {
+      complete(*next);
+      progress = true;
+    }
   }
   while (const auto event = resolver_.next_event()) {
     if (event_sink_) event_sink_(*event);
   }
-  shard_.timers().arm(*this, resolver_.next_wakeup());
+  if (router_ != nullptr) router_->tell_outage(resolver_.outage());
+  shard_.timers().arm(*this, std::min(resolver_.next_wakeup(), crossings_.next_wakeup()));
   pumping_ = false;
 }
 
@@ -204,14 +227,84 @@ void DnsClient::complete(const Completion& completion) {
     }
   }
   for (const AskerId id : completion.askers) {
-    const Slab<Asker>::Id slab_id{static_cast<uint32_t>(id.value), static_cast<uint32_t>(id.value >> 32)};
-    const Asker* asker = askers_.find(slab_id);
-    if (asker == nullptr) continue;
-    AnswerReceiver* receiver = asker->receiver;
-    const uint64_t tag = asker->tag;
-    askers_.erase(slab_id);
-    receiver->on_answer(tag, *answer);
+    hand_over({static_cast<uint32_t>(id.value), static_cast<uint32_t>(id.value >> 32)}, *answer,
+              completion.for_cache);
   }
+}
+
+void DnsClient::hand_over(Slab<Asker>::Id id, const Answer& answer, bool for_cache) {
+  const Asker* asker = askers_.find(id);
+  if (asker == nullptr) return;
+  const Asker gone{asker->receiver, asker->tag, {}, asker->from};
+  askers_.erase(id);
+  if (gone.receiver == nullptr) {
+    if (router_ == nullptr) return;
+    ++statistics_.answered_for_others;
+    router_->answer(gone.from, {gone.tag, answer, for_cache});
+  } else if (id == asking_) {
+    local_answer_ = answer;
+  } else {
+    gone.receiver->on_answer(gone.tag, answer);
+  }
+}
+
+// --- home shards ---
+
+void DnsClient::set_home_router(HomeRouter* router) {
+  SLUICE_CHECK(router_ == nullptr && !stopped_);
+  router_ = router;
+}
+
+// True: the asker hears of it by a crossing.
+bool DnsClient::ask_home(const Question& question, AskerId asker, MonoTime deadline) {
+  if (router_ == nullptr) return false;
+  if (crossings_.join(question, {asker, deadline})) {
+    pump();  // for the new deadline
+    return true;
+  }
+  const std::optional<ShardId> home = router_->home_of(question.name);
+  if (!home || crossings_.under_way(*home) >= router_->under_way_max()) return false;
+  const MonoTime ends = shard_.now() + settings_.question_wait + kHomeGrace;
+  const uint64_t token = crossings_.open(question, *home, {asker, deadline}, ends);
+  if (!router_->ask_home(*home, {std::make_unique<const Question>(question), token, ends})) {
+    crossings_.drop(token);
+    return false;
+  }
+  ++statistics_.forwarded;
+  pump();
+  return true;
+}
+
+void DnsClient::on_home_question(ShardId from, const HomeQuestion& message) {
+  const MonoTime now = shard_.now();
+  if (stopped_ || now >= message.ends) return;  // the asking shard has given up
+  const Question& question = *message.question;
+  if (const auto hit = find_in_cache(question)) {
+    HomeAnswer reply{message.token, *hit->answer, true};
+    reply.answer.ttl = static_cast<uint32_t>(hit->left.count());
+    // A failure would begin its time anew at the other shard.
+    reply.for_cache = !is_temporary(reply.answer.status);
+    ++statistics_.answered_for_others;
+    router_->answer(from, std::move(reply));
+    return;
+  }
+  const auto id = askers_.emplace(Asker{nullptr, message.token, question, from});
+  resolver_.ask(question, to_asker({id.slot, id.generation}), kNever, now);
+  pump();
+}
+
+void DnsClient::on_home_answer(HomeAnswer message) {
+  crossings_.on_answer(message.token, std::move(message.answer), message.for_cache);
+  pump();
+}
+
+void DnsClient::on_home_left(ShardId home) {
+  const MonoTime now = shard_.now();
+  for (const HomeCrossings::Returned& returned : crossings_.take_back(home)) {
+    for (const HomeCrossings::Waiting& asker : returned.askers)
+      resolver_.ask(returned.question, asker.id, asker.deadline, now);
+  }
+  pump();
 }
 
 }  // namespace sluice::dns

@@ -3,9 +3,12 @@
 // (RFC 5452 section 4.5), and at most one TCP connection (RFC 7766), opened when a truncated answer calls for
 // it and closed when idle.
 //
-//   Answer answer = co_await client.ask(shard, question, LookupKind::Uncounted, budget);   // for one
-//   question client.ask(question, kind, budget, receiver, tag)                                       // for
-//   many at once
+//   Answer answer = co_await client.ask(shard, question, LookupKind::Uncounted, budget);   // one question
+//   client.ask(question, kind, budget, receiver, tag);                                     // many at once
+//
+// With a home router (home_shards.h) a question that the cache cannot answer goes to its name's home shard
+// and the answer is kept here too. When the home's mailbox is full, when the home has left and when too much
+// is under way there, it is asked here as if there were no router.
 //
 // What leaves: everything asked during a turn of the shard's loop leaves in one submission. A question that
 // the budget or its deadline does not cover is answered OverBudget and no packet leaves. While no server
@@ -16,6 +19,8 @@
 #pragma once
 
 #include "dnscache/cache/answer_cache.h"
+#include "dnscache/client/home_crossings.h"
+#include "dnscache/client/home_router.h"
 #include "dnscache/resolver/resolver.h"
 #include "io/net/datagram.h"
 #include "io/reactor/shard.h"
@@ -27,7 +32,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -35,8 +40,8 @@ namespace sluice::dns {
 
 class AnswerReceiver {
  public:
-  // Called from inside the reactor's poll or a timer: records and schedules. The answer is valid for the
-  // call.
+  // Called from inside the reactor's poll, a timer or the post, never from inside ask(): records and
+  // schedules. The answer is valid for the call.
   virtual void on_answer(uint64_t tag, const Answer& answer) = 0;
 
  protected:
@@ -46,6 +51,7 @@ class AnswerReceiver {
 struct DnsClientSettings {
   std::vector<Endpoint> servers;  // 1 to limits::kDnsServers
   std::chrono::nanoseconds question_wait = limits::kDnsQuestionWait;
+  size_t questions_max = ResolverSettings{}.questions_max;  // under way at the servers; more get ServFail
   CacheSettings cache;
 };
 
@@ -53,7 +59,9 @@ struct DnsClientStatistics {
   uint64_t asked = 0;
   uint64_t over_budget = 0;
   uint64_t stale_answers = 0;
-  uint64_t datagrams_refused = 0;  // the reactor's queue was full: the resolver's retry takes over
+  uint64_t forwarded = 0;            // questions that went to their home shard
+  uint64_t answered_for_others = 0;  // answers that went to the shard that asked us
+  uint64_t datagrams_refused = 0;    // the reactor's queue was full: the resolver's retry takes over
 };
 
 class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
@@ -64,6 +72,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   DnsClient& operator=(const DnsClient&) = delete;
 
   // Ends what is under way: receivers that still wait get Timeout, and whoever asks afterwards OverBudget.
+  // Other shards that wait for us are told to ask themselves.
   runtime::Task<void> stop(reactor::Shard& shard);
 
   using AskId = Slab<int>::Id;
@@ -76,10 +85,17 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
 
   runtime::Task<Answer> ask(reactor::Shard& shard, Question question, LookupKind kind, LookupBudget& budget);
 
-  // No server has answered for limits::kDnsOutage while we asked (W-35).
-  bool outage() const { return resolver_.outage(); }
+  // No server has answered for limits::kDnsOutage while we, or another shard, asked (W-35).
+  bool outage() const { return resolver_.outage() || (router_ != nullptr && router_->outage_elsewhere()); }
   // Told of outages and of servers that are passed over or tried again. For the log.
   void set_event_sink(std::function<void(const ResolverEvent&)> sink) { event_sink_ = std::move(sink); }
+
+  // --- for the home router ---
+  // Once, before the first question; used until stop(), which has it leave.
+  void set_home_router(HomeRouter* router);
+  void on_home_question(ShardId from, const HomeQuestion& message);
+  void on_home_answer(HomeAnswer message);
+  void on_home_left(ShardId home);  // what it has of ours is asked here
 
   AnswerCache& cache() { return cache_; }
   const DnsClientSettings& settings() const { return settings_; }
@@ -87,10 +103,12 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   const ResolverStatistics& resolver_statistics() const { return resolver_.statistics(); }
 
  private:
+  // Home: null receiver, for a question of the shard `from` under its token `tag`.
   struct Asker {
     AnswerReceiver* receiver;
     uint64_t tag;
     Question question;
+    ShardId from{};
   };
   struct UdpSocket {
     net::DatagramPtr socket;
@@ -103,9 +121,12 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   void on_datagram_error(net::Datagram& socket, int error) override;
   void on_timer() override;
 
+  std::optional<AnswerCache::Hit> find_in_cache(const Question& question);
+  bool ask_home(const Question& question, AskerId asker, MonoTime deadline);
   void pump();  // carries out what the resolver decided
   void send(const Send& send);
   void complete(const Completion& completion);
+  void hand_over(Slab<Asker>::Id id, const Answer& answer, bool for_cache);
   net::Datagram* socket_for(size_t server, uint16_t slot);
   const UdpSocket* find(const net::Datagram& socket) const;
 
@@ -114,7 +135,10 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   uint16_t slots_;
   AnswerCache cache_;
   Resolver resolver_;
+  HomeRouter* router_ = nullptr;
+  HomeCrossings crossings_;
   Slab<Asker> askers_;
+  Slab<Asker>::Id asking_;          // by the call of ask() that is on the stack; what it gets is returned
   std::vector<UdpSocket> sockets_;  // server * slots_ + slot; opened when first used
   std::vector<std::unique_ptr<TcpConnection>> tcp_;
   Answer local_answer_;  // what ask() returned last, where it is not the cache's

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 namespace sluice::node {
@@ -38,6 +39,12 @@ size_t shard_count(unsigned wanted) {
   CPU_ZERO(&usable);
   if (sched_getaffinity(0, sizeof usable, &usable) != 0) return 1;
   return static_cast<size_t>(std::max(1, CPU_COUNT(&usable)));
+}
+
+uint64_t random_seed() {
+  uint64_t seed = 0;
+  SLUICE_CHECK(getrandom(&seed, sizeof seed, 0) == static_cast<ssize_t>(sizeof seed));
+  return seed;
 }
 
 Result<std::vector<Endpoint>> dns_servers(const policy::DnsSettings& settings) {
@@ -73,6 +80,7 @@ class Node::Member final : private runtime::PostBox, private reactor::MailHandle
 
  private:
   void collect() override {
+    node_.control_->take_newest(shard_);
     const uint64_t epoch = node_.control_->pin(shard_)->journal_epoch;
     if (epoch == journal_epoch_) return;
     journal_epoch_ = epoch;
@@ -97,7 +105,7 @@ Node::Node(policy::Policy policy, dns::HostsTable hosts, runtime::Log& log)
     : policy_(std::move(policy)),
       removed_fields_(policy_.result_header()),
       hosts_(std::move(hosts)),
-      resources_{policy_, removed_fields_, hosts_, {}, {}, log} {}
+      resources_{policy_, removed_fields_, hosts_, {}, {}, log, nullptr} {}
 
 Node::~Node() {
   if (!stopped_ && group_ != nullptr) stop();
@@ -137,6 +145,8 @@ Result<void> Node::launch(const NodeOptions& options) {
   const size_t shards = group_->size();
   control_ = std::make_unique<runtime::Published<Control>>(shards, std::make_unique<const Control>());
   rotated_ = std::make_unique<reactor::Mail<JournalRotated>>(group_->directory(), kRotationMail);
+  if (shards > 1) homes_ = std::make_unique<dns::HomeShards>(group_->directory(), random_seed());
+  resources_.homes = homes_.get();
   members_ = std::make_unique<runtime::PerShard<Member>>(shards);
   started_ = std::make_unique<std::latch>(static_cast<ptrdiff_t>(shards));
   start_results_.resize(shards);

@@ -68,6 +68,7 @@ class Node final : private reactor::ShardProgram {
   // Made once the group knows its shards, and destroyed after their threads have ended.
   std::unique_ptr<runtime::Published<Control>> control_;
   std::unique_ptr<reactor::Mail<JournalRotated>> rotated_;
+  std::unique_ptr<dns::HomeShards> homes_;  // null with one shard
   std::unique_ptr<runtime::PerShard<Member>> members_;
   std::unique_ptr<std::latch> started_;
   std::vector<Result<void>> start_results_;  // one a shard, written before the latch

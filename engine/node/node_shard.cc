@@ -68,6 +68,7 @@ void ShardReport::add(const ShardReport& other) {
   hops.sent_without_8bitmime += other.hops.sent_without_8bitmime;
   connections += other.connections;
   dns_questions += other.dns_questions;
+  dns_forwarded += other.dns_forwarded;
 }
 
 NodeShard::NodeShard(Shard& shard, const NodeResources& resources, std::function<void()> on_rotated)
@@ -75,9 +76,11 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, std::function
       dns_(shard, dns_settings(resources)),
       directory_(dns_, resources.hosts),
       hops_(directory_, hop_options(resources.policy)),
+      hop_watch_(shard, hops_, resources.log),
       journal_(journal_options(shard, resources.policy.journal(), std::move(on_rotated))),
       context_{resources.policy, resources.removed_fields, dns_, hops_, journal_, background_},
       service_(context_) {
+  if (resources.homes != nullptr) home_.emplace(shard, *resources.homes, dns_);
   dns_.set_event_sink([this, &shard](const dns::ResolverEvent& event) { log_resolver_event(shard, event); });
 }
 
@@ -96,6 +99,7 @@ Task<Result<void>> NodeShard::start(Shard& shard) {
     }
     servers_.push_back(std::move(*server));
   }
+  hop_watch_.start();
   co_return Result<void>();
 }
 
@@ -113,7 +117,8 @@ Task<void> NodeShard::stop(Shard& shard) {
   draining.close();
   const Wake drained = co_await draining.wait_empty(shard, kNever);
   SLUICE_CHECK(drained == Wake::Notified);
-  co_await dns_.stop(shard);  // answers what evaluations still wait for
+  hop_watch_.stop();
+  co_await dns_.stop(shard);  // answers what evaluations still wait for; other shards now ask for themselves
   background_.close();
   const Wake ended = co_await background_.wait_empty(shard, kNever);
   SLUICE_CHECK(ended == Wake::Notified);
@@ -130,6 +135,7 @@ ShardReport NodeShard::report() const {
   report.hops = hops_.counters();
   for (const auto& server : servers_) report.connections += server->counters().connections;
   report.dns_questions = dns_.resolver_statistics().sent_udp + dns_.resolver_statistics().sent_tcp;
+  report.dns_forwarded = dns_.statistics().forwarded;
   return report;
 }
 

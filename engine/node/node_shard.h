@@ -3,9 +3,11 @@
 #pragma once
 
 #include "dnscache/client/dns_client.h"
+#include "dnscache/client/home_shards.h"
 #include "dnscache/resolver/system_files.h"
 #include "engine/delivery/hop_pools.h"
 #include "engine/delivery/next_hops.h"
+#include "engine/node/hop_watch.h"
 #include "engine/pipeline/context.h"
 #include "engine/pipeline/pipeline_service.h"
 #include "engine/store/journal.h"
@@ -18,12 +20,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace sluice::node {
 
-// Shared by all shards, immutable while they run.
+// Shared by all shards, immutable while they run but for the mail in `homes`.
 struct NodeResources {
   const policy::Policy& policy;
   const policy::RemovedFields& removed_fields;
@@ -31,6 +34,7 @@ struct NodeResources {
   std::vector<Endpoint> dns_servers;
   std::vector<Endpoint> addresses;  // of the listeners, with the ports that were reserved for port 0
   runtime::Log& log;
+  dns::HomeShards* homes = nullptr;  // null: one shard, which asks everything itself
 };
 
 // What a shard can say of itself when it has stopped.
@@ -41,6 +45,7 @@ struct ShardReport {
   serve::HopCounters hops;
   uint64_t connections = 0;
   uint64_t dns_questions = 0;  // sent upstream
+  uint64_t dns_forwarded = 0;  // asked at another shard
   void add(const ShardReport& other);
 };
 
@@ -64,8 +69,10 @@ class NodeShard {
 
   const NodeResources& resources_;
   dns::DnsClient dns_;
+  std::optional<dns::HomeShard> home_;
   delivery::NextHopDirectory directory_;
   delivery::HopPools hops_;
+  HopWatch hop_watch_;
   store::Journal journal_;
   runtime::TaskGroup background_;
   pipeline::PipelineContext context_;

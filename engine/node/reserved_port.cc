@@ -20,10 +20,12 @@ Result<ReservedPort> ReservedPort::reserve(const Endpoint& address) {
   if (port.descriptor_ < 0) return failed(errno);
   const int on = 1;
   setsockopt(port.descriptor_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  setsockopt(port.descriptor_, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (family == AF_INET6) setsockopt(port.descriptor_, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   const reactor::SocketAddress native = reactor::SocketAddress::of(address);
   if (bind(port.descriptor_, native.get(), native.size) != 0) return failed(errno);
+  // Only now: with it, bind would succeed beside another node that listens here, and the two would share the
+  // clients without knowing.
+  setsockopt(port.descriptor_, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   port.address_.port = reactor::local_endpoint_of(port.descriptor_).port;
   return port;
 }
