@@ -117,6 +117,12 @@ class Published {
     SLUICE_CHECK(post.current != nullptr);
     return Pin(post.current, &post.current->shares[post.index]);
   }
+  // Takes up the newest version now. For a PostBox that the same ring told of it: boxes are collected in no
+  // particular order, so ours may have its turn later.
+  template <HasShardId S>
+  void take_newest(const S& shard) {
+    post_of(shard.id()).collect();
+  }
   // Nothing on this shard is pinned any more, and it will not pin again. The control thread must not publish
   // at the same time.
   template <class S>

@@ -40,6 +40,23 @@ TEST(Published, ShardsSeeANewVersionAtTheirNextTurn) {
   published.detach(shard);
 }
 
+TEST(Published, BoxToldByTheSameRingTakesTheNewestFirst) {
+  Published<Policy> published(1, policy(1));
+  TestShard shard(0);
+  published.attach(shard);
+  auto first = published.pin(shard);
+  published.publish(policy(2));
+  published.take_newest(shard);
+  EXPECT_EQ(published.pin(shard)->number, 2);
+  EXPECT_EQ(first->number, 1);
+  EXPECT_EQ(published.collect(), 2U);
+  first = {};
+  shard.turn(at(1));
+  EXPECT_EQ(published.pin(shard)->number, 2);
+  EXPECT_EQ(published.collect(), 1U);
+  published.detach(shard);
+}
+
 TEST(Published, PinnedVersionLivesUntilTheLastPinGoes) {
   Published<Policy> published(1, policy(1));
   TestShard shard(0);
