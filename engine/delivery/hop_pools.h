@@ -27,6 +27,13 @@ class HopPools {
   runtime::Task<void> stop(reactor::Shard& shard, MonoTime deadline);
 
   serve::HopCounters counters() const;  // summed
+  // look(next hops in words, pool)
+  template <class Look>
+  void for_each(Look look) const {
+    for (const auto& [next_hops, entry] : pools_) {
+      if (entry.pool != nullptr) look(next_hops, *entry.pool);
+    }
+  }
 
  private:
   static constexpr std::chrono::seconds kRefresh{30};

@@ -3,10 +3,14 @@
 #include "dnscache/zone/zone_file.h"
 #include "rules/policy/reader.h"
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace sluice::testing {
 
@@ -21,9 +25,17 @@ namespace {
 constexpr IpAddress kOtherHop = IpAddress::v4(0xC633640A);  // 198.51.100.10
 constexpr std::string_view kJournal = "/var/journal.jsonl";
 
-std::unique_ptr<runtime::Log> open_log() {
+std::string make_log_file() {
+  std::string path = ::testing::TempDir() + "node-log-XXXXXX";
+  const int file = mkstemp(path.data());
+  SLUICE_CHECK(file >= 0);
+  close(file);
+  return path;
+}
+
+std::unique_ptr<runtime::Log> open_log(const std::string& path) {
   runtime::LogOptions options;
-  options.path = "/dev/null";
+  options.path = path;
   return std::move(*runtime::Log::open(options));
 }
 
@@ -51,7 +63,8 @@ policy::Policy compile(std::string text, reactor::SimWorld& sim) {
 
 NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml, uint64_t seed)
     : sim_(seed),
-      log_(open_log()),
+      log_path_(make_log_file()),
+      log_(open_log(log_path_)),
       policy_(compile(std::string(policy_toml), sim_)),
       removed_(policy_->result_header()),
       node_shard_(ShardId{0}, sim_.make_reactor("node")),
@@ -82,6 +95,13 @@ NodeWorld::~NodeWorld() {
   other_hop_.reset();
   dns_.reset();
   pass(1s);
+  std::filesystem::remove(log_path_);
+}
+
+std::string NodeWorld::log_text() {
+  log_->flush();
+  std::ifstream file(log_path_);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 Task<void> NodeWorld::start_node(Shard& shard, std::optional<Result<void>>& result) {

@@ -68,6 +68,7 @@ class NodeWorld {
   ScriptedHop& hop() { return *hop_; }
   ScriptedHop& other_hop() { return *other_hop_; }
   SimDnsServer& dns() { return *dns_; }
+  std::string log_text();  // what the node logged so far
   const node::ShardReport& report() const { return report_; }
   std::vector<nlohmann::json> journal() const;  // all rows
   std::vector<nlohmann::json> rows() const;     // kind "tracking"
@@ -93,6 +94,7 @@ class NodeWorld {
   void run_until(const bool& done);
 
   reactor::SimWorld sim_;
+  std::string log_path_;
   std::unique_ptr<runtime::Log> log_;
   std::optional<policy::Policy> policy_;
   std::optional<policy::RemovedFields> removed_;

@@ -97,6 +97,24 @@ TEST(NodeRelay, PassesOnTheNextHopsWordOnRecipientsOnly) {
 }
 
 // Shows: W-6
+TEST(NodeRelay, RaisesAnAlarmWhenAHopRefusesEverybodyForAMinute) {
+  NodeWorld world(kBase, kZone);
+  for (int i = 0; i < 8; ++i) {
+    world.hop().answer("RCPT", "550 5.1.1 nobody lives here");
+    world.send({});
+    if (i < 5) {
+      EXPECT_EQ(world.log_text().find("hop.refuses_everyone"), std::string::npos);
+    }
+    world.pass(10s);
+  }
+  EXPECT_NE(world.log_text().find("hop.refuses_everyone"), std::string::npos);
+  world.send({});
+  world.pass(11s);
+  EXPECT_NE(world.log_text().find("hop.accepts_again"), std::string::npos);
+  world.stop();
+}
+
+// Shows: W-6
 TEST(NodeRelay, PassesOnARefusalAtEndOfData) {
   NodeWorld world(kBase, kZone);
   world.hop().answer(".", "554 5.6.0 not this one");

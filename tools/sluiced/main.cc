@@ -16,6 +16,7 @@
 #include "rules/policy/reader.h"
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -137,7 +138,11 @@ int run(const Arguments& arguments) {
     return kNotStarted;
   }
   node::Node& node = **started;
-  if (!node.status().backend_note.empty()) fmt::print(stderr, "sluiced: {}\n", node.status().backend_note);
+  if (!node.status().backend_note.empty()) {
+    const WallTime now = std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
+    (*log)->write(now, runtime::LogLevel::Warning, "reactor.epoll_chosen",
+                  {{"reason", node.status().backend_note}});
+  }
   print_ready(node);
   wait_for_end(signals, node);
   const node::ShardReport report = node.stop();
