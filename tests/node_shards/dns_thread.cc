@@ -1,4 +1,4 @@
-#include "dns_thread.h"
+#include "tests/node_shards/dns_thread.h"
 
 #include "dnscache/zone/responder.h"
 #include "io/base/check.h"

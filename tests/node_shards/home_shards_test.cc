@@ -2,10 +2,10 @@
 // that the crossing is right between threads. Times are only upper bounds against hanging.
 #include "dnscache/client/home_shards.h"
 
-#include "dns_thread.h"
 #include "dnscache/zone/zone_file.h"
 #include "io/reactor/shard_group.h"
 #include "io/runtime/per_shard.h"
+#include "tests/node_shards/dns_thread.h"
 
 #include <chrono>
 #include <latch>
