@@ -18,8 +18,12 @@ inline constexpr size_t kSmtpDomain = 255;     // 4.5.3.1.2
 inline constexpr size_t kSmtpReplyLine = 512;  // 4.5.3.1.5, with CRLF
 inline constexpr size_t kSmtpTextLineAdvised =
     998;  // RFC 5322 2.1.1; longer lines are flagged and passed unchanged
-inline constexpr size_t kSmtpRecipients = 1000;   // ours; the RFC's floor is 100. 452 4.5.3
-inline constexpr size_t kSmtpErrors = 10;         // ours: then 421 4.7.0 and close
+inline constexpr size_t kSmtpRecipients = 1000;  // ours; the RFC's floor is 100. 452 4.5.3
+inline constexpr size_t kSmtpErrors = 10;        // ours: then 421 4.7.0 and close
+inline constexpr size_t kSmtpRefusedRecipients =
+    200;  // ours: of one connection; who has more is probing for addresses. 421 4.7.0 and close
+inline constexpr size_t kSmtpRcptCommands =
+    4;  // ours: RCPT commands of one transaction, as a multiple of its recipients. 421 4.7.0 and close
 inline constexpr size_t kSmtpIdleCommands = 200;  // ours, guessed: commands in a row without mail. 421 4.7.0
 inline constexpr size_t kSmtpReplyBacklog =
     16 * 1024;  // ours: octets of replies that wait; then they are written before more is read
@@ -37,6 +41,11 @@ inline constexpr size_t kHeaderBlock = 1024 * 1024;              // ours. 552 5.
 inline constexpr size_t kReceivedFields =
     50;  // ours; RFC 5321 6.3 wants at least 100 hops or local choice. 554 5.4.6
 inline constexpr size_t kHeaderFields = 10000;  // ours. 552 5.3.4
+
+// ours: capacity of the buffers that all bodies of a shard may hold; half of the reactor's pool, so that
+// dialogues, DNS and next hops always have buffers. 452 4.3.1
+inline constexpr uint64_t kShardBodies = 128ULL * 1024 * 1024;
+static_assert(kShardBodies > 2 * kMessageOctets);
 
 // --- SMTP times (RFC 5321 section 4.5.3.2; W-2, W-7) ---
 inline constexpr auto kServerCommandWait = 300s;  // 4.5.3.2.7. 421 4.4.2

@@ -14,20 +14,28 @@
 //         session.feed(chunk.view());  break;                 // or session.peer_closed()
 //       case ClientEvent::Kind::Reply:
 //         if (event.command == ClientCommand::Greeting) session.hello(our_name);
-//         if (event.command == ClientCommand::Hello) { session.mail(from); session.rcpt(to); session.data();
-//         } if (event.command == ClientCommand::Data && event.reply->intermediate()) {
+//         if (event.command == ClientCommand::Hello) {
+//           session.mail(from);
+//           session.rcpt(to);
+//           session.data();
+//         }
+//         if (event.command == ClientCommand::Data && event.reply->intermediate()) {
 //           ... take_output and write; write the body in wire form ...
 //           session.end_of_data();                            // queues the final dot
 //         }
 //         break;
-//       case ClientEvent::Kind::Closing: case ClientEvent::Kind::Broken: ... close ...  open = false;  break;
+//       case ClientEvent::Kind::Closing:
+//       case ClientEvent::Kind::Broken:
+//         ... close ...
+//         open = false;
+//         break;
 //     }
 //   }
 //
-// Commands may be pipelined be queued only if capabilities().pipelining (CHECKed is only that nothing but the
-// body follows DATA). Fails by the events Closing (the peer said 421, or closed) and Broken (what came is not
-// SMTP, a reply to nothing, or a close in mid-reply): the session is dead then, and unanswered() says what
-// got no reply.
+// Commands may be queued without their replies only if capabilities().pipelining (CHECKed is only that
+// nothing but the body follows DATA). Fails by the events Closing (the peer said 421, or closed) and Broken
+// (what came is not SMTP, a reply to nothing, or a close in mid-reply): the session is dead then, and
+// unanswered() says what got no reply.
 #pragma once
 
 #include "io/smtp/command.h"

@@ -132,6 +132,12 @@ ServerSession::Found ServerSession::on_mail(const Command& command) {
 
 ServerSession::Found ServerSession::on_rcpt(const Command& command) {
   if (!transaction_) return refuse_sequence(kMailFirst);
+  // Whatever is answered, each may cost a row or a question to the next hop.
+  if (++rcpt_commands_ > limits::kSmtpRcptCommands * options_->recipients) {
+    answer(kTooManyRcpts);
+    close(CloseReason::TooManyErrors);
+    return std::nullopt;
+  }
   auto recipient = parse_rcpt(command.argument, {options_->smtputf8, options_->address});
   if (!recipient) return refuse_command(recipient.error(), true);
   recipient_ = std::move(*recipient);
@@ -204,7 +210,15 @@ ServerSession::Found ServerSession::refuse_recipient(const FixedReply& reply) {
   event.kind = Kind::RecipientRefused;
   event.recipient = &recipient_;
   event.reply = &own_reply_;
+  if (own_reply_.permanent()) count_refused_recipient();
   return event;
+}
+
+// A malformed recipient is an error, of which far fewer are allowed.
+void ServerSession::count_refused_recipient() {
+  if (++refused_recipients_ < options_->refused_recipients) return;
+  answer(kTooManyRefused);
+  close(CloseReason::TooManyErrors);
 }
 
 ServerSession::Found ServerSession::refuse_sequence(const FixedReply& reply) {

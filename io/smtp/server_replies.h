@@ -16,6 +16,8 @@ inline constexpr FixedReply kHelp{214, {2, 0, 0}, "See RFC 5321"};
 inline constexpr FixedReply kStartMail{354, kNoStatus, "End data with <CR><LF>.<CR><LF>"};
 
 inline constexpr FixedReply kTooManyErrors{421, {4, 7, 0}, "Too many errors"};
+inline constexpr FixedReply kTooManyRefused{421, {4, 7, 0}, "Too many refused recipients"};
+inline constexpr FixedReply kTooManyRcpts{421, {4, 7, 0}, "Too many RCPT commands"};
 inline constexpr FixedReply kTooIdle{421, {4, 7, 0}, "Too many commands without mail"};
 
 inline constexpr FixedReply kLineTooLong{500, {5, 5, 2}, "Line too long"};

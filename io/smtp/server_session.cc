@@ -200,12 +200,14 @@ void ServerSession::take_decision(Kind kind) {
     case Kind::Xclient:
       hello_name_.clear();
       extended_ = false;
+      refused_recipients_ = 0;  // another client's
       state_ = State::Greeted;
       break;
     case Kind::Mail:
       transaction_ = true;
       mail_refused_ = false;
       accepted_recipients_ = 0;
+      rcpt_commands_ = 0;
       break;
     case Kind::Recipient:
       ++accepted_recipients_;
@@ -233,7 +235,11 @@ void ServerSession::reject(const Reply& reply) {
     end_transaction();
     state_ = State::Ready;
   }
-  if (ends_session(reply.code)) close(CloseReason::ByDriver);
+  if (ends_session(reply.code)) {
+    close(CloseReason::ByDriver);
+  } else if (kind == Kind::Recipient && reply.permanent()) {
+    count_refused_recipient();
+  }
 }
 
 void ServerSession::refuse_body(const Reply& reply) {

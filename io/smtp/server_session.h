@@ -10,24 +10,33 @@
 //   for (bool open = true; open;) {
 //     const ServerEvent event = session.next();
 //     switch (event.kind) {
-//       case ServerEvent::Kind::NeedInput:              // all replies first: one write for a whole pipeline
-//         session.take_output(replies);  ... write `replies`, unless empty ...
-//         ... receive a chunk; on its end or a time-out: session.fail_with(reply) or just leave ...
-//         session.feed(chunk.view());  break;           // the chunk stays until the next NeedInput
-//       case ServerEvent::Kind::Flush:                  // many replies are waiting: write them, then go on
-//         session.take_output(replies);  ... write ...  break;
-//       case ServerEvent::Kind::Mail:                   // a decision: exactly one of accept, accept(reply),
-//       reject
-//         refused ? session.reject(reply) : session.accept();  break;
+//       case ServerEvent::Kind::NeedInput:
+//         session.take_output(replies);   // one write for a whole pipeline
+//         ... write `replies`, unless empty; receive a chunk ...
+//         ... on its end or a time-out: session.fail_with(reply) or just leave ...
+//         session.feed(chunk.view());     // the chunk stays until the next NeedInput
+//         break;
+//       case ServerEvent::Kind::Flush:    // many replies wait: write them, then go on
+//         session.take_output(replies);
+//         ... write ...
+//         break;
+//       case ServerEvent::Kind::Mail:     // a decision: accept, accept(reply) or reject
+//         refused ? session.reject(reply) : session.accept();
+//         break;
 //       ... Hello, Xclient, Recipient, Data, EndOfData likewise; the others only inform ...
-//       case ServerEvent::Kind::Body: handler.take(event.octets);  break;   // or session.refuse_body(reply)
-//       case ServerEvent::Kind::Close: ... take_output, write, close ...  open = false;  break;
+//       case ServerEvent::Kind::Body:
+//         handler.take(event.octets);     // or session.refuse_body(reply)
+//         break;
+//       case ServerEvent::Kind::Close:
+//         ... take_output, write, close ...
+//         open = false;
+//         break;
 //     }
 //   }
 //
 // While a decision takes its time the driver may write what take_output() gives; more input can wait.
-// Time-outs are the driver's: from the last NeedInput that followed a complete command or some octets of
-// body.
+// Time-outs are the driver's: from the last NeedInput that followed a complete command or octets of
+// the body.
 //
 // Fails by replies. A command line with bare LF, bare CR or NUL inside is answered 500 5.5.2 and the
 // connection ends, because what such a peer means by a line is not what we mean. Misuse by the driver is a
@@ -52,9 +61,10 @@ namespace sluice::smtp {
 struct ServerOptions {
   std::string hostname = "localhost";  // in the greeting and in EHLO
   std::string greeting = "ESMTP Sluice";
-  uint64_t message_octets = limits::kMessageOctets;  // SIZE; 552 5.3.4 above
-  size_t recipients = limits::kSmtpRecipients;       // 452 4.5.3 above
-  size_t errors = limits::kSmtpErrors;               // 5xx for commands, then 421 4.7.0 and close
+  uint64_t message_octets = limits::kMessageOctets;            // SIZE; 552 5.3.4 above
+  size_t recipients = limits::kSmtpRecipients;                 // 452 4.5.3 above
+  size_t errors = limits::kSmtpErrors;                         // 5xx for commands, then 421 4.7.0 and close
+  size_t refused_recipients = limits::kSmtpRefusedRecipients;  // RCPTs answered 5xx, then the same
   // Commands without mail in a row, from peers that are not listed; then 421 4.7.0 and close.
   size_t idle_commands = limits::kSmtpIdleCommands;
   bool pipelining = true;
@@ -69,7 +79,7 @@ enum class BodyRefusal : uint8_t { BareCr, BareLf, Nul, TooLarge, ByDriver };
 
 enum class CloseReason : uint8_t {
   Quit,
-  TooManyErrors,  // 421 4.7.0
+  TooManyErrors,  // 421 4.7.0; refused recipients and RCPTs without end too
   TooIdle,        // 421 4.7.0: commands without end and no mail
   BadLine,        // bare LF, bare CR or NUL in a command line
   Bdat,           // BDAT, which is not offered: what follows it cannot be read safely
@@ -179,6 +189,7 @@ class ServerSession {
   void answer(const FixedReply& reply) { append_reply(output_, reply); }
   void answer_hello();
   Found error(const FixedReply& reply);
+  void count_refused_recipient();
   void close(CloseReason reason);
   bool too_idle();
   void end_transaction();
@@ -196,6 +207,8 @@ class ServerSession {
   Reply own_reply_;  // of RecipientRefused; of the final dot of a refused message
   DataReader reader_;
   size_t accepted_recipients_ = 0;
+  size_t rcpt_commands_ = 0;  // of this transaction
+  size_t refused_recipients_ = 0;
   size_t errors_ = 0;
   size_t idle_commands_ = 0;
   State state_ = State::New;

@@ -14,7 +14,9 @@
 namespace sluice::smtp {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -281,6 +283,56 @@ TEST(ServerSession, DoesNotBlameAPipelineForItsRefusedMail) {
 }
 
 // Shows: W-8
+// Shows: W-8
+TEST(ServerSession, EndsAfterTooManyRefusedRecipients) {
+  std::string refused;
+  for (size_t i = 1; i < limits::kSmtpRefusedRecipients; ++i) refused += "RCPT TO:<no@d.example>\r\n";
+  // Over several transactions: it is the connection that probes.
+  const std::string before = "MAIL FROM:<a@b.example>\r\n" + refused + "RSET\r\nMAIL FROM:<a@b.example>\r\n";
+  const std::string one = "RCPT TO:<no@d.example>\r\n";
+  const std::string good = "RCPT TO:<c@d.example>\r\n";
+  EXPECT_THAT(after_helo(before + good), EndsWith("250 2.1.5 Recipient ok\r\n"));
+  const ServerRun run = run_server("HELO h.example\r\n" + before + one + good);
+  EXPECT_THAT(run.output, EndsWith("550 5.7.1 Refused by rule\r\n421 4.7.0 Too many refused recipients\r\n"));
+  EXPECT_EQ(run.events.back(), "close too many errors");
+}
+
+// Shows: W-8
+TEST(ServerSession, CountsRecipientsThatItRefusesAloneAndNotTemporaryOnes) {
+  ServerScript script;
+  script.options.refused_recipients = 2;
+  script.options.recipients = 1;
+  const std::string mail = "MAIL FROM:<a@b.example>\r\n";
+  const std::string later = "RCPT TO:<defer@d.example>\r\n";
+  const std::string utf8 = "RCPT TO:<\xC3\xA9@d.example>\r\n";
+  EXPECT_FALSE(run_server("EHLO h\r\n" + mail + later + later + later + utf8, script).closed);
+  const ServerRun run = run_server("EHLO h\r\n" + mail + utf8 + utf8, script);
+  EXPECT_TRUE(run.closed);
+  EXPECT_THAT(run.events, Contains(StartsWith("refused \xC3\xA9@d.example 553")).Times(2));
+}
+
+// Shows: W-13
+TEST(ServerSession, AnotherDeclaredClientHasItsOwnRefusals) {
+  ServerScript script;
+  script.peer = XclientPeer::Listed;
+  script.options.refused_recipients = 2;
+  const std::string one = "EHLO h\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<no@d.example>\r\nRSET\r\n";
+  EXPECT_TRUE(run_server(one + one, script).closed);
+  EXPECT_FALSE(run_server(one + "XCLIENT ADDR=192.0.2.7\r\n" + one, script).closed);
+}
+
+// Shows: W-8
+TEST(ServerSession, EndsAfterRcptCommandsWithoutEnd) {
+  ServerScript script;
+  script.options.recipients = 2;
+  std::string rcpts = "MAIL FROM:<a@b.example>\r\n";
+  for (size_t i = 0; i < 2 * limits::kSmtpRcptCommands; ++i) rcpts += "RCPT TO:<c@d.example>\r\n";
+  EXPECT_FALSE(run_server("HELO h\r\n" + rcpts + "RSET\r\n" + rcpts, script).closed);
+  const ServerRun run = run_server("HELO h\r\n" + rcpts + "RCPT TO:<c@d.example>\r\n", script);
+  EXPECT_THAT(run.output, EndsWith("452 4.5.3 Too many recipients\r\n421 4.7.0 Too many RCPT commands\r\n"));
+  EXPECT_EQ(run.events.back(), "close too many errors");
+}
+
 TEST(ServerSession, RefusesRecipientsOverTheLimitOneByOne) {
   ServerScript script;
   script.options.recipients = 2;
