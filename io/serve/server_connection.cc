@@ -41,9 +41,11 @@ ServerConnection::ServerConnection(SmtpServer& server, Shard& shard, net::Stream
 
 ServerConnection::~ServerConnection() { server_.leave(*this); }
 
-void ServerConnection::abort() {
+void ServerConnection::break_off(Shard& shard) {
+  if (std::exchange(broken_off_, true)) return;
   if (!std::exchange(ended_, true)) reason_ = DisconnectReason::Draining;
   stream_->abort();
+  if (handler_) handler_->on_drain_deadline(shard);
 }
 
 runtime::Task<void> ServerConnection::run(Shard& shard) {
@@ -77,7 +79,7 @@ runtime::Task<void> ServerConnection::greet(Shard& shard) {
 }
 
 runtime::Task<void> ServerConnection::converse(Shard& shard) {
-  for (Next next = Next::GoOn; next == Next::GoOn;) {
+  for (Next next = Next::GoOn; next == Next::GoOn && !broken_off_;) {
     const Event event = session_.next();
     switch (event.kind) {
       case Event::Kind::NeedInput:
@@ -273,6 +275,7 @@ runtime::Task<void> ServerConnection::pass_body(Shard& shard) {
   for (Chunk& piece : ready) {
     Eventual<Answer> asked = handler_->on_body(shard, std::move(piece));
     const Answer answer = co_await std::move(asked);
+    if (broken_off_) co_return;
     if (is_positive(answer)) continue;
     in_transaction_ = false;
     ++counters_.aborted;
@@ -292,7 +295,7 @@ runtime::Task<void> ServerConnection::end_of_data(Shard& shard, const Event& eve
   body_.end_chunk(input_, session_.unread_input() == 0 ? Adopt::Allowed : Adopt::No);
   body_.end_message();
   if (body_.has_ready()) co_await pass_body(shard);
-  if (!in_transaction_) co_return;
+  if (!in_transaction_ || broken_off_) co_return;
   in_transaction_ = false;
   ++counters_.messages;
   Eventual<Answer> asked = handler_->on_end_of_data(shard, *event.message);

@@ -29,7 +29,8 @@ class ServerConnection {
   runtime::Task<void> run(Shard& shard);
   const Endpoint& peer() const { return connection_.peer; }
   void notice_drain() { stream_->interrupt(); }
-  void abort();
+  // W-16: the drain's time is over.
+  void break_off(Shard& shard);
 
  private:
   friend class SmtpServer;
@@ -79,6 +80,7 @@ class ServerConnection {
   std::vector<TraceId> answered_;  // whose reply has been written, but perhaps not sent
   bool in_transaction_ = false;    // as the handler sees it
   bool ended_ = false;             // the reason is known
+  bool broken_off_ = false;        // what the client sent before does not matter any more
   DisconnectReason reason_ = DisconnectReason::ClientClosed;
   MonoTime waiting_since_;  // a command or octets of the body are awaited since then
   size_t place_ = 0;        // in the server's list

@@ -1,13 +1,14 @@
-// SmtpHandler: what the server's side of SMTP asks of whoever decides: the pipeline, a load sink, a test. The
-// server (SmtpServer) keeps the protocol, the times and the limits; a handler sees only what matters to mail.
+// SmtpHandler: what the server's side of SMTP asks of whoever decides: the pipeline, a load sink, a test.
+// The server (SmtpServer) keeps the protocol, the times and the limits; a handler sees only what matters
+// to mail.
 //
 // One object per connection, made by an SmtpService, on one shard. At most one method runs at a time; no
-// other is called before its Eventual is over. Order of a connection:
+// other is called before its Eventual is over, but for on_drain_deadline. Order of a connection:
 //
-//   on_connect, { on_hello | on_xclient
-//               | on_mail, { on_rcpt | on_rcpt_refused }, on_data, { on_body }, on_end_of_data, on_answered
-//               },
-//   on_disconnect
+//   on_connect, { session }, on_disconnect
+//   session:      on_hello | on_xclient | transaction
+//   transaction:  on_mail, { on_rcpt | on_rcpt_refused },
+//                 on_data, { on_body }, on_end_of_data, on_answered
 //
 // A transaction is open from an accepted on_mail until one of: on_end_of_data was called; on_abort was
 // called; on_body refused. on_abort comes at most once per transaction and always before on_disconnect. A
@@ -109,6 +110,11 @@ class SmtpHandler {
   // `reply` is null but for BodyRefused.
   virtual Eventual<Done> on_abort(Shard& shard, AbortReason reason, const smtp::Reply* reply) = 0;
   virtual Eventual<Done> on_disconnect(Shard& /*shard*/, DisconnectReason /*reason*/) { return Done(); }
+
+  // W-16: the drain's time is over and the connection has just been broken off. At most once, also while
+  // another method runs; that method ends what it waits for, since the drain waits for it. What follows is
+  // on_answered, on_abort and on_disconnect as ever.
+  virtual void on_drain_deadline(Shard& /*shard*/) {}
 };
 
 // Per shard; outlives its server.

@@ -97,8 +97,7 @@ runtime::Task<void> SmtpServer::drain(Shard& shard, MonoTime deadline) {
   while (group_.size() != 0) {
     const runtime::Wake wake = co_await group_.wait_empty(shard, deadline);
     if (wake != runtime::Wake::TimedOut) continue;
-    // A handler that still waits for something ends by its own deadlines; its client is gone.
-    for (ServerConnection* connection : connections_) connection->abort();
+    for (ServerConnection* connection : connections_) connection->break_off(shard);
     deadline = kNever;
   }
 }

@@ -2,15 +2,15 @@
 // smtp::ServerSession and one SmtpHandler over each stream, and drains.
 //
 // - Replies to what came in one piece leave in one write.
-// - Times: a command within command_wait, body octets within data_wait of the last ones, else 421 4.4.2. A
-//   client that does not read its replies for write_wait is broken off.
-// - Over sessions_max of the shard: 421 4.3.2; over sessions_per_client_max of one address (IPv6: one /64):
-//   421 4.7.0, unless it may say XCLIENT; both without a handler.
-// - Body octets: a receive that fills at least half of its buffer is handed on as it is; less is copied into
-// a
-//   tail Chunk, so that single octets cannot pin buffers (SmtpHandler::on_body).
-// - drain() is W-16: the backlog is accepted, the listener closed, idle sessions get 421 4.3.2, sessions with
-//   an open transaction go on until it is over; at the deadline the rest is broken off.
+// - Times: a command within command_wait, body octets within data_wait of the last ones, else 421 4.4.2.
+//   A client that does not read its replies for write_wait is broken off.
+// - Over sessions_max of the shard: 421 4.3.2; over sessions_per_client_max of one address (IPv6: one
+//   /64): 421 4.7.0, unless it may say XCLIENT; both without a handler.
+// - Body octets: a receive that fills at least half of its buffer is handed on as it is; less is copied
+//   into a tail Chunk, so that single octets cannot pin buffers (SmtpHandler::on_body).
+// - drain() is W-16: the backlog is accepted, the listener closed, idle sessions get 421 4.3.2, sessions
+//   with an open transaction go on until it is over; at the deadline the rest is broken off, and their
+//   handlers are told to end what they wait for (SmtpHandler::on_drain_deadline).
 //
 // Per shard. drain() must be awaited before the server goes.
 #pragma once
@@ -83,7 +83,8 @@ class SmtpServer final : private net::AcceptSink {
   size_t sessions() const { return connections_.size(); }
   const SmtpServerCounters& counters() const { return counters_; }
   bool draining() const { return draining_; }
-  // W-16. Over when every session has ended; at the deadline those that are left are broken off.
+  // W-16; the deadline is limits::kDrainWait away. Over when every session has ended; at the deadline those
+  // that are left are broken off.
   [[nodiscard]] runtime::Task<void> drain(Shard& shard, MonoTime deadline);
 
  private:

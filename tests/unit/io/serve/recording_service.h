@@ -26,6 +26,7 @@ class RecordingService final : public serve::SmtpService {
   MonoClock::duration think_time{};  // of every answer to RCPT and to the final dot
   MonoClock::duration greet_time{};  // before the greeting
   bool lists_peers = false;
+  bool ends_at_drain_deadline = true;  // what it thinks about
   std::vector<serve::TraceId> transactions;
   Endpoint last_client;
 
@@ -87,6 +88,10 @@ class RecordingService final : public serve::SmtpService {
       (void)note("disconnect " + std::string(to_string(reason)));
       return serve::Done();
     }
+    void on_drain_deadline(Shard& /*shard*/) override {
+      (void)note("drain deadline");
+      if (service_.ends_at_drain_deadline) thinking_.cancel();
+    }
 
    private:
     serve::Answer answer_to(const std::string& call) {
@@ -103,7 +108,8 @@ class RecordingService final : public serve::SmtpService {
       return think(shard, call, service_.think_time);
     }
     Task<serve::Answer> think(Shard& shard, std::string call, MonoClock::duration time) {
-      co_await sleep(shard, time);
+      const MonoTime until = shard.now() + time;
+      (void)co_await thinking_.wait_until(shard, until);
       service_.calls.push_back(call);
       co_return answer_to(call);
     }
@@ -111,6 +117,7 @@ class RecordingService final : public serve::SmtpService {
     RecordingService& service_;
     const serve::SmtpConnection& connection_;
     size_t answered_ = 0;
+    runtime::Signal thinking_;
   };
 };
 

@@ -32,7 +32,7 @@ class SmtpServerTest : public testing::Test {
   }
   ~SmtpServerTest() override {
     if (!server_) return;
-    drain(sim_.world.now() + 60s);
+    drain(sim_.world.now() + limits::kDrainWait);
     EXPECT_TRUE(sim_.finish());
     server_.reset();
   }
@@ -385,7 +385,7 @@ TEST_F(SmtpServerTest, DrainTellsIdleSessionsAndLetsTransactionsEnd) {
        Script{pause(20s), say("late\r\n.\r\n"), hear_reply("250"), hear("421 4.3.2"), hear_end()});
   sim_.run_for(5s);
   const MonoTime begin = sim_.world.now();
-  drain(begin + 60s);
+  drain(begin + limits::kDrainWait);
   ASSERT_TRUE(done());
   EXPECT_EQ(service_.body, "late\r\n");
   EXPECT_EQ(server_->counters().accepted, 1U);
@@ -400,12 +400,44 @@ TEST_F(SmtpServerTest, DrainBreaksOffWhatDoesNotEnd) {
   play(kHello + kEnvelope + kData + Script{say("never ends"), hear_end()});
   sim_.run_for(5s);
   const MonoTime begin = sim_.world.now();
-  drain(begin + 60s);
+  drain(begin + limits::kDrainWait);
   ASSERT_TRUE(done());
   EXPECT_THAT(service_.calls, Contains("abort disconnected"));
   EXPECT_THAT(service_.calls, Contains("disconnect draining"));
   EXPECT_GE(drained_at_ - begin, 60s);
   EXPECT_LT(drained_at_ - begin, 65s);
+  server_.reset();
+}
+
+// Shows: W-16
+TEST_F(SmtpServerTest, DrainEndsWhatAHandlerWaitsFor) {
+  service_.think_time = 400s;
+  serve();
+  // What is pipelined behind the recipient is not looked at any more.
+  play(kHello + Script{say("MAIL FROM:<a@example.com>\r\n"), hear_reply("250"),
+                       say("RCPT TO:<b@example.org>\r\nRCPT TO:<c@example.org>\r\nDATA\r\n"), hear_end()});
+  sim_.run_for(5s);
+  const MonoTime begin = sim_.world.now();
+  drain(begin + limits::kDrainWait);
+  ASSERT_TRUE(done());
+  EXPECT_THAT(service_.calls,
+              ElementsAre("connect", "hello client.example", "mail a@example.com", "drain deadline",
+                          "rcpt b@example.org", "abort disconnected", "disconnect draining"));
+  EXPECT_LT(drained_at_ - begin, limits::kDrainWait + 1s);
+  server_.reset();
+}
+
+// Shows: W-16
+TEST_F(SmtpServerTest, DrainTellsAHandlerOnceThatItsTimeIsOver) {
+  service_.ends_at_drain_deadline = false;
+  serve();
+  play(kHello + kEnvelope + kData + Script{pause(10s), say("x\r\n.\r\n"), hear_end()});
+  sim_.run_for(5s);
+  service_.think_time = 400s;
+  drain(sim_.world.now() + limits::kDrainWait);
+  ASSERT_TRUE(done());
+  EXPECT_THAT(service_.calls, Contains("drain deadline").Times(1));
+  EXPECT_THAT(service_.calls, Contains("not told"));
   server_.reset();
 }
 
