@@ -305,6 +305,17 @@ TEST_F(SmallMailboxes, WhatIsTooMuchForTheHomeIsAskedHere) {
   EXPECT_EQ(near_->client.statistics().forwarded, 3U);
 }
 
+// The mailboxes are empty then, but that of the answers would not take a third.
+TEST_F(SmallMailboxes, NoMoreIsUnderWayThanTheAnswersMailboxTakes) {
+  server_.silent = true;
+  for (unsigned i = 0; i < 2; ++i) EXPECT_EQ(near_->ask(at_home(far_shard_, i)), nullptr);
+  run_for(100ms);
+  EXPECT_EQ(far_->client.resolver_statistics().sent_udp, 2U);
+  EXPECT_EQ(near_->ask(at_home(far_shard_, 2)), nullptr);
+  EXPECT_EQ(near_->client.statistics().forwarded, 2U);
+  EXPECT_EQ(near_->client.resolver_statistics().sent_udp, 1U);
+}
+
 TEST_F(SmallMailboxes, AFullMailboxMeansAskingHere) {
   for (unsigned i = 0; i < 2; ++i) EXPECT_EQ(near_->ask(at_home(far_shard_, i)), nullptr);
   run_without_far(6s);
