@@ -75,7 +75,15 @@ void Resolver::ask(const Question& question, AskerId asker, MonoTime deadline, M
 void Resolver::forget(const Question& question, AskerId asker) {
   const auto found = by_question_.find(question);
   if (found == by_question_.end()) return;
-  std::erase_if(at(found->second).askers, [asker](const Asker& a) { return a.id == asker; });
+  const InquiryId id = found->second;
+  Inquiry& inquiry = at(id);
+  std::erase_if(inquiry.askers, [asker](const Asker& a) { return a.id == asker; });
+  // A question that nobody waits for any more is worth its answer for the cache, but not a place that others need.
+  const bool crowded = inquiries_.size() > settings_.questions_max / 4;
+  if (!inquiry.askers.empty() || !crowded) return;
+  drop_sendings(inquiry);
+  by_question_.erase(found);
+  inquiries_.erase(id);
 }
 
 Resolver::InquiryId Resolver::start(const Question& question, MonoTime now) {

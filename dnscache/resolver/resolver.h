@@ -97,7 +97,8 @@ class Resolver {
 
   // Completes exactly once, at the latest at the earlier of `deadline` and now + question_wait.
   void ask(const Question& question, AskerId asker, MonoTime deadline, MonoTime now);
-  // The asker went away: no completion will name it. The question itself goes on.
+  // The asker went away: no completion will name it. The question itself goes on for the cache's sake, unless a
+  // quarter of questions_max is under way: then one that nobody waits for is dropped.
   void forget(const Question& question, AskerId asker);
 
   void on_datagram(size_t server, uint16_t slot, std::string_view octets, MonoTime now);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "io/runtime/when_all.h"
+
 namespace sluice::delivery {
 
 using dns::Answer;
@@ -33,9 +35,10 @@ Task<std::vector<IpAddress>> NextHopDirectory::resolve_name(Shard& shard, std::s
   dns::LookupBudget budget;
   budget.deadline = shard.now() + limits::kDnsQuestionWait;
   const Question v4{*name, RecordType::A};
-  const Answer v4_answer = co_await client_.ask(shard, v4, LookupKind::Uncounted, budget);
   const Question v6{*name, RecordType::Aaaa};
-  const Answer v6_answer = co_await client_.ask(shard, v6, LookupKind::Uncounted, budget);
+  Task<Answer> ask_v4 = client_.ask(shard, v4, LookupKind::Uncounted, budget);
+  Task<Answer> ask_v6 = client_.ask(shard, v6, LookupKind::Uncounted, budget);
+  const auto [v4_answer, v6_answer] = co_await runtime::when_all(shard, std::move(ask_v4), std::move(ask_v6));
   append_addresses(addresses, v4_answer);
   append_addresses(addresses, v6_answer);
   if (!addresses.empty()) {

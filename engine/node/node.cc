@@ -20,7 +20,7 @@ using runtime::Task;
 
 namespace {
 
-constexpr size_t kRotationMail = 16;  // one is enough; more never wait
+constexpr size_t kJournalMail = 64;  // full: only a rotation comes a little later
 
 reactor::BackendKind backend_of(policy::Backend backend) {
   switch (backend) {
@@ -64,17 +64,17 @@ Result<std::vector<Endpoint>> dns_servers(const policy::DnsSettings& settings) {
 
 // One shard's part of the node, and its ear for the control thread and for the shard that rotates the
 // journal.
-class Node::Member final : private runtime::PostBox, private reactor::MailHandler<JournalRotated> {
+class Node::Member final : private runtime::PostBox, private reactor::MailHandler<JournalNews> {
  public:
   Member(Node& node, Shard& shard)
-      : node_(node), shard_(shard), parts_(shard, node.resources_, [this] { tell_rotated(); }) {
+      : node_(node), shard_(shard), parts_(shard, node.resources_, listen_to_journal()) {
     node_.control_->attach(shard);
     shard.attach(*this);
-    node_.rotated_->open(shard, *this);
+    node_.journal_news_->open(shard, *this);
   }
   NodeShard& parts() { return parts_; }
   void leave() {
-    node_.rotated_->close(shard_);
+    node_.journal_news_->close(shard_);
     shard_.detach(*this);
     node_.control_->detach(shard_);
   }
@@ -87,13 +87,19 @@ class Node::Member final : private runtime::PostBox, private reactor::MailHandle
     journal_epoch_ = epoch;
     parts_.reopen_journal();
   }
-  void on_mail(ShardId /*from*/, JournalRotated /*message*/) override { parts_.reopen_journal(); }
-  void tell_rotated() {
-    for (uint16_t i = 0; i < node_.rotated_->shard_count(); ++i) {
-      if (i == shard_.id().value) continue;
-      // A full mailbox holds the same message already.
-      (void)node_.rotated_->post(shard_, ShardId{i}, JournalRotated{});
-    }
+  void on_mail(ShardId /*from*/, JournalNews news) override {
+    parts_.hear_of_journal(news.event, news.octets);
+  }
+
+  std::function<void(store::JournalEvent, uint64_t)> listen_to_journal() {
+    return [this](store::JournalEvent event, uint64_t octets) {
+      parts_.log_journal(shard_, event);
+      if (event == store::JournalEvent::TakesAgain) return;
+      for (uint16_t i = 0; i < node_.journal_news_->shard_count(); ++i) {
+        if (i == shard_.id().value) continue;
+        (void)node_.journal_news_->post(shard_, ShardId{i}, JournalNews{event, octets});
+      }
+    };
   }
 
   Node& node_;
@@ -148,7 +154,7 @@ Result<void> Node::launch(const NodeOptions& options) {
   group_ = std::move(*group);
   const size_t shards = group_->size();
   control_ = std::make_unique<runtime::Published<Control>>(shards, std::make_unique<const Control>());
-  rotated_ = std::make_unique<reactor::Mail<JournalRotated>>(group_->directory(), kRotationMail);
+  journal_news_ = std::make_unique<reactor::Mail<JournalNews>>(group_->directory(), kJournalMail);
   if (shards > 1) homes_ = std::make_unique<dns::HomeShards>(group_->directory(), random_seed());
   resources_.homes = homes_.get();
   members_ = std::make_unique<runtime::PerShard<Member>>(shards);

@@ -50,7 +50,11 @@ class Node final : private reactor::ShardProgram {
   struct Control {
     uint64_t journal_epoch = 0;  // the journal is opened anew when it grows
   };
-  struct JournalRotated {};
+  // From the journal of one shard to those of the others.
+  struct JournalNews {
+    store::JournalEvent event = store::JournalEvent::Rotated;
+    uint64_t octets = 0;
+  };
   class Member;
 
   Node(policy::Policy policy, dns::HostsTable hosts, runtime::Log& log);
@@ -67,7 +71,7 @@ class Node final : private reactor::ShardProgram {
   std::unique_ptr<reactor::ShardGroup> group_;
   // Made once the group knows its shards, and destroyed after their threads have ended.
   std::unique_ptr<runtime::Published<Control>> control_;
-  std::unique_ptr<reactor::Mail<JournalRotated>> rotated_;
+  std::unique_ptr<reactor::Mail<JournalNews>> journal_news_;
   std::unique_ptr<dns::HomeShards> homes_;  // null with one shard
   std::unique_ptr<runtime::PerShard<Member>> members_;
   std::unique_ptr<std::latch> started_;

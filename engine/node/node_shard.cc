@@ -14,7 +14,6 @@ using serve::SmtpServer;
 
 namespace {
 
-constexpr std::chrono::seconds kDrainTime{60};      // W-16
 constexpr std::chrono::seconds kHopGoodbyeTime{2};  // QUIT to idle sessions of next hops
 
 dns::DnsClientSettings dns_settings(const NodeResources& resources) {
@@ -31,13 +30,13 @@ serve::HopOptions hop_options(const policy::Policy& policy) {
 }
 
 store::JournalOptions journal_options(const Shard& shard, const policy::JournalSettings& settings,
-                                      std::function<void()> on_rotated) {
+                                      store::JournalOptions::Listener on_journal) {
   store::JournalOptions options;
   options.path = settings.path;
   options.rotate_octets = settings.rotate_octets;
   options.rotate_daily = settings.rotate_daily;
   options.rotates = shard.id().value == 0;
-  options.on_rotated = std::move(on_rotated);
+  options.on_event = std::move(on_journal);
   return options;
 }
 
@@ -71,13 +70,13 @@ void ShardReport::add(const ShardReport& other) {
   dns_forwarded += other.dns_forwarded;
 }
 
-NodeShard::NodeShard(Shard& shard, const NodeResources& resources, std::function<void()> on_rotated)
+NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::JournalOptions::Listener on_journal)
     : resources_(resources),
       dns_(shard, dns_settings(resources)),
       directory_(dns_, resources.hosts),
       hops_(directory_, hop_options(resources.policy)),
       hop_watch_(shard, hops_, resources.log),
-      journal_(journal_options(shard, resources.policy.journal(), std::move(on_rotated))),
+      journal_(journal_options(shard, resources.policy.journal(), std::move(on_journal))),
       context_{resources.policy, resources.removed_fields, dns_, hops_, journal_, background_},
       service_(context_) {
   if (resources.homes != nullptr) home_.emplace(shard, *resources.homes, dns_);
@@ -108,7 +107,7 @@ Task<void> NodeShard::drain_server(Shard& shard, SmtpServer& server, MonoTime de
 }
 
 Task<void> NodeShard::stop(Shard& shard) {
-  const MonoTime deadline = shard.now() + kDrainTime;
+  const MonoTime deadline = shard.now() + limits::kDrainWait;
   runtime::TaskGroup draining;
   for (const auto& server : servers_) {
     const bool spawned = draining.spawn(shard, drain_server(shard, *server, deadline));
@@ -137,6 +136,30 @@ ShardReport NodeShard::report() const {
   report.dns_questions = dns_.resolver_statistics().sent_udp + dns_.resolver_statistics().sent_tcp;
   report.dns_forwarded = dns_.statistics().forwarded;
   return report;
+}
+
+void NodeShard::hear_of_journal(store::JournalEvent event, uint64_t octets) {
+  switch (event) {
+    case store::JournalEvent::Rotated:
+      journal_.reopen();
+      return;
+    case store::JournalEvent::Wrote:
+      journal_.note_written_elsewhere(octets);
+      return;
+    case store::JournalEvent::Refused:
+      journal_.note_refused_elsewhere();
+      return;
+    case store::JournalEvent::TakesAgain:
+      return;
+  }
+}
+
+void NodeShard::log_journal(Shard& shard, store::JournalEvent event) {
+  const bool refused = event == store::JournalEvent::Refused;
+  if (!refused && event != store::JournalEvent::TakesAgain) return;
+  resources_.log.write(shard.wall_now(), refused ? LogLevel::Error : LogLevel::Info,
+                       refused ? "journal.refused" : "journal.takes_again",
+                       {{"path", resources_.policy.journal().path}, {"shard", shard.id().value}});
 }
 
 void NodeShard::log_resolver_event(Shard& shard, const dns::ResolverEvent& event) {

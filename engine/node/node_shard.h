@@ -51,8 +51,8 @@ struct ShardReport {
 
 class NodeShard {
  public:
-  // `on_rotated` is called when this shard has rotated the journal; only shard 0 does.
-  NodeShard(reactor::Shard& shard, const NodeResources& resources, std::function<void()> on_rotated);
+  NodeShard(reactor::Shard& shard, const NodeResources& resources,
+            store::JournalOptions::Listener on_journal);
   NodeShard(const NodeShard&) = delete;
   NodeShard& operator=(const NodeShard&) = delete;
 
@@ -61,6 +61,9 @@ class NodeShard {
   // Drain (W-16), then everything else in reverse order.
   runtime::Task<void> stop(reactor::Shard& shard);
   void reopen_journal() { journal_.reopen(); }
+  // What another shard's journal reported.
+  void hear_of_journal(store::JournalEvent event, uint64_t octets);
+  void log_journal(reactor::Shard& shard, store::JournalEvent event);
   ShardReport report() const;
 
  private:

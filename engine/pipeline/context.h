@@ -19,6 +19,7 @@ struct PipelineCounters {
   uint64_t transactions = 0;
   uint64_t spf_evaluations = 0;   // inquiries started
   uint64_t spf_cut_off = 0;       // not finished when the verdict was due
+  uint64_t over_memory = 0;       // messages deferred because the shard's bodies were too large
   uint64_t rows_not_durable = 0;  // rows in the ring, or deletions refused, because the disk refused
 };
 
@@ -30,6 +31,7 @@ struct PipelineContext {
   store::Journal& journal;
   runtime::TaskGroup& background;  // evaluations that outlive their transaction
   message::Balance balance{};
+  uint64_t held_octets = 0;  // capacity of all bodies
   PipelineCounters counters{};
 };
 

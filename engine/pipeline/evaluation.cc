@@ -7,6 +7,10 @@ AnswerCollector::~AnswerCollector() {
 }
 
 void AnswerCollector::ask(const auth::PendingQuestion& pending, dns::LookupBudget& budget) {
+  if (canceled_) {
+    arrived_.push_back({pending.id, dns::Answer{dns::AnswerStatus::Timeout, {}, 0, false}});
+    return;
+  }
   const dns::DnsClient::Asked asked = client_.ask(pending.question, pending.kind, budget, *this, pending.id);
   if (const auto* answer = std::get_if<const dns::Answer*>(&asked)) {
     any_stale_ |= (*answer)->stale;
@@ -21,6 +25,12 @@ void AnswerCollector::on_answer(uint64_t tag, const dns::Answer& answer) {
   std::erase_if(outstanding_, [id](const Outstanding& each) { return each.id == id; });
   any_stale_ |= answer.stale;
   arrived_.push_back({id, answer});
+  signal_.notify();
+}
+
+void AnswerCollector::cancel() {
+  canceled_ = true;
+  give_up();
   signal_.notify();
 }
 

@@ -1,9 +1,9 @@
 // Carries an evaluator's questions to the DNS and the answers back, until it is done or its time is up. The
 // evaluator knows nothing of the network and the client nothing of evaluators; this is where they meet.
 //
-//   spf::Evaluator evaluator;
+//   AnswerCollector collector(client);
 //   evaluator.start(check);
-//   co_await evaluate(shard, client, evaluator, deadline);
+//   co_await evaluate(shard, collector, evaluator, budget);
 //   use(evaluator.outcome());
 //
 // Questions of one step are asked together. When the deadline comes, or cancel() of the signal, what is
@@ -37,6 +37,8 @@ class AnswerCollector final : public dns::AnswerReceiver {
   std::vector<Arrived> take_arrived() { return std::exchange(arrived_, {}); }
   // Gives up on what is outstanding: each gets Timeout.
   void give_up();
+  // From now on every question is answered with Timeout at once, and the evaluation ends by its own rules.
+  void cancel();
   bool any_stale() const { return any_stale_; }
   runtime::Signal& signal() { return signal_; }
 
@@ -51,18 +53,14 @@ class AnswerCollector final : public dns::AnswerReceiver {
   std::vector<Outstanding> outstanding_;
   std::vector<Arrived> arrived_;
   bool any_stale_ = false;
+  bool canceled_ = false;
   runtime::Signal signal_;
 };
 
-struct EvaluationEnd {
-  bool any_stale = false;  // an answer past its time was used (W-35)
-};
-
-// The evaluator must outlive the task. `budget` is the evaluation's own; its deadline ends it.
+// Both must outlive the task. `budget` is the evaluation's own; its deadline ends it.
 template <auth::Evaluator Machine>
-runtime::Task<EvaluationEnd> evaluate(reactor::Shard& shard, dns::DnsClient& client, Machine& machine,
-                                      dns::LookupBudget budget) {
-  AnswerCollector collector(client);
+runtime::Task<void> evaluate(reactor::Shard& shard, AnswerCollector& collector, Machine& machine,
+                             dns::LookupBudget budget) {
   while (machine.step() == auth::Progress::NeedAnswers) {
     for (const auth::PendingQuestion& pending : machine.questions()) collector.ask(pending, budget);
     if (!collector.has_arrived()) {
@@ -73,7 +71,6 @@ runtime::Task<EvaluationEnd> evaluate(reactor::Shard& shard, dns::DnsClient& cli
       machine.answer(arrived.id, std::move(arrived.answer));
     }
   }
-  co_return EvaluationEnd{collector.any_stale()};
 }
 
 }  // namespace sluice::pipeline

@@ -22,6 +22,7 @@ inline constexpr smtp::FixedReply kTooManyHops{
     554, {5, 4, 6}, "Too many Received fields, mail is looping"};  // W-11
 inline constexpr smtp::FixedReply kNotRecorded{
     452, {4, 3, 1}, "Insufficient system storage, try again later"};  // W-17
+inline constexpr smtp::FixedReply kNoMemory{452, {4, 3, 1}, "Too much mail at once, try again later"};
 inline constexpr smtp::FixedReply kAccepted{250, {2, 0, 0}, "Message accepted"};
 
 // The policy's words; its reader checked them (ESE-18).

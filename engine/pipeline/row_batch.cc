@@ -24,12 +24,6 @@ void RowBatch::policy_event(Shard& shard, std::string_view recipient, const poli
   ++count_;
 }
 
-void RowBatch::not_told(Shard& shard, std::string_view recipient) {
-  message::append_amendment(rows_, transaction_.id.text(), recipient, shard.wall_now());
-  ++count_;
-  ++ended_.not_told;
-}
-
 Task<Appended> RowBatch::commit(Shard& shard, store::Durability durability) {
   std::string rows = std::exchange(rows_, {});
   const uint32_t count = std::exchange(count_, 0);

@@ -22,8 +22,6 @@ class RowBatch {
 
   void end_recipient(reactor::Shard& shard, const message::TrackingRow& row);
   void policy_event(reactor::Shard& shard, std::string_view recipient, const policy::Verdict& verdict);
-  // A relayed recipient whose client had gone before our 250: marks the row that was written before.
-  void not_told(reactor::Shard& shard, std::string_view recipient);
 
   // For rows that must be there before the reply, see Journal. Refused: nothing was ended, the counts are
   // taken back.

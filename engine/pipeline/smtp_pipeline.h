@@ -2,10 +2,12 @@
 // relays or intercepts, and writes a row for every end of every recipient. The stages, each in a source of
 // its own:
 //
-//   envelope     on_mail, on_rcpt: routes, SPF as early as it is certain (W-30), enforcement at RCPT, the
-//   next hop's word body         on_body: keeps the octets, reads the header block end_of_data  the verdict,
-//   then one of: relay (W-1), delete, reject, defer; rows before the reply (the 250 rule) ends         RSET,
-//   a lost client, a body that was refused: rows for whom they end
+// - envelope: on_mail, on_rcpt. Routes, SPF as early as it is certain (W-30), enforcement at RCPT, the next
+//   hop's word.
+// - body: on_body. Keeps the octets, reads the header block.
+// - end_of_data: the verdict, then one of relay (W-1), delete, reject, defer; rows before the reply (the 250
+//   rule).
+// - ends: RSET, a lost client, a body that was refused: rows for whom they end.
 //
 // What cannot be decided is deferred (4xx), never accepted: a next hop that is not reachable, a journal that
 // refuses a deletion. What SPF could not find out in time is TempError, and the rule says what that means.
@@ -78,6 +80,10 @@ class SmtpPipeline final : public serve::SmtpHandler {
   std::string trace_fields(Shard& shard, const policy::Verdict& verdict) const;
 
   // ends
+  struct Relayed {
+    serve::TraceId id;
+    std::vector<std::string> recipients;
+  };
   struct End {
     message::Disposition disposition;
     message::EndedAt stage;
@@ -98,10 +104,10 @@ class SmtpPipeline final : public serve::SmtpHandler {
   const policy::Listener& listener_;
   const serve::SmtpConnection& connection_;
   std::unique_ptr<Transaction> transaction_;
-  // Relayed, and our 250 is on its way; at most as many as replies can wait. Those whose client had gone are
+  // Relayed, and our 250 is on its way: at most as many as replies can wait. Those whose client had gone are
   // marked at the end of the connection (W-7).
-  std::vector<std::unique_ptr<Transaction>> answered_;
-  std::vector<std::unique_ptr<Transaction>> not_told_;
+  std::vector<Relayed> answered_;
+  std::vector<Relayed> not_told_;
   std::string abort_reply_;  // what on_abort was given, while its rows are written
 };
 

@@ -19,6 +19,10 @@ Eventual<Answer> SmtpPipeline::on_body(Shard& shard, Chunk piece) {
   tx.body.append(std::move(piece));
   const std::optional<uint64_t> limit = tx.pool->size_limit();
   if (!refusal && limit && tx.body.wire_octets() > *limit) refusal = kMessageTooLarge.to_reply();
+  if (!refusal && context_.held_octets > limits::kShardBodies) {
+    ++context_.counters.over_memory;
+    refusal = kNoMemory.to_reply();
+  }
   if (refusal) return refuse_message(shard, std::move(*refusal));
   return Answer();
 }

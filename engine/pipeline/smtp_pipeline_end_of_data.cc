@@ -161,8 +161,12 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& 
   // Kept is enough: the next hop has the message, and the row waits in the journal's ring.
   (void)co_await batch.commit(shard, Durability::Written);
   tx.hop.reset();
-  tx.body.clear();
-  if (said.accepted()) answered_.push_back(std::move(transaction_));
+  if (said.accepted()) {
+    Relayed relayed{tx.id, {}};
+    for (AcceptedRecipient& recipient : tx.recipients)
+      relayed.recipients.push_back(std::move(recipient.address));
+    answered_.push_back(std::move(relayed));
+  }
   co_return said.reply;
 }
 

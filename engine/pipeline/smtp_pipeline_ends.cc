@@ -61,7 +61,7 @@ Task<Done> SmtpPipeline::end_all(Shard& shard, End end) {
 void SmtpPipeline::close_transaction() { transaction_.reset(); }
 
 void SmtpPipeline::on_answered(Shard& /*shard*/, serve::TraceId transaction, serve::Told told) {
-  const auto at = std::ranges::find(answered_, transaction, [](const auto& each) { return each->id; });
+  const auto at = std::ranges::find(answered_, transaction, &Relayed::id);
   if (at == answered_.end()) return;  // it was not relayed
   if (told == serve::Told::No) not_told_.push_back(std::move(*at));
   answered_.erase(at);
@@ -73,11 +73,16 @@ Eventual<Done> SmtpPipeline::on_disconnect(Shard& shard, serve::DisconnectReason
 }
 
 Task<Done> SmtpPipeline::write_not_told(Shard& shard) {
-  for (const std::unique_ptr<Transaction>& relayed : not_told_) {
-    RowBatch batch(context_, *relayed, connection_.peer.address);
-    for (const AcceptedRecipient& recipient : relayed->recipients) batch.not_told(shard, recipient.address);
-    (void)co_await batch.commit(shard, Durability::Written);
+  std::string rows;
+  uint32_t count = 0;
+  for (const Relayed& relayed : not_told_) {
+    for (const std::string& recipient : relayed.recipients) {
+      message::append_amendment(rows, relayed.id.text(), recipient, shard.wall_now());
+      ++count;
+    }
   }
+  context_.balance.not_told += count;
+  (void)co_await context_.journal.append(shard, std::move(rows), count, Durability::Written);
   co_return Done();
 }
 

@@ -2,6 +2,7 @@
 #include "engine/pipeline/pipeline_replies.h"
 #include "engine/pipeline/smtp_pipeline.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::pipeline {
@@ -20,7 +21,11 @@ using serve::HopReply;
 
 evidence::Client SmtpPipeline::client() const {
   evidence::Client client;
-  client.address = connection_.client.address;
+  // A proxy that does not know its client's address leaves none to evaluate, never the one it had before.
+  const smtp::XclientState addr = connection_.xclient.addr.state;
+  const bool addressless =
+      addr == smtp::XclientState::Unavailable || addr == smtp::XclientState::TemporarilyUnavailable;
+  if (!addressless) client.address = connection_.client.address;
   // Where a proxy says that its client gave no name, its own EHLO behind XCLIENT does not stand in for it
   // (D-4).
   const bool nameless = connection_.xclient.helo.state == smtp::XclientState::Unavailable;
@@ -32,7 +37,7 @@ evidence::Client SmtpPipeline::client() const {
 
 Eventual<Answer> SmtpPipeline::on_mail(Shard& shard, smtp::MailFrom& mail, serve::TraceId transaction) {
   ++context_.counters.transactions;
-  transaction_ = std::make_unique<Transaction>(transaction);
+  transaction_ = std::make_unique<Transaction>(transaction, context_.held_octets);
   Transaction& tx = *transaction_;
   tx.evidence.direction = listener_.direction;
   tx.evidence.client = client();
@@ -107,7 +112,7 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::ask_policy(Shard& shard
   const policy::Policy& policy = context_.policy;
   const SpfNeed need = policy::needs_spf(policy, binding, tx.evidence.client, tx.evidence.sender);
   if (need == SpfNeed::Never) co_return std::nullopt;
-  if (context_.dns.outage()) {
+  if (context_.dns.outage() && !binding.exempt) {
     if (const auto reply = policy::outage_reply(policy)) {
       Refusal refusal;
       refusal.reply = to_reply(*reply);
@@ -134,9 +139,16 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::offer_to_next_hop(Shard
                                                                            std::string address) {
   Transaction& tx = *transaction_;
   Refusal refusal;
+  // While nobody is accepted the route is still open: those before may have been for another next hop.
+  const bool other_route = !std::ranges::equal(tx.next_hops, binding.next_hops);
+  if (tx.recipients.empty() && other_route) {
+    tx.hop.reset();
+    tx.pool = nullptr;
+  }
   if (tx.pool == nullptr) {
-    tx.pool = co_await context_.hops.find(shard, binding.next_hops);
+    tx.next_hops = binding.next_hops;
     tx.next_hop = delivery::hops_text(binding.next_hops);
+    tx.pool = co_await context_.hops.find(shard, binding.next_hops);
   }
   if (tx.pool == nullptr) {
     refusal.reply = kNextHopUnreachable.to_reply();

@@ -48,7 +48,11 @@ class SpfInquiry::Work {
     inquiry_->reverse_name_ = std::move(request_.client.reverse_name);
     inquiry_->done_.notify();
   }
-  void forget() { inquiry_ = nullptr; }
+  // Nobody waits any more.
+  void cancel() {
+    inquiry_ = nullptr;
+    if (collector_ != nullptr) collector_->cancel();
+  }
 
   static Task<void> run(Shard& shard, std::unique_ptr<Work> work) {
     Work& self = *work;
@@ -80,11 +84,16 @@ class SpfInquiry::Work {
     evaluator.start(check);
     dns::LookupBudget budget;
     budget.deadline = shard.now() + request_.time;
-    const EvaluationEnd end = co_await evaluate(shard, client_, evaluator, budget);
-    co_return to_evidence(evaluator.outcome(), end.any_stale);
+    AnswerCollector collector(client_);
+    if (inquiry_ == nullptr) collector.cancel();
+    collector_ = &collector;
+    co_await evaluate(shard, collector, evaluator, budget);
+    collector_ = nullptr;
+    co_return to_evidence(evaluator.outcome(), collector.any_stale());
   }
 
-  SpfInquiry* inquiry_;  // null once nobody waits for the outcome
+  SpfInquiry* inquiry_;                   // null once nobody waits for the outcome
+  AnswerCollector* collector_ = nullptr;  // of the evaluation that runs
   dns::DnsClient& client_;
   SpfRequest request_;
   evidence::SpfEvidence spf_;
@@ -123,7 +132,7 @@ evidence::SpfEvidence SpfInquiry::outcome() const {
 }
 
 void SpfInquiry::drop() {
-  if (work_ != nullptr) std::exchange(work_, nullptr)->forget();
+  if (work_ != nullptr) std::exchange(work_, nullptr)->cancel();
   started_ = finished_ = false;
   spf_ = {};
   reverse_name_.clear();

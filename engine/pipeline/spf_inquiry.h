@@ -2,8 +2,8 @@
 // is certain to be needed, awaited only where it is.
 //
 // The work belongs to the shard's TaskGroup and owns what it uses; the transaction holds an SpfInquiry, which
-// the work fills in when it is done. Dropping the SpfInquiry drops only the interest in the outcome: the work
-// ends by itself within its deadline and its answers are in the cache. One shard.
+// the work fills in when it is done. Dropping the SpfInquiry ends the work: it forgets its
+// questions at its next turn, so that transactions that come to nothing leave nothing behind. One shard.
 #pragma once
 
 #include "dnscache/client/dns_client.h"
@@ -42,7 +42,7 @@ class SpfInquiry {
   bool finished() const { return finished_; }
   // True when it is finished; false when the deadline came first. One waiter.
   runtime::Task<bool> wait(reactor::Shard& shard, MonoTime deadline);
-  // Back to not started; what runs goes on unheard.
+  // Back to not started; what runs is cancelled.
   void drop();
 
   // What was found; while it is not finished, TempError for each identity that was asked for.

@@ -14,6 +14,7 @@
 #include "rules/policy/policy.h"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,8 @@ struct AcceptedRecipient {
 };
 
 struct Transaction {
-  explicit Transaction(serve::TraceId transaction_id) : id(transaction_id) {}
+  // `held_octets`: see message::Body.
+  Transaction(serve::TraceId transaction_id, uint64_t& held_octets) : id(transaction_id), body(held_octets) {}
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
@@ -38,7 +40,8 @@ struct Transaction {
 
   // All of one group (W-4): the first one's rule and next hop are everybody's.
   std::vector<AcceptedRecipient> recipients;
-  std::string next_hop;  // in words, for rows
+  std::span<const policy::NextHop> next_hops;  // of the policy; whose pool it is
+  std::string next_hop;                        // in words, for rows
   serve::HopPool* pool = nullptr;
   std::unique_ptr<serve::HopTransaction> hop;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <utility>
 
 #include <fcntl.h>
@@ -20,6 +21,8 @@ namespace {
 constexpr uint32_t kJournalMode = 0640;
 constexpr int kJournalFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
 
+constexpr uint64_t kTellOctets = 64 * 1024;
+
 int64_t day_of(WallTime time) {
   return std::chrono::floor<std::chrono::days>(time).time_since_epoch().count();
 }
@@ -34,6 +37,7 @@ Task<Result<void>> Journal::start(Shard& shard) {
   }
   file_ = {static_cast<int32_t>(opened)};
   file_day_ = day_of(shard.wall_now());
+  co_await sync_folder(shard);
   const bool spawned = writer_.spawn(shard, write_batches(shard));
   SLUICE_CHECK(spawned);
   co_return Result<void>();
@@ -64,7 +68,7 @@ void Journal::reopen() {
 
 Task<void> Journal::write_batches(Shard& shard) {
   while (!stopping_ || !waiting_.empty()) {
-    if (waiting_.empty() && !reopen_) {
+    if (waiting_.empty() && !reopen_ && !rotation_due(shard)) {
       const Wake woken = co_await wake_.wait_until(shard, kNever);
       SLUICE_CHECK(woken == Wake::Notified);
       continue;
@@ -75,7 +79,7 @@ Task<void> Journal::write_batches(Shard& shard) {
     const Written written = co_await write_batch(shard, sync);
     for (Pending* pending : batch_) settle(*pending, written);
     batch_.clear();
-    co_await rotate_if_due(shard);
+    if (rotation_due(shard)) co_await rotate(shard);
   }
   const Written rest = co_await write_batch(shard, true);  // what the ring still holds
   if (rest == Written::Refused) counters_.rows_dropped += std::exchange(counters_.rows_kept, 0);
@@ -110,10 +114,10 @@ void Journal::keep(Pending& pending) {
 
 Task<bool> Journal::ensure_open(Shard& shard) {
   if (file_ && !reopen_) co_return true;
-  reopen_ = false;
   FileOperation opening = open_file(shard, options_.path, kJournalFlags, kJournalMode);
   const int64_t opened = co_await opening;
-  if (opened < 0) co_return false;  // the old file, if any, is kept
+  if (opened < 0) co_return false;  // the old file, if any, is kept, and the next batch tries again
+  reopen_ = false;
   if (file_) {
     FileOperation closing = close_file(shard, file_);
     (void)co_await closing;
@@ -121,6 +125,7 @@ Task<bool> Journal::ensure_open(Shard& shard) {
   file_ = {static_cast<int32_t>(opened)};
   file_octets_ = 0;
   file_day_ = day_of(shard.wall_now());
+  co_await sync_folder(shard);
   co_return true;
 }
 
@@ -146,6 +151,7 @@ Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
   if (rows == 0) co_return Written::Done;
   if (!open && !file_) {
     ++counters_.writes_refused;
+    report(shard, Written::Refused, 0);
     co_return Written::Refused;
   }
   FileOperation writing = write_file(shard, file_, 0, slices);
@@ -153,6 +159,7 @@ Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
   if (wrote < 0) {
     torn_ = true;
     ++counters_.writes_refused;
+    report(shard, Written::Refused, 0);
     co_return Written::Refused;
   }
   torn_ = false;
@@ -161,31 +168,72 @@ Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
   counters_.rows_kept = 0;
   counters_.rows_written += rows;
   file_octets_ += octets;
-  if (!sync) co_return Written::Done;
+  if (!sync) {
+    report(shard, Written::Done, octets);
+    co_return Written::Done;
+  }
   ++counters_.syncs;
   FileOperation syncing = sync_file(shard, file_, reactor::SyncMode::Data);
   const int64_t synced = co_await syncing;
-  if (synced < 0) co_return Written::Unsynced;
-  co_return Written::Done;
+  const Written written = synced < 0 ? Written::Unsynced : Written::Done;
+  report(shard, written, octets);
+  co_return written;
+}
+
+bool Journal::rotation_due(const Shard& shard) const {
+  if (!options_.rotates || !file_ || reopen_) return false;
+  const bool by_size = options_.rotate_octets != 0 && file_octets_ >= options_.rotate_octets;
+  return by_size || (options_.rotate_daily && file_octets_ != 0 && day_of(shard.wall_now()) != file_day_);
 }
 
 // The ended file is named by the moment of its end, to the microsecond, so that names sort and do not
 // collide.
-Task<void> Journal::rotate_if_due(Shard& shard) {
-  if (!options_.rotates || !file_) co_return;
-  const bool by_size = options_.rotate_octets != 0 && file_octets_ >= options_.rotate_octets;
-  const bool by_day = options_.rotate_daily && file_octets_ != 0 && day_of(shard.wall_now()) != file_day_;
-  if (!by_size && !by_day) co_return;
+Task<void> Journal::rotate(Shard& shard) {
   const auto microseconds = shard.wall_now().time_since_epoch().count();
   const auto second = std::chrono::floor<std::chrono::seconds>(shard.wall_now());
   const std::string ended =
       fmt::format("{}.{:%Y%m%dT%H%M%S}.{:06}", options_.path, second, microseconds % 1000000);
   FileOperation renaming = rename_file(shard, options_.path, ended);
   const int64_t renamed = co_await renaming;
+  file_octets_ = 0;  // also when it failed: tried again when as much has come together anew
+  file_day_ = day_of(shard.wall_now());
   if (renamed < 0) co_return;
   ++counters_.rotations;
   reopen_ = true;
-  if (options_.on_rotated) options_.on_rotated();
+  if (options_.on_event) options_.on_event(JournalEvent::Rotated, 0);
+}
+
+// A new name is durable once its folder is: a synced row in a file that nobody can find is lost.
+Task<void> Journal::sync_folder(Shard& shard) {
+  const std::string folder = std::filesystem::path(options_.path).parent_path().string();
+  FileOperation opening =
+      open_file(shard, folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  const int64_t opened = co_await opening;
+  if (opened < 0) co_return;
+  const reactor::FileId id{static_cast<int32_t>(opened)};
+  FileOperation syncing = sync_file(shard, id, reactor::SyncMode::All);
+  (void)co_await syncing;
+  FileOperation closing = close_file(shard, id);
+  (void)co_await closing;
+}
+
+void Journal::note_written_elsewhere(uint64_t octets) {
+  file_octets_ += octets;
+  wake_.notify();
+}
+
+// Others are told of our octets in portions, and at the first ones of a day.
+void Journal::report(const Shard& shard, Written written, uint64_t octets) {
+  const bool refused = written != Written::Done;
+  const bool changed = std::exchange(refused_, refused) != refused;
+  untold_octets_ += octets;
+  if (!options_.on_event) return;
+  if (changed) options_.on_event(refused ? JournalEvent::Refused : JournalEvent::TakesAgain, 0);
+  const bool new_day = day_of(shard.wall_now()) != told_day_;
+  if (untold_octets_ >= kTellOctets || (new_day && untold_octets_ != 0)) {
+    told_day_ = day_of(shard.wall_now());
+    options_.on_event(JournalEvent::Wrote, std::exchange(untold_octets_, 0));
+  }
 }
 
 }  // namespace sluice::store

@@ -42,13 +42,22 @@ enum class Appended : uint8_t {
   Refused,  // Synced only: the rows are not in the journal
 };
 
+// What the others must know: called on the journal's shard.
+enum class JournalEvent : uint8_t {
+  Rotated,     // the others reopen()
+  Wrote,       // `octets` since the last one: for the shard that rotates
+  Refused,     // a write or sync failed, and none had before: an alarm
+  TakesAgain,  // the end of that
+};
+
 struct JournalOptions {
   std::string path;
   size_t ring_octets = 16 * 1024 * 1024;  // rows kept while the disk refuses
   uint64_t rotate_octets = 0;             // 0: never by size
   bool rotate_daily = false;              // at the first row of a new UTC day
   bool rotates = true;                    // one shard rotates for all; the others are told to reopen()
-  std::function<void()> on_rotated;       // tells the others; called on the shard
+  using Listener = std::function<void(JournalEvent, uint64_t octets)>;
+  Listener on_event;
 };
 
 struct JournalCounters {
@@ -76,6 +85,11 @@ class Journal {
   // The file is opened anew before the next batch (after a rename by others: SIGHUP, or the rotating shard).
   void reopen();
 
+  // Another shard wrote so much into the file: what rotation by size and day is decided by.
+  void note_written_elsewhere(uint64_t octets);
+  // Another shard's write failed: the file may end inside a line.
+  void note_refused_elsewhere() { torn_ = true; }
+
   const JournalCounters& counters() const { return counters_; }
 
  private:
@@ -96,17 +110,23 @@ class Journal {
 
   runtime::Task<Written> write_batch(reactor::Shard& shard, bool sync);
   runtime::Task<bool> ensure_open(reactor::Shard& shard);
-  runtime::Task<void> rotate_if_due(reactor::Shard& shard);
+  bool rotation_due(const reactor::Shard& shard) const;
+  runtime::Task<void> rotate(reactor::Shard& shard);
+  runtime::Task<void> sync_folder(reactor::Shard& shard);
+  void report(const reactor::Shard& shard, Written written, uint64_t octets);
   void settle(Pending& pending, Written written);
   void keep(Pending& pending);
 
   JournalOptions options_;
   JournalCounters counters_;
   reactor::FileId file_;
-  uint64_t file_octets_ = 0;  // written by this shard since the file was opened
+  uint64_t file_octets_ = 0;    // known to have been written since the file was opened
+  uint64_t untold_octets_ = 0;  // of ours, not yet reported
+  bool refused_ = false;        // the last write or sync failed
   int64_t file_day_ = 0;
+  int64_t told_day_ = 0;
   bool reopen_ = false;
-  bool torn_ = false;  // the last write failed somewhere inside a line
+  bool torn_ = false;  // a write failed somewhere inside a line
   bool stopping_ = false;
   std::vector<Pending*> waiting_;  // in the frames of append()
   std::vector<Pending*> batch_;

@@ -34,8 +34,9 @@ Assessment assess(const Policy& policy, const SpfRule* rule, const Client& clien
     return {Standing::ExcludedPeer, entry};
   }
   if (policy.is_trusted(client.address)) return {Standing::TrustedNetwork};
-  const bool hidden = client.address.is_private() && client.source == ClientSource::Socket;
-  if (hidden && !contains(policy.spf().private_peers, client.address)) return {Standing::PrivatePeer};
+  const bool is_private = client.address.is_private() && client.source == ClientSource::Socket;
+  const bool hidden = is_private && !contains(policy.spf().private_peers, client.address);
+  if (hidden || client.address.is_unspecified()) return {Standing::PrivatePeer};
   const bool in_scope =
       rule->sender_scope.empty() || find_match(rule->sender_scope, client, sender) != nullptr;
   return {in_scope ? Standing::Applies : Standing::OutsideScope};

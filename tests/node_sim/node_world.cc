@@ -82,7 +82,7 @@ NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml, u
   for (const policy::Listener& listener : policy_->listeners()) listeners.push_back(listener.address);
   resources_.emplace(node::NodeResources{
       *policy_, *removed_, hosts_, {Endpoint{sim_.address("dns"), 53}}, std::move(listeners), *log_});
-  node_ = std::make_unique<node::NodeShard>(node_shard_, *resources_, [] {});
+  node_ = std::make_unique<node::NodeShard>(node_shard_, *resources_, nullptr);
   std::optional<Result<void>> started;
   EXPECT_TRUE(node_tasks_.spawn(node_shard_, start_node(node_shard_, started)));
   sim_.run_until(shards_, [&] { return started.has_value(); }, sim_.now() + 10s);

@@ -141,7 +141,9 @@ TEST_F(JournalOnDisk, RotatesBySizeAndGoesOnInANewFile) {
   JournalOptions options;
   options.rotate_octets = 8;
   int told = 0;
-  options.on_rotated = [&told] { ++told; };
+  options.on_event = [&told](JournalEvent event, uint64_t) {
+    told += event == JournalEvent::Rotated ? 1 : 0;
+  };
   open(std::move(options));
   append("first of all\n", Durability::Written);
   append("second\n", Durability::Written);
