@@ -136,10 +136,11 @@ class RunningTests:
         self.assertEqual(len(sink.messages()), 40)
 
     def is_closed(self, server):
-        """True if nobody listens there; a connection that is still taken is told to go."""
+        """True if nobody listens there. Who was still in the backlog is told to go, greeted or not."""
         try:
             with SmtpTalk(server) as talk:
-                self.assertRegex(talk.greeting, r"^(421 4\.3\.2 |$)")
+                last = talk.reply() if talk.greeting.startswith("220") else talk.greeting
+                self.assertRegex(last, r"^(421 4\.3\.2 |$)")
                 return False
         except ConnectionRefusedError:
             return True

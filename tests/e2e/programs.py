@@ -156,7 +156,10 @@ class Sink:
         """(recipients, text) of every message that was ended and kept."""
         found = []
         for path in self.folder.iterdir():
-            text = path.read_text(errors="surrogateescape")
+            try:
+                text = path.read_text(errors="surrogateescape")
+            except FileNotFoundError:
+                continue  # a message whose client went away: the sink removes it
             recipients = [line.split("<", 1)[1].rstrip(">") for line in text.split("\n")
                           if line.startswith("X-Rcpt-Args:")]
             found.append((recipients, text))
