@@ -3,6 +3,8 @@
 #include "io/base/check.h"
 
 #include <algorithm>
+#include <expected>
+#include <string_view>
 #include <utility>
 
 namespace sluice::dns {
@@ -24,6 +26,23 @@ bool dislikes_edns(ResponseCode code) {
 }
 
 uint32_t bit(size_t server) { return 1U << server; }
+
+// Whether a message that cannot be read as a whole at least echoes our question, octet for octet as we sent
+// it.
+bool echoes(std::string_view octets, const Question& question) {
+  const QueryMessage query = encode_query(question, 0, false);
+  const std::string_view ours = query.view().substr(kDnsHeader);
+  return octets.size() >= kDnsHeader && octets.substr(kDnsHeader).starts_with(ours);
+}
+
+// Whether a response is to this question. Without any question it may be anybody's, and is believed only
+// where a server says so that could not read ours.
+bool is_response_to(const Question& question, const std::expected<DecodedResponse, WireError>& response,
+                    std::string_view octets) {
+  if (!response) return echoes(octets, question);
+  if (response->question) return *response->question == question;
+  return response->code == ResponseCode::FormatError || response->code == ResponseCode::NotImplemented;
+}
 
 }  // namespace
 
@@ -78,7 +97,8 @@ void Resolver::forget(const Question& question, AskerId asker) {
   const InquiryId id = found->second;
   Inquiry& inquiry = at(id);
   std::erase_if(inquiry.askers, [asker](const Asker& a) { return a.id == asker; });
-  // A question that nobody waits for any more is worth its answer for the cache, but not a place that others need.
+  // A question that nobody waits for any more is worth its answer for the cache, but not a place that others
+  // need.
   const bool crowded = inquiries_.size() > settings_.questions_max / 4;
   if (!inquiry.askers.empty() || !crowded) return;
   drop_sendings(inquiry);
@@ -171,7 +191,9 @@ void Resolver::on_message(size_t server, uint16_t slot, std::string_view octets,
   const InquiryId id = found->second;
   auto response = decode_response(octets);
   Inquiry& inquiry = at(id);
-  if (response && response->question && *response->question != inquiry.current) {
+  // Nobody can speak on a connection but the server; a datagram may come from anyone who guessed its id.
+  const bool is_certain = slot == kTcpSlot && !(response && response->question);
+  if (!is_certain && !is_response_to(inquiry.current, response, octets)) {
     ++statistics_.unmatched;
     return;
   }

@@ -7,7 +7,7 @@
 // leads to TCP at the same server. Late answers to earlier sendings still count. CNAMEs that lead out of a
 // message are followed by further questions. A response counts only when it came from the server and socket
 // that the question left by, with its id and its question (RFC 5452 section 9.1); what does not match is
-// counted and dropped.
+// counted and dropped, and the wait goes on.
 //
 // A server that is silent several times in a row is passed over and tried again from time to time, beside a
 // healthy one, so that no question pays for the trial. With no answer from any server for limits::kDnsOutage
@@ -83,7 +83,7 @@ struct ResolverStatistics {
   uint64_t retries = 0;    // sendings after the first of a question
   uint64_t answers = 0;    // responses that matched
   uint64_t unmatched = 0;  // responses that matched nothing: late beyond use, or forged
-  uint64_t malformed = 0;  // matched by id, then not readable
+  uint64_t malformed = 0;  // matched by id and question, then not readable
   uint64_t truncated = 0;
   uint64_t time_outs = 0;     // questions that ended so
   uint64_t failures = 0;      // questions that ended with ServFail
@@ -97,8 +97,8 @@ class Resolver {
 
   // Completes exactly once, at the latest at the earlier of `deadline` and now + question_wait.
   void ask(const Question& question, AskerId asker, MonoTime deadline, MonoTime now);
-  // The asker went away: no completion will name it. The question itself goes on for the cache's sake, unless a
-  // quarter of questions_max is under way: then one that nobody waits for is dropped.
+  // The asker went away: no completion will name it. The question itself goes on for the cache's sake, unless
+  // a quarter of questions_max is under way: then one that nobody waits for is dropped.
   void forget(const Question& question, AskerId asker);
 
   void on_datagram(size_t server, uint16_t slot, std::string_view octets, MonoTime now);

@@ -431,6 +431,53 @@ TEST(Resolver, MalformedAnswerCountsAsFailureOfTheServer) {
   (void)script.sent(1);
 }
 
+TEST(Resolver, DatagramsWithoutOurQuestionDoNotEndTheWait) {
+  Replay script(2);
+  script.ask(1, question("a.example"));
+  const Send send = script.sent(0);
+  const std::string good = Replay::text_reply(send);
+  std::string other_question = good;
+  other_question[kDnsHeader + 1] = 'b';
+  other_question.pop_back();
+  script.deliver(send, good.substr(0, kDnsHeader));      // counts a question, has none
+  script.deliver(send, good.substr(0, kDnsHeader + 5));  // ends inside it
+  script.deliver(send, other_question);                  // not readable, and not ours
+  for (const ResponseCode code : {ResponseCode::ServerFailure, ResponseCode::Refused}) {
+    std::string bare = Replay::reply_to(send, code).finish().substr(0, kDnsHeader);
+    for (size_t count = 4; count < kDnsHeader; ++count) bare[count] = 0;
+    script.deliver(send, bare);
+  }
+  EXPECT_EQ(script.resolver.statistics().unmatched, 5U);
+  EXPECT_EQ(script.resolver.statistics().malformed, 0U);
+  EXPECT_EQ(script.resolver.statistics().answers, 0U);
+  script.silent();
+  script.deliver(send, good);
+  EXPECT_EQ(script.done(1), AnswerStatus::Records);
+}
+
+TEST(Resolver, ServersThatCannotReadAQueryNeedNotEchoIt) {
+  for (const ResponseCode code : {ResponseCode::FormatError, ResponseCode::NotImplemented}) {
+    Replay script(2);
+    script.ask(1, question("a.example"));
+    const Send send = script.sent(0);
+    std::string bare = Replay::reply_to(send, code).finish().substr(0, kDnsHeader);
+    for (size_t count = 4; count < kDnsHeader; ++count) bare[count] = 0;
+    script.deliver(send, bare);
+    EXPECT_FALSE(decode_query(script.sent(0).message.view())->edns_payload);
+  }
+}
+
+TEST(Resolver, WhatComesByTcpIsTheServersOwn) {
+  Replay script(2);
+  script.ask(1, question("a.example"));
+  const Send datagram = script.sent(0);
+  script.deliver(datagram, Replay::truncated_reply(datagram));
+  const Send stream = script.sent(0, DnsTransport::Tcp);
+  script.deliver(stream, Replay::text_reply(stream).substr(0, kDnsHeader));
+  EXPECT_EQ(script.resolver.statistics().malformed, 1U);
+  (void)script.sent(1, DnsTransport::Tcp);
+}
+
 TEST(Resolver, IdsAndSocketsVary) {
   Replay script(1, 16);
   std::set<std::string> ids;
