@@ -36,8 +36,8 @@ void Stream::Batch::clear() {
 
 Stream::~Stream() { shard_.dismiss(*this); }
 
-runtime::Task<std::expected<StreamPtr, int>> Stream::connect(Shard& shard, Endpoint remote,
-                                                             MonoTime deadline) {
+runtime::Task<std::expected<StreamPtr, int>> Stream::connect(Shard& shard, Endpoint remote, MonoTime deadline,
+                                                             StreamStop* stop) {
   StreamPtr stream(new Stream(shard));
   stream->peer_ = remote;
   const Result<reactor::SocketId> socket = shard.reactor().connect(remote, *stream);
@@ -47,6 +47,7 @@ runtime::Task<std::expected<StreamPtr, int>> Stream::connect(Shard& shard, Endpo
     co_return std::unexpected(error != 0 ? error : ECONNREFUSED);
   }
   stream->socket_ = *socket;
+  const StreamStop::Watch watch(stop, *stream);
   while (stream->state_ == State::Connecting) {
     const runtime::Wake wake = co_await stream->output_signal_.wait_until(shard, deadline);
     // Dropping the stream ends the attempt.
@@ -185,9 +186,12 @@ void Stream::send_slices() {
 void Stream::on_sent(int error) {
   send_in_flight_ = false;
   send_deadline_ = kNever;
-  if (error == 0 && slices_sent_ < slices_.size() && state_ == State::Open) {
-    send_slices();
-    return;
+  if (error == 0 && slices_sent_ < slices_.size()) {
+    if (state_ == State::Open) {
+      send_slices();
+      return;
+    }
+    octets_lost_ = true;
   }
   sending_.clear();
   if (error != 0) {
@@ -223,7 +227,8 @@ void Stream::break_off(int error) {
   input_ended_ = true;
   input_error_ = error;
   send_failed_ = true;
-  octets_lost_ = octets_lost_ || unsent() != 0;
+  // What the kernel has of a send that is under way, on_sent() or on_closed() will say.
+  octets_lost_ = octets_lost_ || pending_.octets != 0;
   pending_.clear();
   start_close(CloseMode::Abort);
   input_signal_.notify();
@@ -272,6 +277,7 @@ runtime::Task<void> Stream::finish(Shard& shard, MonoTime deadline) {
 void Stream::on_closed() {
   state_ = State::Closed;
   disarm();
+  octets_lost_ = octets_lost_ || unsent() != 0;
   pending_.clear();
   sending_.clear();
   if (orphan_) {

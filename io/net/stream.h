@@ -47,6 +47,7 @@ using reactor::CloseMode;
 using reactor::Shard;
 
 class Stream;
+class StreamStop;
 struct StreamRelease {
   void operator()(Stream* stream) const noexcept;
 };
@@ -71,9 +72,9 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
   class Receive;
   class Flush;
 
-  // A connected stream, or why not; ETIMEDOUT at the deadline.
+  // A connected stream, or why not; ETIMEDOUT at the deadline, ECANCELED when it was stopped.
   static runtime::Task<std::expected<StreamPtr, int>> connect(Shard& shard, Endpoint remote,
-                                                              MonoTime deadline);
+                                                              MonoTime deadline, StreamStop* stop = nullptr);
 
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -92,7 +93,8 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
   void write(Chunk chunk);                       // sent from where it is, then released
   void write_borrowed(std::string_view octets);  // sent from where it is; see the top of this file
   size_t unsent() const { return pending_.octets + sending_.octets; }
-  // Whether the kernel has taken everything that was ever written.
+  // Whether the kernel has taken everything that was ever written. For a send that was under way when the
+  // connection was broken off it is known when close() is over.
   bool all_sent() const { return unsent() == 0 && !octets_lost_; }
   bool broken() const { return send_failed_ || (input_ended_ && input_error_ != 0); }
   bool ended() const { return input_ended_; }  // no more octets than those that are here will come
@@ -186,6 +188,40 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
 
   runtime::Signal closed_signal_;
   bool orphan_ = false;  // nobody holds it: goes by itself at on_closed()
+};
+
+// Ends from outside what a coroutine does with a stream that only it knows: connect(), and what follows until
+// the stream is handed over. For one of them at a time; outlives its watches.
+class StreamStop {
+ public:
+  // Aborts the stream that is watched, and every one that will be.
+  void stop() {
+    stopped_ = true;
+    if (stream_ != nullptr) stream_->abort();
+  }
+  bool stopped() const { return stopped_; }
+
+  // Held by the coroutine while it waits for the stream. Null: nobody stops it.
+  class Watch {
+   public:
+    Watch(StreamStop* stop, Stream& stream) : stop_(stop) {
+      if (stop_ == nullptr) return;
+      stop_->stream_ = &stream;
+      if (stop_->stopped_) stream.abort();
+    }
+    ~Watch() {
+      if (stop_ != nullptr) stop_->stream_ = nullptr;
+    }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+
+   private:
+    StreamStop* stop_;
+  };
+
+ private:
+  Stream* stream_ = nullptr;
+  bool stopped_ = false;
 };
 
 class Stream::Receive {
