@@ -2,6 +2,7 @@
 
 #include "io/base/check.h"
 #include "io/serve/hop_session.h"
+#include "io/serve/hop_transaction.h"
 
 #include <algorithm>
 #include <utility>
@@ -37,7 +38,7 @@ void HopPool::set_endpoints(std::vector<Endpoint> endpoints) {
   std::vector<EndpointHealth> next;
   for (const Endpoint& endpoint : endpoints) {
     const auto known = std::ranges::find(endpoints_, endpoint, &EndpointHealth::endpoint);
-    next.push_back(known == endpoints_.end() ? EndpointHealth{endpoint, {}} : *known);
+    next.push_back(known == endpoints_.end() ? EndpointHealth{endpoint, {}, false} : *known);
   }
   endpoints_ = std::move(next);
   options_.endpoints = std::move(endpoints);
@@ -47,10 +48,12 @@ bool HopPool::serves(const Endpoint& endpoint) const {
   return std::ranges::find(endpoints_, endpoint, &EndpointHealth::endpoint) != endpoints_.end();
 }
 
+bool HopPool::healthy() const { return !std::ranges::all_of(endpoints_, &EndpointHealth::failing); }
+
 void HopPool::mark(const Endpoint& endpoint, bool works) {
-  healthy_ = works;
   const auto known = std::ranges::find(endpoints_, endpoint, &EndpointHealth::endpoint);
   if (known == endpoints_.end()) return;
+  known->failing = !works;
   known->failed_until = works ? MonoTime{} : shard_.now() + options_.unhealthy_wait;
 }
 
@@ -65,8 +68,9 @@ void HopPool::note_recipient(bool accepted) {
 
 // --- getting a session ---
 
-runtime::Task<HopPool::Acquired> HopPool::acquire(Shard& shard, Freshness freshness, MonoTime deadline) {
-  for (;;) {
+runtime::Task<HopPool::Acquired> HopPool::acquire(Shard& shard, Freshness freshness, MonoTime deadline,
+                                                  Waiter& waiter) {
+  for (bool again = false;;) {
     if (freshness == Freshness::Any) {
       if (SessionPtr session = take_idle()) {
         ++counters_.sessions_reused;
@@ -80,17 +84,15 @@ runtime::Task<HopPool::Acquired> HopPool::acquire(Shard& shard, Freshness freshn
       discard(std::move(oldest));
       continue;
     }
-    runtime::Signal room;
-    waiters_.push_back(&room);
-    const runtime::Wake wake = co_await room.wait_until(shard, deadline);
-    std::erase(waiters_, &room);
-    if (wake == runtime::Wake::TimedOut) {
+    const bool room = co_await wait_for_room(shard, deadline, waiter, again);
+    if (!room) {
       const ClientFault fault = no_room();
       co_return std::unexpected(map_fault(fault));
     }
+    again = true;  // a newcomer was faster: then this one is the next
   }
   ++open_;
-  Acquired opened = co_await open_session(shard, deadline);
+  Acquired opened = co_await open_session(shard, deadline, waiter);
   if (!opened) {
     --open_;
     room_was_made();
@@ -98,16 +100,30 @@ runtime::Task<HopPool::Acquired> HopPool::acquire(Shard& shard, Freshness freshn
   co_return opened;
 }
 
-runtime::Task<HopPool::Acquired> HopPool::open_session(Shard& shard, MonoTime deadline) {
+runtime::Task<bool> HopPool::wait_for_room(Shard& shard, MonoTime deadline, Waiter& waiter, bool again) {
+  waiter.granted = false;
+  waiter.room.reset();
+  waiters_.insert(again ? waiters_.begin() : waiters_.end(), &waiter);
+  if (wants_room() && !holders_.empty()) holders_.front()->park();
+  const runtime::Wake wake = co_await waiter.room.wait_until(shard, deadline);
+  if (!waiter.granted) std::erase(waiters_, &waiter);
+  if (wake == runtime::Wake::Notified && !waiter.stop.stopped()) co_return true;
+  if (waiter.granted) room_was_made();  // too late for this one: it is the next one's
+  co_return false;
+}
+
+runtime::Task<HopPool::Acquired> HopPool::open_session(Shard& shard, MonoTime deadline, Waiter& waiter) {
   ClientFault last = no_endpoint();
   const std::vector<Endpoint> endpoints = order_of_trial(shard.now());
   for (const Endpoint& endpoint : endpoints) {
-    if (shard.now() >= deadline) break;
+    if (shard.now() >= deadline || waiter.stop.stopped()) break;
     ++counters_.connects;
     ClientOptions client_options{options_.our_name, options_.command_wait, limits::kServerDataWait};
     const MonoTime attempt_deadline = std::min(deadline, shard.now() + options_.connect_wait);
+    net::StreamStop* stop = &waiter.stop;
     SmtpClient::Opened client =
-        co_await SmtpClient::open(shard, endpoint, std::move(client_options), attempt_deadline);
+        co_await SmtpClient::open(shard, endpoint, std::move(client_options), attempt_deadline, stop);
+    if (waiter.stop.stopped()) break;
     mark(endpoint, client.has_value());
     if (!client) {
       ++counters_.connect_failures;
@@ -154,7 +170,10 @@ void HopPool::give_back(SessionPtr session) {
     retire(std::move(session));
   } else if (!session->in_mail) {
     keep_idle(std::move(session));
-  } else if (!group_.spawn(shard_, reset_and_keep(shard_, std::move(session)))) {
+  } else {
+    ++returning_;
+    if (group_.spawn(shard_, reset_and_keep(shard_, std::move(session)))) return;
+    --returning_;
     --open_;  // stopping: it was dropped
   }
 }
@@ -167,11 +186,13 @@ runtime::Task<void> HopPool::reset_and_keep(Shard& shard, SessionPtr session) {
   session->in_mail = false;
   ++session->resets;
   if (!result || !result->reply.positive()) {
+    --returning_;
     discard(std::move(session));
   } else if (session->resets >= options_.resets_max || group_.closed()) {
     ++counters_.sessions_retired;
     co_await quit(shard, std::move(session));
   } else {
+    --returning_;
     keep_idle(std::move(session));
   }
 }
@@ -194,20 +215,25 @@ void HopPool::discard(SessionPtr session) {
 }
 
 void HopPool::retire(SessionPtr session) {
-  if (!group_.spawn(shard_, quit(shard_, std::move(session)))) --open_;
+  ++returning_;
+  if (group_.spawn(shard_, quit(shard_, std::move(session)))) return;
+  --returning_;
+  --open_;
 }
 
 runtime::Task<void> HopPool::quit(Shard& shard, SessionPtr session) {
   const MonoTime deadline = std::min(quit_deadline_, shard.now() + limits::kCloseLinger);
   co_await session->client->quit(shard, deadline);
+  --returning_;
   discard(std::move(session));
 }
 
 void HopPool::room_was_made() {
   if (waiters_.empty()) return;
-  runtime::Signal* oldest = waiters_.front();
+  Waiter* oldest = waiters_.front();
   waiters_.erase(waiters_.begin());
-  oldest->notify();
+  oldest->granted = true;
+  oldest->room.notify();
 }
 
 // Idle sessions that have waited long enough, or whose hop has closed them.

@@ -3,6 +3,8 @@
 //
 // - W-3: a session is retired after 5 refused recipients or 50 RSETs, and never used again after a late,
 //   missing or unexpected reply.
+// - W-2: a transaction that waits for its client holds its session for body_wait at most; while others wait
+//   for a session, the one that has waited longest gives its session up at once.
 // - Endpoints are tried in order, those that failed lately last. At most sessions_max sessions; further
 //   transactions wait for one, within their deadline. A session that is idle for idle_wait is closed.
 //
@@ -12,6 +14,7 @@
 #include "io/base/clock.h"
 #include "io/base/ip.h"
 #include "io/base/limits.h"
+#include "io/net/stream.h"
 #include "io/reactor/shard.h"
 #include "io/runtime/signal.h"
 #include "io/runtime/task.h"
@@ -77,8 +80,8 @@ class HopPool final : private runtime::Timer {
   void set_endpoints(std::vector<Endpoint> endpoints);
   // W-8: what the hop's last EHLO said: no value before there was one, or when it names no limit.
   std::optional<uint64_t> size_limit() const { return size_limit_; }
-  // False from the first fault between us and every endpoint until something works again.
-  bool healthy() const { return healthy_; }
+  // False while the last that was seen of every endpoint was a fault between us and it.
+  bool healthy() const;
   // Since when every recipient has been refused; null while at least one is accepted. An alarm after 60 s.
   std::optional<MonoTime> refusing_since() const { return refusing_since_; }
   size_t open_sessions() const { return open_; }
@@ -96,11 +99,19 @@ class HopPool final : private runtime::Timer {
   enum class Freshness : uint8_t { Any, Fresh };
   struct EndpointHealth {
     Endpoint endpoint;
-    MonoTime failed_until{};
+    MonoTime failed_until{};  // tried last until then
+    bool failing = false;     // the last that was seen of it was a fault
+  };
+  // A transaction that wants a session: while it waits for room, or for a connection to be opened.
+  struct Waiter {
+    runtime::Signal room;
+    bool granted = false;  // off the list: room was made for it
+    net::StreamStop stop;
   };
 
-  runtime::Task<Acquired> acquire(Shard& shard, Freshness freshness, MonoTime deadline);
-  runtime::Task<Acquired> open_session(Shard& shard, MonoTime deadline);
+  runtime::Task<Acquired> acquire(Shard& shard, Freshness freshness, MonoTime deadline, Waiter& waiter);
+  runtime::Task<bool> wait_for_room(Shard& shard, MonoTime deadline, Waiter& waiter, bool again);
+  runtime::Task<Acquired> open_session(Shard& shard, MonoTime deadline, Waiter& waiter);
   std::vector<Endpoint> order_of_trial(MonoTime now) const;
   SessionPtr take_idle();
   // Back to the idle list, after RSET where a mail transaction is open, or closed if it is not fit for more.
@@ -111,6 +122,8 @@ class HopPool final : private runtime::Timer {
   runtime::Task<void> reset_and_keep(Shard& shard, SessionPtr session);
   runtime::Task<void> quit(Shard& shard, SessionPtr session);
   void room_was_made();
+  // Somebody waits for whom nothing is on its way back.
+  bool wants_room() const { return waiters_.size() > returning_; }
   bool serves(const Endpoint& endpoint) const;
   void mark(const Endpoint& endpoint, bool works);
   void note_recipient(bool accepted);
@@ -119,12 +132,13 @@ class HopPool final : private runtime::Timer {
   Shard& shard_;
   HopOptions options_;
   std::vector<EndpointHealth> endpoints_;
-  std::vector<SessionPtr> idle_;           // the one used last is at the back
-  std::vector<runtime::Signal*> waiters_;  // for room; the oldest first
-  size_t open_ = 0;                        // idle, in use or being opened
+  std::vector<SessionPtr> idle_;          // the one used last is at the back
+  std::vector<Waiter*> waiters_;          // for room; the oldest first
+  std::vector<HopTransaction*> holders_;  // have a session and no call under way; the oldest first
+  size_t open_ = 0;                       // idle, in use or being opened
+  size_t returning_ = 0;                  // of these, waiting for the reply to RSET or QUIT
   size_t transactions_ = 0;
   std::optional<uint64_t> size_limit_;
-  bool healthy_ = true;
   MonoTime quit_deadline_ = kNever;  // of stop()
   std::optional<MonoTime> refusing_since_;
   runtime::TaskGroup group_;

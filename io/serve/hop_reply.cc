@@ -12,6 +12,7 @@ constexpr smtp::FixedReply kHopTrouble{
     451, {4, 3, 0}, "The next server has a problem with us, try again later"};
 constexpr smtp::FixedReply kHopAway{451, {4, 4, 1}, "The next server does not answer, try again later"};
 constexpr smtp::FixedReply kHopLost{451, {4, 4, 2}, "The next server did not confirm the message"};
+constexpr smtp::FixedReply kCutOff{451, {4, 3, 2}, "Service is going down, try again"};
 constexpr smtp::FixedReply kNeedsSmtputf8{
     550, {5, 6, 7}, "The next server does not take internationalized addresses"};
 
@@ -79,6 +80,8 @@ HopReply map_fault(const ClientFault& fault) {
 HopReply unknown_outcome(const ClientFault& fault) {
   return own(HopResult::Unknown, kHopLost, fault.to_string());
 }
+
+HopReply cut_off() { return own(HopResult::Fault, kCutOff, "broken off by us"); }
 
 HopReply needs_smtputf8() {
   return own(HopResult::Refused, kNeedsSmtputf8, "the next hop does not offer SMTPUTF8");

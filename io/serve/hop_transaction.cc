@@ -15,9 +15,7 @@ constexpr smtp::FixedReply kChangedItsMind{
 
 bool is_ascii_text(std::string_view text) { return std::ranges::all_of(text, is_ascii); }
 
-bool all_accepted(const std::vector<HopReply>& answers) {
-  return std::ranges::all_of(answers, [](const HopReply& answer) { return answer.accepted(); });
-}
+bool is_fault(const HopReply& answer) { return answer.result == HopResult::Fault; }
 
 }  // namespace
 
@@ -33,33 +31,59 @@ HopTransaction::~HopTransaction() {
 
 void HopTransaction::abandon() {
   disarm();
+  std::erase(pool_.holders_, this);
   if (session_) pool_.give_back(std::move(session_));
 }
 
+void HopTransaction::cancel() {
+  canceled_ = true;
+  waiter_.stop.stop();
+  waiter_.room.cancel();
+  if (session_) session_->client->abort();
+  if (!in_call_) abandon();
+}
+
 void HopTransaction::drop_session() {
-  pool_.mark(session_->endpoint, /*works=*/false);
+  if (!canceled_) pool_.mark(session_->endpoint, /*works=*/false);
   pool_.discard(std::move(session_));
 }
 
-// W-2.
-void HopTransaction::start_body_wait(Shard& shard) {
-  if (session_) shard.timers().arm(*this, shard.now() + pool_.options_.body_wait);
+// --- W-2 ---
+
+void HopTransaction::enter_call() {
+  in_call_ = true;
+  std::erase(pool_.holders_, this);
+}
+
+void HopTransaction::leave_call(Shard& shard) {
+  in_call_ = false;
+  if (!session_) return;
+  if (canceled_ || shard.now() >= hold_until_ || pool_.wants_room()) {
+    park();
+  } else {
+    pool_.holders_.push_back(this);
+  }
+}
+
+void HopTransaction::park() {
+  if (!canceled_) ++pool_.counters_.parked;
+  abandon();
 }
 
 void HopTransaction::on_timer() {
-  ++pool_.counters_.parked;
-  pool_.give_back(std::move(session_));
+  if (!in_call_) park();  // else leave_call() will
 }
 
 // W-3: once, on a fresh connection. The session is gone already.
 bool HopTransaction::may_retry(const std::optional<Setback>& setback) {
-  if (!setback || !setback->lost || std::exchange(retried_, true)) return false;
+  if (!setback || !setback->lost || canceled_ || std::exchange(retried_, true)) return false;
   ++pool_.counters_.retries;
   return true;
 }
 
 HopTransaction::Setback HopTransaction::setback_of(ClientFault fault) {
   drop_session();
+  if (canceled_) return {cut_off(), false};
   const bool lost = fault.kind == ClientFault::Kind::Lost || fault.kind == ClientFault::Kind::Closing;
   return {map_fault(fault), lost};
 }
@@ -83,8 +107,10 @@ void HopTransaction::count(const HopReply& reply) {
 
 // --- a session that speaks for our client ---
 
-runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::ensure_session(Shard& shard) {
-  const MonoTime deadline = shard.now() + pool_.options_.command_wait / 2;
+runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::ensure_session(Shard& shard,
+                                                                                     MonoTime deadline) {
+  // Half of it is kept for the envelope.
+  deadline = std::min(deadline, shard.now() + pool_.options_.command_wait / 2);
   for (;;) {
     if (session_) co_return std::nullopt;
     std::optional<Setback> setback = co_await establish(shard, deadline);
@@ -95,9 +121,16 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::ensure_ses
 runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::establish(Shard& shard,
                                                                                 MonoTime deadline) {
   const HopPool::Freshness freshness = retried_ ? HopPool::Freshness::Fresh : HopPool::Freshness::Any;
-  HopPool::Acquired acquired = co_await pool_.acquire(shard, freshness, deadline);
+  if (canceled_) co_return Setback{cut_off(), false};
+  HopPool::Acquired acquired = co_await pool_.acquire(shard, freshness, deadline, waiter_);
+  if (acquired) session_ = std::move(*acquired);
+  if (canceled_) {
+    if (session_) drop_session();
+    co_return Setback{cut_off(), false};
+  }
   if (!acquired) co_return Setback{std::move(acquired.error()), false};
-  session_ = std::move(*acquired);
+  hold_until_ = shard.now() + pool_.options_.body_wait;
+  shard.timers().arm(*this, hold_until_);
   co_return co_await declare_client(shard, deadline);
 }
 
@@ -114,8 +147,6 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::declare_cl
   co_return std::nullopt;
 }
 
-bool HopTransaction::lacks_smtputf8() const { return !session_->client->capabilities().smtputf8; }
-
 // --- the envelope ---
 
 runtime::Task<HopReply> HopTransaction::rcpt(Shard& shard, std::string recipient) {
@@ -127,45 +158,28 @@ runtime::Task<HopReply> HopTransaction::rcpt(Shard& shard, std::string recipient
 
 runtime::Task<std::vector<HopReply>> HopTransaction::rcpt_all(Shard& shard,
                                                               std::vector<std::string> recipients) {
-  disarm();
+  enter_call();
+  const MonoTime deadline = shard.now() + pool_.options_.command_wait;
   // Enough refusals: another session goes on from here, with the envelope so far (W-3).
-  if (session_ && session_->refusals >= pool_.options_.refusals_max) pool_.give_back(std::move(session_));
+  if (session_ && session_->refusals >= pool_.options_.refusals_max) abandon();
   std::optional<HopReply> for_all = sender_refusal_;
+  std::vector<HopReply> answers;
   if (!for_all) {
-    std::optional<Setback> setback = co_await ensure_session(shard);
-    if (setback) for_all = std::move(setback->reply);
-  }
-  std::vector<HopReply> answers(recipients.size());
-  std::vector<std::string> offered;
-  if (!for_all) {
-    if (envelope_.needs_smtputf8 && lacks_smtputf8()) for_all = sender_refusal_ = needs_smtputf8();
-    for (size_t i = 0; i < recipients.size(); ++i) {
-      if (lacks_smtputf8() && !is_ascii_text(recipients[i])) {
-        answers[i] = needs_smtputf8();
-      } else if (!for_all) {
-        offered.push_back(recipients[i]);
-      }
-    }
-  }
-  if (!offered.empty()) {
-    Flight flight = co_await offer(shard, offered);
+    Flight flight = co_await offer(shard, recipients, deadline);
     if (flight.setback) {
       for_all = std::move(flight.setback->reply);
     } else if (flight.sender_refusal) {
       for_all = sender_refusal_ = std::move(flight.sender_refusal);
     } else {
-      note_answers(offered, flight.answers);
-      size_t next = 0;
-      for (size_t i = 0; i < recipients.size(); ++i) {
-        if (answers[i].reply.code == 0) answers[i] = std::move(flight.answers[next++]);
-      }
+      answers = std::move(flight.answers);
+      note_answers(recipients, answers);
     }
   }
   if (for_all) {
-    if (for_all->result == HopResult::Fault) ++pool_.counters_.faults;
-    std::ranges::fill(answers, *for_all);
+    if (is_fault(*for_all)) ++pool_.counters_.faults;
+    answers.assign(recipients.size(), *for_all);
   }
-  start_body_wait(shard);
+  leave_call(shard);
   co_return answers;
 }
 
@@ -173,115 +187,145 @@ void HopTransaction::note_answers(const std::vector<std::string>& recipients,
                                   const std::vector<HopReply>& answers) {
   for (size_t i = 0; i < recipients.size(); ++i) {
     if (answers[i].accepted()) accepted_.push_back(recipients[i]);
-    if (answers[i].result == HopResult::Refused && session_) ++session_->refusals;
-    if (answers[i].result != HopResult::Fault) pool_.note_recipient(answers[i].accepted());
   }
 }
 
 // The envelope so far, if this session has not heard it, and these recipients.
-runtime::Task<HopTransaction::Flight> HopTransaction::offer(Shard& shard,
-                                                            std::vector<std::string> recipients) {
+runtime::Task<HopTransaction::Flight> HopTransaction::offer(Shard& shard, std::vector<std::string> recipients,
+                                                            MonoTime deadline) {
   for (;;) {
     Flight flight;
-    flight.setback = co_await ensure_session(shard);
+    flight.setback = co_await ensure_session(shard, deadline);
     if (flight.setback) co_return flight;
-    flight = co_await offer_once(shard, recipients);
+    flight = co_await offer_once(shard, recipients, deadline);
     if (may_retry(flight.setback)) continue;
     if (!flight.repeated.empty()) late_answers_ = flight.repeated;
     co_return flight;
   }
 }
 
+// W-9: what this session takes is asked here, since a repeated envelope may meet another hop.
+std::vector<HopTransaction::Step> HopTransaction::plan(const std::vector<std::string>& recipients) const {
+  const bool ascii_only = !session_->client->capabilities().smtputf8;
+  std::vector<Step> steps;
+  bool something_to_say = false;
+  const auto add = [&](const std::string& recipient, bool repeated) {
+    const bool unsaid = ascii_only && !is_ascii_text(recipient);
+    steps.push_back({recipient, false, repeated, unsaid});
+    something_to_say = something_to_say || !unsaid;
+  };
+  if (!session_->in_mail) {
+    steps.push_back({{}, true, false, false});
+    for (const std::string& recipient : accepted_) add(recipient, true);
+  }
+  for (const std::string& recipient : recipients) add(recipient, false);
+  if (!something_to_say && !session_->in_mail) steps.erase(steps.begin());
+  return steps;
+}
+
 runtime::Task<HopTransaction::Flight> HopTransaction::offer_once(Shard& shard,
-                                                                 const std::vector<std::string>& recipients) {
+                                                                 const std::vector<std::string>& recipients,
+                                                                 MonoTime deadline) {
   Flight flight;
   SmtpClient& client = *session_->client;
-  const bool new_mail = !session_->in_mail;
-  const std::vector<std::string> repeated = new_mail ? accepted_ : std::vector<std::string>();
-  const size_t last = 1 + repeated.size() + recipients.size();
-  const MonoTime deadline = shard.now() + pool_.options_.command_wait;
+  if (envelope_.needs_smtputf8 && !client.capabilities().smtputf8) {
+    flight.sender_refusal = needs_smtputf8();
+    co_return flight;
+  }
+  deadline = std::min(deadline, shard.now() + pool_.options_.command_wait);
   const bool pipelining = client.capabilities().pipelining;
-  // Step 0 is MAIL.
-  size_t queued = new_mail ? 0 : 1;
-  for (size_t answered = queued; answered < last; ++answered) {
-    while (queued < last && (pipelining || queued == answered)) queue_step(queued++, repeated, recipients);
+  const std::vector<Step> steps = plan(recipients);
+  size_t said = 0;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    while (said < steps.size() && (pipelining || said == i)) say(steps[said++]);
+    if (steps[i].unsaid) {
+      (steps[i].repeated ? flight.repeated : flight.answers).push_back(needs_smtputf8());
+      continue;
+    }
     Eventual<ClientResult> awaited = client.next_reply(shard, deadline);
     ClientResult result = co_await std::move(awaited);
     if (!result) {
       flight.setback = setback_of(std::move(result.error()));
       co_return flight;
     }
-    const bool go_on = take_answer(flight, answered, repeated, *result);
+    const bool go_on = take_answer(flight, steps[i], result->reply);
+    if (flight.setback) co_return flight;
     if (!go_on && !pipelining) break;
-  }
-  // W-6: any other refusal of MAIL is a fault between us and the hop.
-  if (flight.sender_refusal && flight.sender_refusal->result == HopResult::Fault) {
-    flight.setback = Setback{std::move(*flight.sender_refusal), false};
-    flight.sender_refusal.reset();
-    drop_session();
   }
   co_return flight;
 }
 
-void HopTransaction::queue_step(size_t step, const std::vector<std::string>& repeated,
-                                const std::vector<std::string>& recipients) {
-  SmtpClient& client = *session_->client;
-  if (step == 0) {
-    client.mail(envelope_.sender, envelope_.parameters);
-  } else if (step <= repeated.size()) {
-    client.rcpt(repeated[step - 1]);
-  } else {
-    client.rcpt(recipients[step - 1 - repeated.size()]);
+void HopTransaction::say(const Step& step) {
+  if (step.is_mail) {
+    session_->client->mail(envelope_.sender, envelope_.parameters);
+  } else if (!step.unsaid) {
+    session_->client->rcpt(step.recipient);
   }
 }
 
 // False: what follows was not worth asking.
-bool HopTransaction::take_answer(Flight& flight, size_t step, const std::vector<std::string>& repeated,
-                                 ClientReply& reply) {
-  if (step == 0) {
-    HopReply said = map_mail_reply(reply.reply);
+bool HopTransaction::take_answer(Flight& flight, const Step& step, const smtp::Reply& reply) {
+  if (flight.sender_refusal) return false;
+  HopReply said = step.is_mail ? map_mail_reply(reply) : map_rcpt_reply(reply);
+  if (is_fault(said)) {
+    // W-6: whatever else a hop says here is between us and it, and nobody's refusal.
+    flight.setback = Setback{std::move(said), false};
+    drop_session();
+    return false;
+  }
+  if (step.is_mail) {
     session_->in_mail = said.accepted();
     if (!said.accepted()) flight.sender_refusal = std::move(said);
-  } else if (!flight.sender_refusal) {
-    HopReply said = map_rcpt_reply(reply.reply);
-    (step <= repeated.size() ? flight.repeated : flight.answers).push_back(std::move(said));
+    return !flight.sender_refusal;
   }
-  return !flight.sender_refusal;
+  if (!said.accepted()) ++session_->refusals;
+  if (!step.repeated) pool_.note_recipient(said.accepted());
+  (step.repeated ? flight.repeated : flight.answers).push_back(std::move(said));
+  return true;
 }
 
 // --- the message ---
 
 // W-2: what was said at RCPT must hold again. Nothing: it does.
-runtime::Task<std::optional<HopReply>> HopTransaction::repeat_envelope(Shard& shard) {
+runtime::Task<std::optional<HopReply>> HopTransaction::repeat_envelope(Shard& shard, MonoTime deadline) {
   if (!session_ || !session_->in_mail) {
     ++pool_.counters_.repeated_envelopes;
     std::vector<std::string> none;
-    Flight flight = co_await offer(shard, std::move(none));
+    Flight flight = co_await offer(shard, std::move(none), deadline);
     if (flight.setback) co_return std::move(flight.setback->reply);
     if (flight.sender_refusal) co_return std::move(flight.sender_refusal);
   }
-  if (all_accepted(late_answers_)) co_return std::nullopt;
-  if (std::ranges::none_of(late_answers_, [](const HopReply& answer) { return answer.accepted(); })) {
-    co_return late_answers_.front();
+  co_return late_refusal();
+}
+
+std::optional<HopReply> HopTransaction::late_refusal() const {
+  const HopReply* refused = nullptr;
+  const HopReply* refused_for_now = nullptr;
+  size_t count = 0;
+  for (const HopReply& answer : late_answers_) {
+    if (answer.accepted()) continue;
+    ++count;
+    if (refused == nullptr) refused = &answer;
+    if (refused_for_now == nullptr && !answer.reply.permanent()) refused_for_now = &answer;
   }
+  if (count == 0) return std::nullopt;
+  if (count == accepted_.size()) return *(refused_for_now != nullptr ? refused_for_now : refused);
   // A refusal for good would bounce the message of those that the hop still accepts. The client comes again,
   // and then each recipient has its own answer.
   HopReply mixed;
   mixed.result = HopResult::Refused;
   mixed.reply = kChangedItsMind.to_reply();
-  mixed.hop_said = std::ranges::find_if(late_answers_, [](const HopReply& answer) {
-                     return !answer.accepted();
-                   })->hop_said;
-  co_return mixed;
+  mixed.hop_said = refused->hop_said;
+  return mixed;
 }
 
 runtime::Task<HopReply> HopTransaction::deliver(Shard& shard, const MessageOctets& octets,
                                                 MonoTime deadline) {
-  disarm();
   SLUICE_CHECK(!accepted_.empty());
+  enter_call();
   HopReply outcome;
   for (;;) {
-    std::optional<HopReply> refusal = co_await repeat_envelope(shard);
+    std::optional<HopReply> refusal = co_await repeat_envelope(shard, deadline);
     if (refusal) {
       outcome = std::move(*refusal);
       break;
@@ -297,6 +341,7 @@ runtime::Task<HopReply> HopTransaction::deliver(Shard& shard, const MessageOctet
     break;
   }
   count(outcome);
+  in_call_ = false;
   abandon();
   co_return outcome;
 }
@@ -328,8 +373,9 @@ runtime::Task<HopReply> HopTransaction::send_message(Shard& shard, const Message
     const ClientFault fault = std::move(result.error());
     drop_session();
     // W-7: a hop that has our dot may have taken the message; one that says 421 has not.
-    const bool unknown = hop_has_all && fault.kind != ClientFault::Kind::Closing;
-    co_return unknown ? unknown_outcome(fault) : map_fault(fault);
+    if (hop_has_all && fault.kind != ClientFault::Kind::Closing) co_return unknown_outcome(fault);
+    if (canceled_) co_return cut_off();
+    co_return map_fault(fault);
   }
   HopReply said = map_end_of_data_reply(result->reply);
   if (said.accepted() && !hop_has_all) {  // it cannot have meant this message

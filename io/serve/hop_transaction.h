@@ -1,22 +1,25 @@
 // HopTransaction: one message's talk with the next hop. Whoever has one knows nothing of sessions.
 //
-//   HopTransaction hop(pool, std::move(envelope));                   // no packet yet
-//   HopReply said = co_await hop.rcpt(shard, "a@example.com");       // the first brings MAIL along, in one
-//   flight HopReply done = co_await hop.deliver(shard, octets, deadline);   // DATA, body, the hop's answer
-//   hop.abandon();                                                   // or its destructor: RSET, session back
+//   HopTransaction hop(pool, std::move(envelope));               // no packet yet
+//   // The first brings MAIL along, in one flight.
+//   HopReply said = co_await hop.rcpt(shard, "a@example.com");
+//   // DATA, body, the hop's answer.
+//   HopReply done = co_await hop.deliver(shard, octets, deadline);
+//   hop.abandon();                                               // or its destructor
 //
 // - W-1: DATA is sent by deliver() only; an open DATA is abandoned only by closing the connection.
-// - W-2: a transaction that waits kHopBodyWait for its next call is RSET and its session goes back to the
-// pool;
-//   rcpt() and deliver() repeat MAIL and the accepted RCPTs by themselves. What is refused then, deliver()
-//   answers.
+// - W-2: a transaction has its session for kHopBodyWait until deliver() begins, however often it is
+//   called, and for less while others wait for one. Then it is parked: RSET, and the session goes back
+//   to the pool. rcpt() and deliver() repeat MAIL and the accepted RCPTs by themselves; what is refused
+//   then, deliver() answers.
 // - W-3: a 421 or close before the body is retried once on a fresh connection, unseen by the caller.
 // - W-6, W-7: every HopReply is made for our client. After Unknown nothing may be sent again.
-// - W-9: a hop without 8BITMIME gets the message without BODY (counted); without SMTPUTF8, where the envelope
-// or
-//   a recipient needs it: 550 5.6.7.
+// - W-9: a hop without 8BITMIME gets the message without BODY (counted); without SMTPUTF8, where the
+//   envelope or a recipient needs it: 550 5.6.7.
+// - A call of rcpt() is over within kHopCommandWait, deliver() at its deadline, and both at once after
+//   cancel().
 //
-// One call at a time. Per shard; gone before its pool stops.
+// One call at a time, but for cancel(). Per shard; gone before its pool stops.
 #pragma once
 
 #include "io/base/clock.h"
@@ -33,6 +36,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::serve {
@@ -60,8 +64,11 @@ class HopTransaction final : private runtime::Timer {
   // or nothing: where a repeated envelope (W-2) is refused for some recipients only, nothing is sent and the
   // answer is 451. After this only abandon() may be called.
   [[nodiscard]] runtime::Task<HopReply> deliver(Shard& shard, const MessageOctets& octets, MonoTime deadline);
-  // Gives the session back. Also after deliver(); may be called again.
+  // Gives the session back. Also after deliver(); may be called again; not while a call is under way.
   void abandon();
+  // W-16. Breaks the session off; a call that is under way ends at once, and so does every later one:
+  // deliver() with Unknown if the final dot has left, else both with a Fault, 451 4.3.2.
+  void cancel();
 
   size_t accepted_recipients() const { return accepted_.size(); }
   // W-2 took the session away meanwhile.
@@ -82,22 +89,33 @@ class HopTransaction final : private runtime::Timer {
 
   runtime::Task<std::optional<Setback>> establish(Shard& shard, MonoTime deadline);
   runtime::Task<std::optional<Setback>> declare_client(Shard& shard, MonoTime deadline);
-  runtime::Task<std::optional<Setback>> ensure_session(Shard& shard);
-  runtime::Task<Flight> offer(Shard& shard, std::vector<std::string> recipients);
-  runtime::Task<Flight> offer_once(Shard& shard, const std::vector<std::string>& recipients);
-  runtime::Task<std::optional<HopReply>> repeat_envelope(Shard& shard);
+  runtime::Task<std::optional<Setback>> ensure_session(Shard& shard, MonoTime deadline);
+  runtime::Task<Flight> offer(Shard& shard, std::vector<std::string> recipients, MonoTime deadline);
+  runtime::Task<Flight> offer_once(Shard& shard, const std::vector<std::string>& recipients,
+                                   MonoTime deadline);
+  runtime::Task<std::optional<HopReply>> repeat_envelope(Shard& shard, MonoTime deadline);
   runtime::Task<std::optional<Setback>> start_data(Shard& shard, MonoTime deadline);
   runtime::Task<HopReply> send_message(Shard& shard, const MessageOctets& octets, MonoTime deadline);
   bool may_retry(const std::optional<Setback>& setback);
   Setback setback_of(ClientFault fault);
-  bool lacks_smtputf8() const;
-  bool take_answer(Flight& flight, size_t step, const std::vector<std::string>& repeated, ClientReply& reply);
-  void queue_step(size_t step, const std::vector<std::string>& repeated,
-                  const std::vector<std::string>& recipients);
+  // What is to be said and answered for an attempt: MAIL, unless it stands, and RCPTs.
+  struct Step {
+    std::string_view recipient;
+    bool is_mail = false;
+    bool repeated = false;
+    bool unsaid = false;  // the hop does not take such an address
+  };
+  std::vector<Step> plan(const std::vector<std::string>& recipients) const;
+  void say(const Step& step);
+  bool take_answer(Flight& flight, const Step& step, const smtp::Reply& reply);
   void note_answers(const std::vector<std::string>& recipients, const std::vector<HopReply>& answers);
+  std::optional<HopReply> late_refusal() const;
   void drop_session();
   void count(const HopReply& reply);
-  void start_body_wait(Shard& shard);
+  void enter_call();
+  void leave_call(Shard& shard);
+  friend class HopPool;
+  void park();
   void on_timer() override;
 
   HopPool& pool_;
@@ -105,8 +123,13 @@ class HopTransaction final : private runtime::Timer {
   std::unique_ptr<HopSession> session_;
   std::vector<std::string> accepted_;
   std::optional<HopReply> sender_refusal_;
-  std::vector<HopReply> late_answers_;  // what a repeated envelope was answered, for accepted_
+  // What a repeated envelope was answered, for the first of accepted_; the others were accepted after it.
+  std::vector<HopReply> late_answers_;
+  HopPool::Waiter waiter_;
+  MonoTime hold_until_{};  // W-2
+  bool in_call_ = false;
   bool retried_ = false;
+  bool canceled_ = false;
 };
 
 }  // namespace sluice::serve

@@ -51,8 +51,8 @@ SmtpClient::SmtpClient(net::StreamPtr stream, ClientOptions options)
 }
 
 runtime::Task<SmtpClient::Opened> SmtpClient::open(Shard& shard, Endpoint remote, ClientOptions options,
-                                                   MonoTime deadline) {
-  std::expected<net::StreamPtr, int> stream = co_await net::Stream::connect(shard, remote, deadline);
+                                                   MonoTime deadline, net::StreamStop* stop) {
+  std::expected<net::StreamPtr, int> stream = co_await net::Stream::connect(shard, remote, deadline, stop);
   if (!stream) {
     ClientFault fault;
     fault.kind = ClientFault::Kind::Connect;
@@ -60,6 +60,7 @@ runtime::Task<SmtpClient::Opened> SmtpClient::open(Shard& shard, Endpoint remote
     co_return std::unexpected(std::move(fault));
   }
   std::unique_ptr<SmtpClient> client(new SmtpClient(std::move(*stream), std::move(options)));
+  const net::StreamStop::Watch watch(stop, *client->stream_);
   ClientResult ready = co_await client->handshake(shard, deadline);
   if (!ready) co_return std::unexpected(std::move(ready.error()));
   co_return std::move(client);

@@ -73,7 +73,8 @@ struct MessageOctets {
 class SmtpClient {
  public:
   using Opened = std::expected<std::unique_ptr<SmtpClient>, ClientFault>;
-  static runtime::Task<Opened> open(Shard& shard, Endpoint remote, ClientOptions options, MonoTime deadline);
+  static runtime::Task<Opened> open(Shard& shard, Endpoint remote, ClientOptions options, MonoTime deadline,
+                                    net::StreamStop* stop = nullptr);
 
   SmtpClient(const SmtpClient&) = delete;
   SmtpClient& operator=(const SmtpClient&) = delete;
@@ -106,6 +107,8 @@ class SmtpClient {
   // QUIT, its reply if it comes until the deadline, and the end of the connection.
   [[nodiscard]] runtime::Task<void> quit(Shard& shard, MonoTime deadline);
   [[nodiscard]] runtime::Task<void> close(Shard& shard);
+  // Breaks the connection at once: whoever waits gets a ClientFault, Lost.
+  void abort() { stream_->abort(); }
 
   // Nothing is expected, nothing came unasked, and the connection stands: it may be used for another message.
   bool reusable() const;

@@ -75,6 +75,22 @@ class HopFixture : public testing::Test {
     EXPECT_TRUE(sim_.finish());
     return reply;
   }
+  // Beside hop_, and calls that go on while the test does something else.
+  std::unique_ptr<serve::HopTransaction> another() {
+    if (!pool_) pool_ = std::make_unique<serve::HopPool>(sim_.client, options_);
+    return std::make_unique<serve::HopTransaction>(*pool_, envelope_);
+  }
+  struct Call {
+    serve::HopReply reply;
+    bool over = false;
+    MonoTime ended{};
+  };
+  void start_rcpt(serve::HopTransaction& hop, const std::string& recipient, Call& call) {
+    sim_.start(sim_.client, started_rcpt(sim_.client, hop, recipient, call));
+  }
+  void start_deliver(serve::HopTransaction& hop, Call& call) {
+    sim_.start(sim_.client, started_deliver(sim_.client, hop, call));
+  }
   // Lets what was given back come to rest.
   void rest(MonoClock::duration time = std::chrono::milliseconds(100)) { sim_.run_for(time); }
 
@@ -88,6 +104,18 @@ class HopFixture : public testing::Test {
   std::string text_ = "Subject: x\r\n\r\n..dot\r\n";
 
  private:
+  Task<void> started_rcpt(Shard& shard, serve::HopTransaction& hop, std::string recipient, Call& call) {
+    call.reply = co_await hop.rcpt(shard, std::move(recipient));
+    call.over = true;
+    call.ended = shard.now();
+  }
+  Task<void> started_deliver(Shard& shard, serve::HopTransaction& hop, Call& call) {
+    const serve::MessageOctets octets{{header_, text_}};
+    const MonoTime deadline = shard.now() + std::chrono::seconds(240);
+    call.reply = co_await hop.deliver(shard, octets, deadline);
+    call.over = true;
+    call.ended = shard.now();
+  }
   Task<void> rcpt_task(Shard& shard, std::string recipient, serve::HopReply& reply) {
     reply = co_await hop_->rcpt(shard, std::move(recipient));
   }

@@ -153,15 +153,112 @@ TEST_F(HopPoolTest, KnowsTheHopsSizeLimit) {
 TEST_F(HopPoolTest, WaitingForASessionHasADeadline) {
   options_.sessions_max = 1;
   options_.command_wait = 10s;
-  options_.body_wait = 3600s;
-  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + take_rset() + take_quit()});
+  hop_plays({greet() + take_mail() +
+             Script{hear("RCPT TO:<b@example.org>"), pause(8s), say("250 2.1.5 Ok\r\n")} + take_rset() +
+             take_quit()});
+  auto first = another();
+  Call busy;
+  start_rcpt(*first, "b@example.org", busy);
+  rest(1s);
   begin();
-  EXPECT_TRUE(rcpt("b@example.org").accepted());
-  auto first = std::move(hop_);
-  begin();
-  EXPECT_EQ(rcpt("b@example.org").result, HopResult::Fault);
+  Call waiting;
+  start_rcpt(*hop_, "b@example.org", waiting);
+  rest(6s);
+  EXPECT_TRUE(waiting.over);
+  EXPECT_EQ(waiting.reply.result, HopResult::Fault);
+  EXPECT_FALSE(busy.over);
+  EXPECT_TRUE(sim_.finish());
+  EXPECT_TRUE(busy.reply.accepted());
   first.reset();
   rest();
+}
+
+// Shows: W-2
+TEST_F(HopPoolTest, WhoHasWaitedLongestMakesRoomAtOnce) {
+  options_.sessions_max = 2;
+  const Script held = greet() + take_mail() + take_rcpt("b@example.org");
+  hop_plays({held + take_rcpt("c@example.org") + take_rset() + take_quit(),
+             held + take_rset() + take_mail() + take_rcpt("d@example.org") + take_rset() + take_quit()});
+  auto first = another();
+  auto second = another();
+  for (const auto& hop : {first.get(), second.get()}) {
+    Call call;
+    start_rcpt(*hop, "b@example.org", call);
+    EXPECT_TRUE(sim_.finish());
+    EXPECT_TRUE(call.reply.accepted());
+    rest(1s);
+  }
+  Call again;
+  start_rcpt(*first, "c@example.org", again);
+  EXPECT_TRUE(sim_.finish());
+  begin();
+  const MonoTime asked = sim_.world.now();
+  EXPECT_TRUE(rcpt("d@example.org").accepted());
+  EXPECT_LT(sim_.world.now() - asked, 1s);
+  EXPECT_FALSE(first->parked());
+  EXPECT_TRUE(second->parked());
+  EXPECT_EQ(pool_->counters().parked, 1U);
+  first.reset();
+  rest();
+}
+
+// Shows: W-2
+TEST_F(HopPoolTest, WhoIsBusyMakesRoomWhenItsCallIsOver) {
+  options_.sessions_max = 1;
+  hop_plays({greet() + take_mail() + Script{hear("RCPT"), pause(3s), say("250 2.1.5 Ok\r\n")} + take_rset() +
+             take_mail() + take_rcpt("d@example.org") + take_rset() + take_quit()});
+  auto first = another();
+  Call busy;
+  start_rcpt(*first, "b@example.org", busy);
+  rest(1s);
+  begin();
+  const MonoTime asked = sim_.world.now();
+  EXPECT_TRUE(rcpt("d@example.org").accepted());
+  EXPECT_LT(sim_.world.now() - asked, 3s);
+  EXPECT_TRUE(first->parked());
+  EXPECT_FALSE(hop_->parked());
+}
+
+TEST_F(HopPoolTest, RoomForOneThatHasJustGivenUpGoesToTheNext) {
+  options_.sessions_max = 1;
+  options_.command_wait = 10s;
+  // The answer to MAIL makes the first one's wait the younger, and so the first to end, of two until 10 s.
+  hop_plays({greet() + Script{hear("MAIL"), pause(7s), say("250 2.1.0 Ok\r\n"), hear("RCPT"), hear_end()},
+             greet() + take_mail() + take_rcpt("d@example.org") + take_rset() + take_quit()});
+  auto first = another();
+  auto second = another();
+  Call busy;
+  Call gives_up;
+  Call next;
+  start_rcpt(*first, "b@example.org", busy);  // until 10 s
+  rest(5s);
+  start_rcpt(*second, "c@example.org", gives_up);  // waits for room until 10 s
+  rest(1s);
+  begin();
+  start_rcpt(*hop_, "d@example.org", next);  // waits until 11 s
+  EXPECT_TRUE(sim_.finish());
+  EXPECT_EQ(busy.ended, gives_up.ended);
+  EXPECT_EQ(gives_up.reply.result, HopResult::Fault);
+  EXPECT_TRUE(next.reply.accepted());
+}
+
+// Shows: W-6
+TEST_F(HopPoolTest, IsHealthyWhileOneEndpointMayWork) {
+  options_.endpoints = {sim_.at_mx(26), sim_.at_mx(27)};
+  const Script fault =
+      greet() + take_mail() + take_rcpt("b@example.org", "503 5.5.1 what?") + Script{hear_end()};
+  hop_plays({fault}, 26);
+  hop_plays({fault, greet() + kMessage + take_quit()}, 27);
+  begin();
+  EXPECT_EQ(rcpt("b@example.org").result, HopResult::Fault);
+  EXPECT_TRUE(pool_->healthy());
+  EXPECT_EQ(rcpt("b@example.org").result, HopResult::Fault);
+  EXPECT_FALSE(pool_->healthy());
+  rest(limits::kHopUnhealthyWait);
+  pool_->set_endpoints({sim_.at_mx(27)});
+  EXPECT_FALSE(pool_->healthy());
+  send_one();
+  EXPECT_TRUE(pool_->healthy());
 }
 
 TEST_F(HopPoolTest, RefusalOfEveryRecipientIsDated) {

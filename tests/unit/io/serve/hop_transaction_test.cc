@@ -91,6 +91,28 @@ TEST_F(HopTransactionTest, OtherRefusalsOfMailAreFaultsAndMarkTheHop) {
 }
 
 // Shows: W-6
+TEST_F(HopTransactionTest, AReplyAboutUsAtRcptIsAFaultAndMarksTheHop) {
+  for (const std::string said : {"503 5.5.1 MAIL first", "530 5.7.0 STARTTLS first"}) {
+    hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + take_rcpt("c@example.org", said) +
+               Script{hear_end()}});
+    begin();
+    EXPECT_TRUE(rcpt("b@example.org").accepted());
+    const uint64_t faults = pool_->counters().faults;
+    const HopReply fault = rcpt("c@example.org");
+    EXPECT_EQ(fault.result, HopResult::Fault);
+    EXPECT_EQ(fault.reply.code, 451);
+    EXPECT_EQ(pool_->counters().faults, faults + 1);
+    EXPECT_FALSE(pool_->healthy());
+    EXPECT_EQ(pool_->open_sessions(), 0U);
+    EXPECT_EQ(hop_->accepted_recipients(), 1U);
+    hop_.reset();
+    for (const auto& peer : peers_) sim_.start(sim_.mx, peer->close(sim_.mx));
+    EXPECT_TRUE(sim_.finish());
+    peers_.clear();
+  }
+}
+
+// Shows: W-6
 TEST_F(HopTransactionTest, ARefusedGreetingIsAFault) {
   hop_plays({{say("554 5.7.1 not you\r\n"), hear_end()}});
   begin();
@@ -191,6 +213,63 @@ TEST_F(HopTransactionTest, AParkedSessionServesOthersMeanwhile) {
   EXPECT_TRUE(deliver().accepted());
   hop_ = std::move(slow);
   EXPECT_TRUE(deliver().accepted());
+}
+
+// Shows: W-2
+TEST_F(HopTransactionTest, RcptsDoNotProlongTheHoldOfASession) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + take_rcpt("c@example.org") + take_rset() +
+             take_mail() + take_rcpt("b@example.org") + take_rcpt("c@example.org") +
+             take_rcpt("d@example.org") + take_body() + take_quit()});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  rest(limits::kHopBodyWait - 500ms);
+  EXPECT_TRUE(rcpt("c@example.org").accepted());
+  EXPECT_FALSE(hop_->parked());
+  rest(1s);
+  EXPECT_TRUE(hop_->parked());
+  EXPECT_TRUE(rcpt("d@example.org").accepted());
+  EXPECT_TRUE(deliver().accepted());
+}
+
+// Shows: W-2
+TEST_F(HopTransactionTest, ACallThatOutlastsTheHoldIsParkedBehindIt) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") +
+             Script{hear("RCPT TO:<c@example.org>"), pause(5s), say("250 2.1.5 Ok\r\n")} + take_rset() +
+             take_quit()});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  rest(limits::kHopBodyWait - 2s);
+  EXPECT_TRUE(rcpt("c@example.org").accepted());
+  EXPECT_TRUE(hop_->parked());
+  rest();
+}
+
+// Shows: W-2
+TEST_F(HopTransactionTest, ALateRefusalIsNotTheAnswerOfThoseAcceptedAfterIt) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + take_rset() + take_mail() +
+             take_rcpt("b@example.org", "550 5.1.1 Gone by now") + take_rcpt("c@example.org") + take_rset() +
+             take_quit()});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  rest(11s);
+  EXPECT_TRUE(rcpt("c@example.org").accepted());
+  const HopReply said = deliver();
+  EXPECT_EQ(said.result, HopResult::Refused);
+  EXPECT_EQ(said.reply.code, 451);
+  EXPECT_EQ(said.hop_said, "550 5.1.1 Gone by now");
+  rest();
+}
+
+// Shows: W-2
+TEST_F(HopTransactionTest, ALateRefusalForNowGoesBeforeOneForGood) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + take_rcpt("c@example.org") + take_rset() +
+             take_mail() + take_rcpt("b@example.org", "550 5.1.1 Gone by now") +
+             take_rcpt("c@example.org", "450 4.2.0 Later") + take_rset() + take_quit()});
+  begin();
+  (void)rcpt_all({"b@example.org", "c@example.org"});
+  rest(11s);
+  EXPECT_EQ(deliver().reply.to_line(), "450 4.2.0 Later");
+  rest();
 }
 
 // --- W-3: retry ---
@@ -327,6 +406,168 @@ TEST_F(HopTransactionTest, TheCallersDeadlineHolds) {
   EXPECT_LT(sim_.world.now() - begin_time, 31s);
 }
 
+// Shows: W-7
+TEST_F(HopTransactionTest, TheCallersDeadlineHoldsForARepeatedEnvelope) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + take_rset() +
+             Script{hear("MAIL"), hear("RCPT"), hear_end()}});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  rest(11s);
+  const MonoTime begin_time = sim_.world.now();
+  EXPECT_EQ(deliver(5s).result, HopResult::Fault);
+  EXPECT_LT(sim_.world.now() - begin_time, 6s);
+}
+
+// Shows: W-7
+TEST_F(HopTransactionTest, TheCallersDeadlineHoldsForANewConnection) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + Script{hear("RSET"), hang_up()},
+             Script{hear_end()}});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  rest(11s);
+  const MonoTime begin_time = sim_.world.now();
+  EXPECT_EQ(deliver(5s).result, HopResult::Fault);
+  EXPECT_LT(sim_.world.now() - begin_time, 6s);
+}
+
+// Shows: W-7
+TEST_F(HopTransactionTest, ARcptAndItsRetryShareOneWait) {
+  options_.command_wait = 20s;
+  hop_plays({greet() + Script{hear("MAIL"), hear("RCPT"), pause(9s), hang_up()},
+             greet() + Script{hear("MAIL"), hear("RCPT"), hear_end()}});
+  begin();
+  const MonoTime begin_time = sim_.world.now();
+  EXPECT_EQ(rcpt("b@example.org").result, HopResult::Fault);
+  EXPECT_EQ(pool_->counters().retries, 1U);
+  EXPECT_LT(sim_.world.now() - begin_time, 21s);
+}
+
+// --- W-16: cancel ---
+
+class HopCancelTest : public HopFixture {
+ protected:
+  // The call that is under way ends at once, and every later one.
+  void cancel_and_expect(const Call& call, HopResult result) {
+    rest(5s);
+    EXPECT_FALSE(call.over);
+    const MonoTime canceled = sim_.world.now();
+    hop_->cancel();
+    EXPECT_TRUE(sim_.finish());
+    EXPECT_LT(sim_.world.now() - canceled, 1s);
+    EXPECT_EQ(call.reply.result, result);
+    EXPECT_EQ(call.reply.reply.to_line().substr(0, 9),
+              result == HopResult::Unknown ? "451 4.4.2" : "451 4.3.2");
+    EXPECT_TRUE(pool_->healthy());
+    const HopReply later = rcpt("later@example.org");
+    EXPECT_EQ(later.result, HopResult::Fault);
+    EXPECT_EQ(later.reply.to_line().substr(0, 9), "451 4.3.2");
+    EXPECT_LT(sim_.world.now() - canceled, 1s);
+  }
+};
+
+// Shows: W-16
+TEST_F(HopCancelTest, EndsAWaitForRoom) {
+  options_.sessions_max = 1;
+  hop_plays({greet() + take_mail() + Script{hear("RCPT"), pause(60s), say("250 2.1.5 Ok\r\n")} + take_rset() +
+             take_mail() + take_rcpt("d@example.org") + take_rset() + take_quit()});
+  auto first = another();
+  auto third = another();
+  Call busy;
+  Call call;
+  Call next;
+  start_rcpt(*first, "b@example.org", busy);
+  rest(1s);
+  begin();
+  start_rcpt(*hop_, "c@example.org", call);
+  rest(1s);
+  start_rcpt(*third, "d@example.org", next);
+  rest(5s);
+  hop_->cancel();
+  rest(1s);
+  EXPECT_TRUE(call.over);
+  EXPECT_EQ(call.reply.reply.to_line().substr(0, 9), "451 4.3.2");
+  EXPECT_TRUE(sim_.finish());
+  EXPECT_TRUE(next.reply.accepted());
+  first.reset();
+  third.reset();
+  rest();
+}
+
+// Shows: W-16
+TEST_F(HopCancelTest, EndsAWaitForTheGreeting) {
+  hop_plays({Script{hear_end()}});
+  begin();
+  Call call;
+  start_rcpt(*hop_, "b@example.org", call);
+  cancel_and_expect(call, HopResult::Fault);
+  EXPECT_EQ(pool_->open_sessions(), 0U);
+}
+
+// Shows: W-16
+TEST_F(HopCancelTest, EndsAWaitForAConnection) {
+  reactor::SimFaults slow;
+  slow.latency_min = slow.latency_max = 20s;
+  sim_.world.set_faults(slow);
+  hop_plays({});
+  begin();
+  Call call;
+  start_rcpt(*hop_, "b@example.org", call);
+  cancel_and_expect(call, HopResult::Fault);
+}
+
+// Shows: W-16
+TEST_F(HopCancelTest, EndsAWaitForAReplyToRcpt) {
+  hop_plays({greet() + take_mail() + Script{hear("RCPT"), hear_end()}});
+  begin();
+  Call call;
+  start_rcpt(*hop_, "b@example.org", call);
+  cancel_and_expect(call, HopResult::Fault);
+}
+
+// Shows: W-16
+TEST_F(HopCancelTest, EndsADeliveryBeforeItsBody) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + Script{hear("DATA"), hear_end()}});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  Call call;
+  start_deliver(*hop_, call);
+  cancel_and_expect(call, HopResult::Fault);
+}
+
+// Shows: W-16
+TEST_F(HopCancelTest, EndsADeliveryInItsBody) {
+  text_ = std::string(4'000'000, 'x') + "\r\n";
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") +
+             Script{hear("DATA"), say("354 go\r\n"), pause(400s), cut()}});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  Call call;
+  start_deliver(*hop_, call);
+  cancel_and_expect(call, HopResult::Fault);
+}
+
+// Shows: W-7, W-16
+TEST_F(HopCancelTest, ADeliveryWhoseDotHasLeftIsUnknown) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") +
+             Script{hear("DATA"), say("354 go\r\n"), hear_body(), hear_end()}});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  Call call;
+  start_deliver(*hop_, call);
+  cancel_and_expect(call, HopResult::Unknown);
+}
+
+// Shows: W-16
+TEST_F(HopCancelTest, BreaksOffASessionThatWaits) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + Script{hear_end()}});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  hop_->cancel();
+  EXPECT_EQ(pool_->open_sessions(), 0U);
+  EXPECT_EQ(deliver().reply.to_line().substr(0, 9), "451 4.3.2");
+  EXPECT_EQ(pool_->counters().connects, 1U);
+}
+
 // --- W-9, SPF-16 ---
 
 // Shows: W-9
@@ -354,6 +595,39 @@ TEST_F(HopTransactionTest, AHopWithoutSmtputf8IsNotOfferedSuchAddresses) {
   begin();
   rest();
   EXPECT_EQ(rcpt("b@example.org").reply.to_line().substr(0, 9), "550 5.6.7");
+}
+
+// Shows: W-9
+TEST_F(HopTransactionTest, ARepeatedEnvelopeAsksTheNewHopForSmtputf8) {
+  const std::string plain = "250-PIPELINING\r\n";
+  const std::string unicode = "\xC3\xA9@example.org";
+  const Script lost = greet() + take_mail() + take_rcpt("b@example.org") + take_rcpt(unicode) +
+                      Script{hear("RSET"), hang_up()};
+  hop_plays({lost, greet(plain) + take_mail() + take_rcpt("b@example.org") + take_rset() + take_quit()});
+  begin();
+  (void)rcpt_all({"b@example.org", unicode});
+  rest(11s);
+  const HopReply said = deliver();
+  EXPECT_EQ(said.reply.code, 451);
+  EXPECT_EQ(said.hop_said, "the next hop does not offer SMTPUTF8");
+  rest();
+}
+
+// Shows: W-9
+TEST_F(HopTransactionTest, ARetryAsksTheNewHopForSmtputf8) {
+  envelope_.needs_smtputf8 = true;
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + Script{hear("DATA"), hang_up()},
+             greet("250-PIPELINING\r\n") + take_quit()});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  EXPECT_EQ(deliver().reply.to_line().substr(0, 9), "550 5.6.7");
+}
+
+// Shows: W-9
+TEST_F(HopTransactionTest, NothingIsSaidForRecipientsThatAllNeedSmtputf8) {
+  hop_plays({greet("250-PIPELINING\r\n") + take_quit()});
+  begin();
+  EXPECT_EQ(rcpt("\xC3\xA9@example.org").reply.to_line().substr(0, 9), "550 5.6.7");
 }
 
 // Shows: SPF-16
