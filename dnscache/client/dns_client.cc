@@ -43,6 +43,10 @@ DnsClient::DnsClient(Shard& shard, DnsClientSettings settings)
       resolver_.on_tcp_message(server, message, shard_.now());
       pump();
     };
+    owner.on_closed = [this, server] {
+      resolver_.on_tcp_closed(server, shard_.now());
+      pump();
+    };
     owner.on_failed = [this, server] {
       resolver_.on_tcp_failed(server, shard_.now());
       pump();

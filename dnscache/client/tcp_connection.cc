@@ -19,6 +19,7 @@ void DnsClient::TcpConnection::send(std::string_view message, runtime::TaskGroup
   outgoing_ += static_cast<char>(message.size() & 0xFFU);
   outgoing_ += message;
   if (stream_ != nullptr) {
+    last_message_ = shard_.now();
     stream_->write(std::exchange(outgoing_, {}));
     return;
   }
@@ -32,31 +33,48 @@ void DnsClient::TcpConnection::stop() {
 }
 
 Task<void> DnsClient::TcpConnection::run(Shard& shard) {
-  const MonoTime deadline = shard.now() + kConnectWait;
-  std::expected<StreamPtr, int> connected = co_await Stream::connect(shard, server_, deadline);
-  if (connected && !stopped_) {
-    Stream& stream = **connected;
-    stream_ = &stream;
-    stream.write(std::exchange(outgoing_, {}));
-    co_await exchange(shard, stream);
-    stream_ = nullptr;
-  }
-  if (connected) co_await (*connected)->close(shard, net::CloseMode::Graceful);
-  incoming_.clear();
+  bool connected = true;
+  while (connected && !stopped_ && !outgoing_.empty()) connected = co_await connect_once(shard);
   outgoing_.clear();
   running_ = false;
-  // Also after an idle close: the resolver ignores it when nothing of this server is under way by TCP.
-  if (!stopped_) owner_.on_failed();
+  if (!connected && !stopped_) owner_.on_failed();
 }
 
-Task<void> DnsClient::TcpConnection::exchange(Shard& shard, Stream& stream) {
+// One connection from its opening to its end; false when it could not be opened.
+Task<bool> DnsClient::TcpConnection::connect_once(Shard& shard) {
+  const MonoTime deadline = shard.now() + kConnectWait;
+  std::expected<StreamPtr, int> connected = co_await Stream::connect(shard, server_, deadline);
+  if (!connected) co_return false;
+  Stream& stream = **connected;
+  stream.set_write_wait(kConnectWait);
+  if (!stopped_) {
+    stream_ = &stream;
+    stream.write(std::exchange(outgoing_, {}));
+    const bool well_formed = co_await exchange(shard, stream);
+    stream_ = nullptr;
+    incoming_.clear();
+    // Now, while all that is under way to this server went by this connection.
+    if (!stopped_ && well_formed) owner_.on_closed();
+    if (!stopped_ && !well_formed) owner_.on_failed();
+  }
+  co_await stream.close(shard, net::CloseMode::Graceful);
+  co_return true;
+}
+
+// Until the connection ends; false when the server broke the framing.
+Task<bool> DnsClient::TcpConnection::exchange(Shard& shard, Stream& stream) {
+  last_message_ = shard.now();
   for (;;) {
-    const MonoTime idle_until = shard.now() + kIdle;
+    const MonoTime idle_until = last_message_ + kIdle;
     Received received = co_await stream.receive(shard, idle_until);
-    if (received.event != StreamEvent::Data) co_return;
+    if (stopped_) co_return true;
+    // Something was sent meanwhile.
+    if (received.event == StreamEvent::Timeout && shard.now() < last_message_ + kIdle) continue;
+    if (received.event != StreamEvent::Data) co_return true;
+    last_message_ = shard.now();
     incoming_ += received.chunk.view();
     received.chunk.reset();
-    if (!take_messages() || stopped_) co_return;
+    if (!take_messages()) co_return false;
   }
 }
 

@@ -265,6 +265,7 @@ void Resolver::follow_chain(InquiryId id, const DecodedResponse& response, MonoT
   inquiry.attempts = 0;
   inquiry.servers_failed = 0;
   inquiry.servers_tried = 0;
+  inquiry.tcp_repeated = 0;
   inquiry.by_tcp = false;
   send_next(id, now);
 }
@@ -289,21 +290,45 @@ void Resolver::drop_sendings(Inquiry& inquiry) {
   inquiry.sendings.clear();
 }
 
-void Resolver::on_tcp_failed(size_t server, MonoTime now) {
+std::vector<Resolver::LostByTcp> Resolver::take_tcp_sendings(size_t server) {
   std::vector<InquiryId> affected;
   for (const auto& [sent, id] : by_sending_) {
     if (sent >> 16 == key(server, kTcpSlot, 0) >> 16) affected.push_back(id);
   }
+  std::vector<LostByTcp> taken;
   for (const InquiryId id : affected) {
-    Inquiry* inquiry = inquiries_.find(id);
-    if (inquiry == nullptr) continue;
-    std::erase_if(inquiry->sendings, [&](const Sending& s) {
+    LostByTcp lost{id};
+    // None are left where an inquiry comes for the second time.
+    const auto erased = std::erase_if(at(id).sendings, [&](const Sending& s) {
       if (s.server != server || s.transport != DnsTransport::Tcp) return false;
       by_sending_.erase(key(s.server, s.slot, s.id));
+      lost.is_waited_for = lost.is_waited_for || !s.is_lost;
+      lost.with_edns = s.with_edns;
       return true;
     });
-    on_server_failed(id, server, now);
-    if (inquiries_.find(id) != nullptr) schedule(id);
+    if (erased != 0) taken.push_back(lost);
+  }
+  return taken;
+}
+
+void Resolver::on_tcp_closed(size_t server, MonoTime now) {
+  for (const LostByTcp& lost : take_tcp_sendings(server)) {
+    Inquiry& inquiry = at(lost.id);
+    if (lost.is_waited_for && (inquiry.tcp_repeated & bit(server)) == 0) {
+      inquiry.tcp_repeated |= bit(server);
+      ++statistics_.retries;
+      send_to(lost.id, server, lost.with_edns, SendingPurpose::Real, now);
+    } else {
+      on_server_failed(lost.id, server, now);
+    }
+    if (inquiries_.find(lost.id) != nullptr) schedule(lost.id);
+  }
+}
+
+void Resolver::on_tcp_failed(size_t server, MonoTime now) {
+  for (const LostByTcp& lost : take_tcp_sendings(server)) {
+    on_server_failed(lost.id, server, now);
+    if (inquiries_.find(lost.id) != nullptr) schedule(lost.id);
   }
 }
 

@@ -105,7 +105,10 @@ class Resolver {
   // One message without its length. A server's connections are told apart by nothing: all its questions by
   // TCP share one connection.
   void on_tcp_message(size_t server, std::string_view octets, MonoTime now);
-  void on_tcp_failed(size_t server, MonoTime now);  // refused, reset or closed with questions unanswered
+  // A connection that had been made is gone. What it owes an answer is asked once more there (RFC 7766
+  // section 6.2.4); the second time the server has failed.
+  void on_tcp_closed(size_t server, MonoTime now);
+  void on_tcp_failed(size_t server, MonoTime now);  // no connection is to be had, or nonsense comes by it
   // The kernel says that nobody listens (ICMP): counts as a time-out that is over at once.
   void on_udp_unreachable(size_t server, uint16_t slot, MonoTime now);
   void on_tick(MonoTime now);  // at or after next_wakeup()
@@ -151,6 +154,7 @@ class Resolver {
     unsigned attempts = 0;        // sendings of `current`, trials aside
     uint32_t servers_failed = 0;  // a bit for each server that reported failure on `current`
     uint32_t servers_tried = 0;   // in this round
+    uint32_t tcp_repeated = 0;    // a bit for each server that was asked again after its connection closed
     bool by_tcp = false;
   };
   using InquiryId = Slab<Inquiry>::Id;
@@ -166,6 +170,12 @@ class Resolver {
     }
   };
   enum class SendingPurpose : uint8_t { Real, Trial };
+  // What an inquiry had under way on a connection that is gone.
+  struct LostByTcp {
+    InquiryId id;
+    bool is_waited_for = false;
+    bool with_edns = true;
+  };
 
   static uint64_t key(size_t server, uint16_t slot, uint16_t id);
   Inquiry& at(InquiryId id);
@@ -176,6 +186,7 @@ class Resolver {
   void on_message(size_t server, uint16_t slot, std::string_view octets, MonoTime now);
   void on_response(InquiryId id, const Sending& sending, DecodedResponse response, MonoTime now);
   void on_server_failed(InquiryId id, size_t server, MonoTime now);
+  std::vector<LostByTcp> take_tcp_sendings(size_t server);
   void follow_chain(InquiryId id, const DecodedResponse& response, MonoTime now);
   void complete(InquiryId id, Answer answer);
   void drop_sendings(Inquiry& inquiry);

@@ -103,6 +103,39 @@ TEST_F(DnsClientOverTheNetwork, TruncatedAnswersAreFetchedByTcp) {
   EXPECT_EQ(first_.by_tcp, 2U);
 }
 
+TEST_F(DnsClientOverTheNetwork, ClosedConnectionIsMadeAnewOnce) {
+  first_.truncate = true;
+  first_.hang_ups = 1;
+  EXPECT_EQ(ask("a.example").status, AnswerStatus::Records);
+  EXPECT_EQ(first_.by_tcp, 2U);
+  EXPECT_EQ(second_.by_tcp, 0U);
+  first_.hang_ups = 2;
+  EXPECT_EQ(ask("b.example").status, AnswerStatus::Records);
+  EXPECT_EQ(first_.by_tcp, 4U);
+  EXPECT_EQ(second_.by_tcp, 1U);
+}
+
+TEST_F(DnsClientOverTheNetwork, BrokenFramingIsNotTriedAgain) {
+  first_.truncate = first_.break_framing = true;
+  EXPECT_EQ(ask("a.example").status, AnswerStatus::Records);
+  EXPECT_EQ(first_.by_tcp, 1U);
+  EXPECT_EQ(second_.by_tcp, 1U);
+}
+
+TEST_F(DnsClientOverTheNetwork, ConnectionIsIdleTenSecondsAfterItsLastQuestion) {
+  first_.truncate = true;
+  EXPECT_EQ(ask("a.example").status, AnswerStatus::Records);
+  sim_.run(shards_, sim_.now() + 9850ms);
+  reactor::SimFaults slow;
+  slow.latency_min = slow.latency_max = 60ms;  // so that the idle time would end under way
+  sim_.set_faults({sim_.address("first"), ZoneServer::kPort}, slow);
+  EXPECT_EQ(ask("b.example").status, AnswerStatus::Records);
+  EXPECT_EQ(first_.by_tcp, 2U);
+  sim_.run(shards_, sim_.now() + 11s);
+  EXPECT_EQ(ask("short.example").status, AnswerStatus::Records);
+  EXPECT_EQ(first_.by_tcp, 3U);
+}
+
 // Shows: ESE-10
 TEST_F(DnsClientOverTheNetwork, SecondServerStandsIn) {
   first_.silent = true;

@@ -43,6 +43,8 @@ class ZoneServer final : private net::DatagramReceiver, private net::AcceptSink 
 
   bool silent = false;
   bool truncate = false;
+  unsigned hang_ups = 0;       // so many queries by TCP are answered by an orderly close
+  bool break_framing = false;  // by TCP
   unsigned by_udp = 0;
   unsigned by_tcp = 0;
 
@@ -68,6 +70,12 @@ class ZoneServer final : private net::DatagramReceiver, private net::AcceptSink 
       const std::string_view query = cursor.take(cursor.u16());
       if (!cursor.ok()) continue;
       ++by_tcp;
+      if (hang_ups != 0) {
+        --hang_ups;
+        co_await stream.close(shard, net::CloseMode::Graceful);
+        co_return;
+      }
+      if (break_framing) stream.write(std::string_view("\0\0", 2));
       const std::string reply = respond(zone_, query, {.by_tcp = true}).message;
       std::string framed{static_cast<char>(reply.size() >> 8), static_cast<char>(reply.size() & 0xFF)};
       framed += reply;

@@ -324,6 +324,45 @@ TEST(Resolver, TcpThatFailsIsTemporaryNeverAbsence) {
   EXPECT_EQ(script.done(1), AnswerStatus::ServFail);
 }
 
+TEST(Resolver, QuestionsOfAClosedConnectionAreAskedThereOnceMore) {
+  Replay script(2);
+  std::vector<Send> datagrams;
+  for (uint64_t id = 1; id <= 2; ++id) {
+    script.ask(id, question("n" + std::to_string(id) + ".example"));
+    datagrams.push_back(script.sent(0));
+  }
+  for (const Send& send : datagrams) script.deliver(send, Replay::truncated_reply(send));
+  for (int i = 0; i < 2; ++i) (void)script.sent(0, DnsTransport::Tcp);
+  script.resolver.on_tcp_closed(0, script.now);
+  const Send again = script.sent(0, DnsTransport::Tcp);
+  (void)script.sent(0, DnsTransport::Tcp);
+  script.silent();
+  script.deliver(again, Replay::text_reply(again));
+  EXPECT_EQ(script.done().answer.status, AnswerStatus::Records);
+  script.resolver.on_tcp_closed(0, script.now);  // the second time for the other
+  const Send elsewhere = script.sent(1, DnsTransport::Tcp);
+  script.silent();
+  script.resolver.on_tcp_closed(1, script.now);  // the first time at this server
+  (void)script.sent(1, DnsTransport::Tcp);
+  script.resolver.on_tcp_closed(1, script.now);
+  EXPECT_EQ(script.done().answer.status, AnswerStatus::ServFail);
+  (void)elsewhere;
+}
+
+TEST(Resolver, ServerThatWasSilentBeforeItClosedIsNotAskedAgain) {
+  Replay script(2);
+  script.ask(1, question("a.example"));
+  const Send datagram = script.sent(0);
+  script.deliver(datagram, Replay::truncated_reply(datagram));
+  (void)script.sent(0, DnsTransport::Tcp);
+  script.advance(2500ms);
+  const Send second = script.sent(1, DnsTransport::Tcp);
+  script.resolver.on_tcp_closed(0, script.now);
+  script.silent();
+  script.deliver(second, Replay::text_reply(second));
+  EXPECT_EQ(script.done(1), AnswerStatus::Records);
+}
+
 TEST(Resolver, TcpFailureConcernsOnlyItsServersStreams) {
   Replay script(2);
   script.ask(1, question("a.example"));
@@ -672,7 +711,7 @@ TEST(ResolverModel, EveryAskerHearsExactlyOnce) {
         const size_t which = random.below(static_cast<uint32_t>(on_the_way.size()));
         const Send send = on_the_way[which];
         if (!random.one_in(5)) on_the_way.erase(on_the_way.begin() + static_cast<ptrdiff_t>(which));
-        switch (random.below(6)) {
+        switch (random.below(7)) {
           case 0:
             script.fail_with(send, ResponseCode::ServerFailure);
             break;
@@ -685,6 +724,9 @@ TEST(ResolverModel, EveryAskerHearsExactlyOnce) {
             break;
           case 3:
             if (send.transport == DnsTransport::Tcp) script.resolver.on_tcp_failed(send.server, script.now);
+            break;
+          case 4:
+            if (send.transport == DnsTransport::Tcp) script.resolver.on_tcp_closed(send.server, script.now);
             break;
           default:
             script.deliver(send, Replay::text_reply(send));
