@@ -171,9 +171,9 @@ void HopPool::give_back(SessionPtr session) {
   } else if (!session->in_mail) {
     keep_idle(std::move(session));
   } else {
-    ++returning_;
+    returning_.push_back(session.get());
     if (group_.spawn(shard_, reset_and_keep(shard_, std::move(session)))) return;
-    --returning_;
+    returning_.pop_back();
     --open_;  // stopping: it was dropped
   }
 }
@@ -186,13 +186,13 @@ runtime::Task<void> HopPool::reset_and_keep(Shard& shard, SessionPtr session) {
   session->in_mail = false;
   ++session->resets;
   if (!result || !result->reply.positive()) {
-    --returning_;
+    std::erase(returning_, session.get());
     discard(std::move(session));
   } else if (session->resets >= options_.resets_max || group_.closed()) {
     ++counters_.sessions_retired;
     co_await quit(shard, std::move(session));
   } else {
-    --returning_;
+    std::erase(returning_, session.get());
     keep_idle(std::move(session));
   }
 }
@@ -215,16 +215,16 @@ void HopPool::discard(SessionPtr session) {
 }
 
 void HopPool::retire(SessionPtr session) {
-  ++returning_;
+  returning_.push_back(session.get());
   if (group_.spawn(shard_, quit(shard_, std::move(session)))) return;
-  --returning_;
+  returning_.pop_back();
   --open_;
 }
 
 runtime::Task<void> HopPool::quit(Shard& shard, SessionPtr session) {
   const MonoTime deadline = std::min(quit_deadline_, shard.now() + limits::kCloseLinger);
   co_await session->client->quit(shard, deadline);
-  --returning_;
+  std::erase(returning_, session.get());
   discard(std::move(session));
 }
 
@@ -257,7 +257,12 @@ runtime::Task<void> HopPool::stop(Shard& shard, MonoTime deadline) {
   quit_deadline_ = deadline;
   for (SessionPtr& session : std::exchange(idle_, {})) retire(std::move(session));
   group_.close();
-  while (group_.size() != 0) (void)co_await group_.wait_empty(shard, kNever);
+  while (group_.size() != 0) {
+    const runtime::Wake wake = co_await group_.wait_empty(shard, deadline);
+    if (wake != runtime::Wake::TimedOut) continue;
+    for (HopSession* session : returning_) session->client->abort();
+    deadline = kNever;
+  }
 }
 
 }  // namespace sluice::serve

@@ -88,8 +88,8 @@ class HopPool final : private runtime::Timer {
   size_t idle_sessions() const { return idle_.size(); }
   const HopCounters& counters() const { return counters_; }
 
-  // Closes idle sessions with QUIT, whose replies are awaited until the deadline, and waits for what is still
-  // being reset (limits::kHopResetWait at most).
+  // Closes idle sessions with QUIT. Its replies, and those of sessions that are still being reset, are
+  // awaited until the deadline; what is left then is broken off.
   [[nodiscard]] runtime::Task<void> stop(Shard& shard, MonoTime deadline);
 
  private:
@@ -123,7 +123,7 @@ class HopPool final : private runtime::Timer {
   runtime::Task<void> quit(Shard& shard, SessionPtr session);
   void room_was_made();
   // Somebody waits for whom nothing is on its way back.
-  bool wants_room() const { return waiters_.size() > returning_; }
+  bool wants_room() const { return waiters_.size() > returning_.size(); }
   bool serves(const Endpoint& endpoint) const;
   void mark(const Endpoint& endpoint, bool works);
   void note_recipient(bool accepted);
@@ -136,7 +136,7 @@ class HopPool final : private runtime::Timer {
   std::vector<Waiter*> waiters_;          // for room; the oldest first
   std::vector<HopTransaction*> holders_;  // have a session and no call under way; the oldest first
   size_t open_ = 0;                       // idle, in use or being opened
-  size_t returning_ = 0;                  // of these, waiting for the reply to RSET or QUIT
+  std::vector<HopSession*> returning_;    // of these, waiting for the reply to RSET or QUIT
   size_t transactions_ = 0;
   std::optional<uint64_t> size_limit_;
   MonoTime quit_deadline_ = kNever;  // of stop()

@@ -250,6 +250,45 @@ TEST_F(StreamTest, ConnectTimesOutWhereNobodyAnswers) {
   sim_.world.clear_faults();
 }
 
+Task<void> connect_with(Shard& shard, Endpoint remote, StreamStop& stop, int& error) {
+  auto connected = co_await Stream::connect(shard, remote, kNever, &stop);
+  error = connected ? 0 : connected.error();
+}
+
+TEST_F(StreamTest, ConnectCanBeStopped) {
+  sim_.world.set_faults({.blackhole = true});
+  StreamStop stop;
+  int error = 0;
+  const MonoTime begin = sim_.world.now();
+  sim_.start(sim_.client, connect_with(sim_.client, sim_.at_mx(25), stop, error));
+  sim_.run_for(5s);
+  EXPECT_EQ(error, 0);
+  stop.stop();
+  ASSERT_TRUE(sim_.finish());
+  EXPECT_EQ(error, ECANCELED);
+  // And so is every later one.
+  error = 0;
+  sim_.start(sim_.client, connect_with(sim_.client, sim_.at_mx(25), stop, error));
+  ASSERT_TRUE(sim_.finish());
+  EXPECT_EQ(error, ECANCELED);
+  EXPECT_LT(sim_.world.now() - begin, 6s);
+  sim_.world.clear_faults();
+}
+
+Task<void> close_by_abort(Shard& shard, Stream& stream) { co_await stream.close(shard, CloseMode::Abort); }
+
+TEST_F(StreamTest, AnAbortedSendIsNotSentUnlessTheKernelTookAll) {
+  connect();
+  near_->write(std::string(4 * limits::kStreamInput, 'm'));
+  far_->write("short");
+  sim_.run_for(1s);
+  sim_.start(sim_.client, close_by_abort(sim_.client, *near_));
+  sim_.start(sim_.mx, close_by_abort(sim_.mx, *far_));
+  ASSERT_TRUE(sim_.finish());
+  EXPECT_FALSE(near_->all_sent());
+  EXPECT_TRUE(far_->all_sent());
+}
+
 TEST_F(StreamTest, KnowsBothEndpoints) {
   connect();
   EXPECT_EQ(near_->peer(), sim_.at_mx(25));

@@ -219,6 +219,20 @@ TEST_F(HopPoolTest, WhoIsBusyMakesRoomWhenItsCallIsOver) {
   EXPECT_FALSE(hop_->parked());
 }
 
+// Shows: W-16
+TEST_F(HopPoolTest, StoppingBreaksOffASilentReset) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + Script{hear("RSET"), hear_end()}});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  hop_.reset();
+  rest(1s);
+  const MonoTime asked = sim_.world.now();
+  sim_.start(sim_.client, stop(sim_.client));  // within 5 s
+  EXPECT_TRUE(sim_.finish());
+  EXPECT_LT(sim_.world.now() - asked, 6s);
+  EXPECT_EQ(pool_->open_sessions(), 0U);
+}
+
 TEST_F(HopPoolTest, RoomForOneThatHasJustGivenUpGoesToTheNext) {
   options_.sessions_max = 1;
   options_.command_wait = 10s;
