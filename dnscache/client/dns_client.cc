@@ -149,12 +149,12 @@ net::Datagram* DnsClient::socket_for(size_t server, uint16_t slot) {
     options.remote = settings_.servers[server];
     auto opened = net::Datagram::open(shard_, options, *this);
     if (!opened) return nullptr;
-    place = {std::move(*opened), server, slot};
+    place = {std::move(*opened), server, slot, false};
   }
   return place.socket.get();
 }
 
-const DnsClient::UdpSocket* DnsClient::find(const net::Datagram& socket) const {
+DnsClient::UdpSocket* DnsClient::find(const net::Datagram& socket) {
   const auto at =
       std::ranges::find_if(sockets_, [&](const UdpSocket& each) { return each.socket.get() == &socket; });
   return at == sockets_.end() ? nullptr : &*at;
@@ -168,13 +168,23 @@ void DnsClient::on_datagram(net::Datagram& socket, Chunk payload, const Endpoint
 }
 
 void DnsClient::on_datagram_error(net::Datagram& socket, int /*error*/) {
-  const UdpSocket* place = find(socket);
+  UdpSocket* place = find(socket);
   if (place == nullptr) return;
-  resolver_.on_udp_unreachable(place->server, place->slot, shard_.reactor().now());
-  pump();
+  // Each datagram that a dead server gets comes back as an error: the resolver is told once of many.
+  place->unreachable = any_unreachable_ = true;
+  shard_.timers().arm(*this, shard_.now());
+}
+
+void DnsClient::tell_unreachable() {
+  if (!std::exchange(any_unreachable_, false)) return;
+  for (UdpSocket& place : sockets_) {
+    if (std::exchange(place.unreachable, false))
+      resolver_.on_udp_unreachable(place.server, place.slot, shard_.now());
+  }
 }
 
 void DnsClient::on_timer() {
+  tell_unreachable();
   resolver_.on_tick(shard_.now());
   crossings_.on_tick(shard_.now());
   pump();
@@ -203,7 +213,8 @@ void DnsClient::pump() {
     if (event_sink_) event_sink_(*event);
   }
   if (router_ != nullptr) router_->tell_outage(resolver_.outage());
-  shard_.timers().arm(*this, std::min(resolver_.next_wakeup(), crossings_.next_wakeup()));
+  const MonoTime soonest = any_unreachable_ ? shard_.now() : kNever;
+  shard_.timers().arm(*this, std::min({soonest, resolver_.next_wakeup(), crossings_.next_wakeup()}));
   pumping_ = false;
 }
 

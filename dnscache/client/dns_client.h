@@ -114,12 +114,14 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
     net::DatagramPtr socket;
     size_t server = 0;
     uint16_t slot = 0;
+    bool unreachable = false;  // the kernel said so since the resolver was last told
   };
   class TcpConnection;
 
   void on_datagram(net::Datagram& socket, Chunk payload, const Endpoint& from) override;
   void on_datagram_error(net::Datagram& socket, int error) override;
   void on_timer() override;
+  void tell_unreachable();
 
   std::optional<AnswerCache::Hit> find_in_cache(const Question& question);
   bool ask_home(const Question& question, AskerId asker, MonoTime deadline);
@@ -128,7 +130,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   void complete(const Completion& completion);
   void hand_over(Slab<Asker>::Id id, const Answer& answer, bool for_cache);
   net::Datagram* socket_for(size_t server, uint16_t slot);
-  const UdpSocket* find(const net::Datagram& socket) const;
+  UdpSocket* find(const net::Datagram& socket);
 
   reactor::Shard& shard_;
   DnsClientSettings settings_;
@@ -145,6 +147,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   DnsClientStatistics statistics_;
   std::function<void(const ResolverEvent&)> event_sink_;
   runtime::TaskGroup tasks_;
+  bool any_unreachable_ = false;
   bool pumping_ = false;
   bool stopped_ = false;
 };

@@ -54,10 +54,13 @@ Resolver::Resolver(const ResolverSettings& settings, Random random)
       health_(settings.server_count, settings.health),
       by_question_(0, QuestionHash{random_()}) {
   SLUICE_CHECK(settings.socket_slots >= 1 && settings.socket_slots < kTcpSlot);
+  by_sending_.resize(settings.server_count * (settings.socket_slots + size_t{1}));
 }
 
-uint64_t Resolver::key(size_t server, uint16_t slot, uint16_t id) {
-  return static_cast<uint64_t>(server) << 32 | static_cast<uint64_t>(slot) << 16 | id;
+Resolver::BySending& Resolver::sent_by(size_t server, uint16_t slot) {
+  SLUICE_CHECK(server < settings_.server_count && (slot < settings_.socket_slots || slot == kTcpSlot));
+  const size_t per_server = settings_.socket_slots + size_t{1};
+  return by_sending_[server * per_server + std::min(slot, settings_.socket_slots)];
 }
 
 Resolver::Inquiry& Resolver::at(InquiryId id) {
@@ -157,14 +160,14 @@ void Resolver::send_to(InquiryId id, size_t server, bool with_edns, SendingPurpo
   for (unsigned tries = 0; tries < kIdTries && !is_free; ++tries) {
     sending.slot = inquiry.by_tcp ? kTcpSlot : static_cast<uint16_t>(random_.below(settings_.socket_slots));
     sending.id = static_cast<uint16_t>(random_.below(1U << 16));
-    is_free = !by_sending_.contains(key(server, sending.slot, sending.id));
+    is_free = !sent_by(server, sending.slot).contains(sending.id);
   }
   if (!is_free) return;  // hardly possible; as if the message were lost, the deadline ends it
   const auto sent_before =
       std::ranges::count(inquiry.sendings, server, &Sending::server);  // to this server, for `current`
   sending.due = now + (inquiry.by_tcp ? settings_.health.wait_max
                                       : health_.wait(server, static_cast<unsigned>(sent_before)));
-  by_sending_.emplace(key(server, sending.slot, sending.id), id);
+  sent_by(server, sending.slot).emplace(sending.id, id);
   inquiry.sendings.push_back(sending);
   ++(inquiry.by_tcp ? statistics_.sent_tcp : statistics_.sent_udp);
   sends_.push_back({server, inquiry.by_tcp ? uint16_t{0} : sending.slot, sending.transport,
@@ -182,9 +185,9 @@ void Resolver::on_tcp_message(size_t server, std::string_view octets, MonoTime n
 
 void Resolver::on_message(size_t server, uint16_t slot, std::string_view octets, MonoTime now) {
   const auto head = peek_head(octets);
-  const auto found =
-      head && head->is_response ? by_sending_.find(key(server, slot, head->id)) : by_sending_.end();
-  if (found == by_sending_.end()) {
+  BySending& under_way = sent_by(server, slot);
+  const auto found = head && head->is_response ? under_way.find(head->id) : under_way.end();
+  if (found == under_way.end()) {
     ++statistics_.unmatched;
     return;
   }
@@ -202,7 +205,7 @@ void Resolver::on_message(size_t server, uint16_t slot, std::string_view octets,
   });
   SLUICE_CHECK(sent != inquiry.sendings.end());
   const Sending sending = *sent;
-  by_sending_.erase(found);
+  under_way.erase(found);
   inquiry.sendings.erase(sent);
   note_answer(sending, now);
   if (response) {
@@ -285,23 +288,18 @@ void Resolver::complete(InquiryId id, Answer answer) {
 
 void Resolver::drop_sendings(Inquiry& inquiry) {
   for (const Sending& sending : inquiry.sendings) {
-    by_sending_.erase(key(sending.server, sending.slot, sending.id));
+    sent_by(sending.server, sending.slot).erase(sending.id);
   }
   inquiry.sendings.clear();
 }
 
 std::vector<Resolver::LostByTcp> Resolver::take_tcp_sendings(size_t server) {
-  std::vector<InquiryId> affected;
-  for (const auto& [sent, id] : by_sending_) {
-    if (sent >> 16 == key(server, kTcpSlot, 0) >> 16) affected.push_back(id);
-  }
   std::vector<LostByTcp> taken;
-  for (const InquiryId id : affected) {
+  for (const auto& [sent, id] : std::exchange(sent_by(server, kTcpSlot), {})) {
     LostByTcp lost{id};
     // None are left where an inquiry comes for the second time.
     const auto erased = std::erase_if(at(id).sendings, [&](const Sending& s) {
       if (s.server != server || s.transport != DnsTransport::Tcp) return false;
-      by_sending_.erase(key(s.server, s.slot, s.id));
       lost.is_waited_for = lost.is_waited_for || !s.is_lost;
       lost.with_edns = s.with_edns;
       return true;
@@ -333,14 +331,14 @@ void Resolver::on_tcp_failed(size_t server, MonoTime now) {
 }
 
 void Resolver::on_udp_unreachable(size_t server, uint16_t slot, MonoTime now) {
+  ++statistics_.unreachable;
+  if (health_.count() == 1) return;  // its own time-out paces the next try
   std::vector<InquiryId> affected;
-  for (const auto& [sent, id] : by_sending_) {
-    if (sent >> 16 == key(server, slot, 0) >> 16) affected.push_back(id);
-  }
+  for (const auto& [sent, id] : sent_by(server, slot)) affected.push_back(id);
   for (const InquiryId id : affected) {
     Inquiry* inquiry = inquiries_.find(id);
     if (inquiry == nullptr) continue;
-    // With no other server to turn to, its own time-out paces the next try.
+    // Nor here when all others were turned to already.
     if (!health_.first_good(inquiry->servers_failed | inquiry->servers_tried)) continue;
     for (Sending& sending : inquiry->sendings) {
       if (sending.server == server && sending.slot == slot && !sending.is_lost) sending.due = now;

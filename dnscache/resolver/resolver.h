@@ -85,6 +85,7 @@ struct ResolverStatistics {
   uint64_t unmatched = 0;  // responses that matched nothing: late beyond use, or forged
   uint64_t malformed = 0;  // matched by id and question, then not readable
   uint64_t truncated = 0;
+  uint64_t unreachable = 0;   // calls of on_udp_unreachable()
   uint64_t time_outs = 0;     // questions that ended so
   uint64_t failures = 0;      // questions that ended with ServFail
   uint64_t refused_full = 0;  // over questions_max
@@ -109,7 +110,8 @@ class Resolver {
   // section 6.2.4); the second time the server has failed.
   void on_tcp_closed(size_t server, MonoTime now);
   void on_tcp_failed(size_t server, MonoTime now);  // no connection is to be had, or nonsense comes by it
-  // The kernel says that nobody listens (ICMP): counts as a time-out that is over at once.
+  // The kernel says that nobody listens (ICMP): counts as a time-out that is over at once for all that is
+  // under way by this socket, so that many such reports may be told as one.
   void on_udp_unreachable(size_t server, uint16_t slot, MonoTime now);
   void on_tick(MonoTime now);  // at or after next_wakeup()
 
@@ -177,7 +179,9 @@ class Resolver {
     bool with_edns = true;
   };
 
-  static uint64_t key(size_t server, uint16_t slot, uint16_t id);
+  using BySending = std::unordered_map<uint16_t, InquiryId>;  // by the message's id
+
+  BySending& sent_by(size_t server, uint16_t slot);
   Inquiry& at(InquiryId id);
   InquiryId start(const Question& question, MonoTime now);
   void add_asker(Inquiry& inquiry, AskerId asker, MonoTime deadline);
@@ -204,7 +208,7 @@ class Resolver {
   ServerHealth health_;
   Slab<Inquiry> inquiries_;
   std::unordered_map<Question, InquiryId, QuestionHash> by_question_;
-  std::unordered_map<uint64_t, InquiryId> by_sending_;  // server, slot and id of each message under way
+  std::vector<BySending> by_sending_;  // of each server: its sockets' in their order, then its connection's
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::deque<Send> sends_;
   std::deque<Completion> completions_;

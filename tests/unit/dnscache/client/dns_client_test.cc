@@ -143,6 +143,32 @@ TEST_F(DnsClientOverTheNetwork, SecondServerStandsIn) {
   EXPECT_GE(second_.by_udp, 1U);
 }
 
+TEST_F(DnsClientOverTheNetwork, ErrorsOfManyDatagramsAreToldAtOnce) {
+  reactor::SimFaults steady;
+  steady.latency_min = steady.latency_max;  // all errors arrive together
+  sim_.set_faults(steady);
+  DnsClientSettings settings;
+  settings.servers = {{sim_.address("nobody"), ZoneServer::kPort},
+                      {sim_.address("second"), ZoneServer::kPort}};
+  DnsClient client(client_shard_, settings);
+  Recorder recorder;
+  for (int i = 0; i < 100; ++i) {
+    const Question asked = question("n" + std::to_string(i) + ".example");
+    static_cast<void>(client.ask(asked, LookupKind::Uncounted, budget_, recorder, 1));
+  }
+  EXPECT_TRUE(sim_.run_until(shards_, [&] { return recorder.heard.size() == 100; }, sim_.now() + 100ms));
+  EXPECT_EQ(second_.by_udp, 100U);
+  EXPECT_GE(client.resolver_statistics().unreachable, 1U);
+  EXPECT_LE(client.resolver_statistics().unreachable, 8U);  // a server's sockets
+  bool ended = false;
+  const auto stop = [](Shard& shard, DnsClient& stopped, bool& into) -> Task<void> {
+    co_await stopped.stop(shard);
+    into = true;
+  };
+  EXPECT_TRUE(tasks_.spawn(client_shard_, stop(client_shard_, client, ended)));
+  EXPECT_TRUE(sim_.run_until(shards_, [&] { return ended; }, sim_.now() + 1s));
+}
+
 // Shows: D-8
 TEST_F(DnsClientOverTheNetwork, SilenceIsATimeOutAfterFiveSeconds) {
   first_.silent = second_.silent = true;

@@ -440,8 +440,8 @@ TEST(Resolver, ForgedResponsesAreCountedAndDropped) {
   std::string wrong_id = good;
   wrong_id[0] = static_cast<char>(wrong_id[0] ^ 1);
   script.resolver.on_datagram(0, send.slot, wrong_id, script.now);
-  script.resolver.on_datagram(0, static_cast<uint16_t>(send.slot + 1), good, script.now);  // wrong port
-  script.resolver.on_datagram(1, send.slot, good, script.now);                             // wrong server
+  script.resolver.on_datagram(0, send.slot ^ 1U, good, script.now);  // wrong port
+  script.resolver.on_datagram(1, send.slot, good, script.now);       // wrong server
   script.resolver.on_tcp_message(0, good, script.now);
   Send other = send;
   other.message = encode_query(question("b.example"), decode_query(send.message.view())->id);
