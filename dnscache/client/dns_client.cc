@@ -3,6 +3,7 @@
 #include "dnscache/client/tcp_connection.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <utility>
 
@@ -23,6 +24,11 @@ ResolverSettings resolver_settings(const DnsClientSettings& settings) {
   resolver.question_wait = settings.question_wait;
   resolver.questions_max = settings.questions_max;
   return resolver;
+}
+
+// What ICMP makes of a server that is not there (ip(7)); others are our own troubles, or a datagram's.
+bool is_unreachable(int error) {
+  return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
 }
 
 AskerId to_asker(DnsClient::AskId id) { return {static_cast<uint64_t>(id.generation) << 32 | id.slot}; }
@@ -167,9 +173,13 @@ void DnsClient::on_datagram(net::Datagram& socket, Chunk payload, const Endpoint
   pump();
 }
 
-void DnsClient::on_datagram_error(net::Datagram& socket, int /*error*/) {
+void DnsClient::on_datagram_error(net::Datagram& socket, int error) {
   UdpSocket* place = find(socket);
   if (place == nullptr) return;
+  if (!is_unreachable(error)) {
+    ++statistics_.datagram_errors;
+    return;
+  }
   // Each datagram that a dead server gets comes back as an error: the resolver is told once of many.
   place->unreachable = any_unreachable_ = true;
   shard_.timers().arm(*this, shard_.now());

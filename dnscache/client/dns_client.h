@@ -62,6 +62,7 @@ struct DnsClientStatistics {
   uint64_t forwarded = 0;            // questions that went to their home shard
   uint64_t answered_for_others = 0;  // answers that went to the shard that asked us
   uint64_t datagrams_refused = 0;    // the reactor's queue was full: the resolver's retry takes over
+  uint64_t datagram_errors = 0;      // of a socket, that do not say that the server is gone
 };
 
 class DnsClient final : private net::DatagramReceiver, private runtime::Timer {

@@ -169,6 +169,17 @@ TEST_F(DnsClientOverTheNetwork, ErrorsOfManyDatagramsAreToldAtOnce) {
   EXPECT_TRUE(sim_.run_until(shards_, [&] { return ended; }, sim_.now() + 1s));
 }
 
+TEST_F(DnsClientOverTheNetwork, AnErrorThatIsNotTheServersOwnEndsNoWait) {
+  reactor::SimFaults steady;
+  steady.latency_min = steady.latency_max = 10ms;
+  sim_.set_faults(steady);
+  first_.too_long = true;
+  EXPECT_EQ(ask("a.example").status, AnswerStatus::Records);
+  EXPECT_EQ(client_->statistics().datagram_errors, 1U);
+  EXPECT_EQ(client_->resolver_statistics().unreachable, 0U);
+  EXPECT_EQ(second_.by_udp, 0U);
+}
+
 // Shows: D-8
 TEST_F(DnsClientOverTheNetwork, SilenceIsATimeOutAfterFiveSeconds) {
   first_.silent = second_.silent = true;

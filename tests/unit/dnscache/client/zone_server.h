@@ -42,6 +42,7 @@ class ZoneServer final : private net::DatagramReceiver, private net::AcceptSink 
   }
 
   bool silent = false;
+  bool too_long = false;  // a datagram that no reader has room for goes before each reply by UDP
   bool truncate = false;
   unsigned hang_ups = 0;       // so many queries by TCP are answered by an orderly close
   bool break_framing = false;  // by TCP
@@ -53,6 +54,7 @@ class ZoneServer final : private net::DatagramReceiver, private net::AcceptSink 
     ++by_udp;
     const Response response = respond(zone_, payload.view(), {.force_truncate = truncate});
     if (silent || response.message.empty()) return;
+    if (too_long) SLUICE_CHECK(socket.send(std::string(reactor::kDatagramMax + 1, 'x'), from));
     SLUICE_CHECK(socket.send(response.message, from));
   }
   void on_datagram_error(net::Datagram&, int) override {}
