@@ -23,7 +23,8 @@ Task<HopPool*> HopPools::find(Shard& shard, std::span<const policy::NextHop> hop
   if (known != pools_.end() && shard.now() < known->second.refresh_at) co_return known->second.pool.get();
 
   std::vector<Endpoint> endpoints = co_await directory_.resolve(shard, hops);
-  // Others may have made the entry while we waited. Without an address there is none, and the next one asks again.
+  // Others may have made the entry while we waited. Without an address there is none, and the next one asks
+  // again.
   if (endpoints.empty()) {
     const auto kept = pools_.find(key);
     co_return kept == pools_.end() ? nullptr : kept->second.pool.get();

@@ -1,9 +1,9 @@
 #include "engine/delivery/next_hops.h"
 
+#include "io/runtime/when_all.h"
+
 #include <algorithm>
 #include <utility>
-
-#include "io/runtime/when_all.h"
 
 namespace sluice::delivery {
 

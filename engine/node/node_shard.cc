@@ -79,6 +79,7 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::Journa
       journal_(journal_options(shard, resources.policy.journal(), std::move(on_journal))),
       context_{resources.policy, resources.removed_fields, dns_, hops_, journal_, background_},
       service_(context_) {
+  context_.held_octets_max = resources.bodies_max;
   if (resources.homes != nullptr) home_.emplace(shard, *resources.homes, dns_);
   dns_.set_event_sink([this, &shard](const dns::ResolverEvent& event) { log_resolver_event(shard, event); });
 }

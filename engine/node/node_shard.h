@@ -34,7 +34,8 @@ struct NodeResources {
   std::vector<Endpoint> dns_servers;
   std::vector<Endpoint> addresses;  // of the listeners, with the ports that were reserved for port 0
   runtime::Log& log;
-  dns::HomeShards* homes = nullptr;  // null: one shard, which asks everything itself
+  dns::HomeShards* homes = nullptr;            // null: one shard, which asks everything itself
+  uint64_t bodies_max = limits::kShardBodies;  // of each shard
 };
 
 // What a shard can say of itself when it has stopped.

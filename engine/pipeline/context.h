@@ -31,7 +31,8 @@ struct PipelineContext {
   store::Journal& journal;
   runtime::TaskGroup& background;  // evaluations that outlive their transaction
   message::Balance balance{};
-  uint64_t held_octets = 0;  // capacity of all bodies
+  uint64_t held_octets = 0;                         // capacity of all bodies
+  uint64_t held_octets_max = limits::kShardBodies;  // above it 452 4.3.1
   PipelineCounters counters{};
 };
 

@@ -46,6 +46,7 @@ class SmtpPipeline final : public serve::SmtpHandler {
   void on_answered(Shard& shard, serve::TraceId transaction, serve::Told told) override;
   serve::Eventual<serve::Done> on_abort(Shard& shard, serve::AbortReason reason,
                                         const smtp::Reply* reply) override;
+  void on_drain_deadline(Shard& shard) override;
   serve::Eventual<serve::Done> on_disconnect(Shard& shard, serve::DisconnectReason reason) override;
 
  private:

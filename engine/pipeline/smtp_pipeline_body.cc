@@ -19,7 +19,7 @@ Eventual<Answer> SmtpPipeline::on_body(Shard& shard, Chunk piece) {
   tx.body.append(std::move(piece));
   const std::optional<uint64_t> limit = tx.pool->size_limit();
   if (!refusal && limit && tx.body.wire_octets() > *limit) refusal = kMessageTooLarge.to_reply();
-  if (!refusal && context_.held_octets > limits::kShardBodies) {
+  if (!refusal && context_.held_octets > context_.held_octets_max) {
     ++context_.counters.over_memory;
     refusal = kNoMemory.to_reply();
   }

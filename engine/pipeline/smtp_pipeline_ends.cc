@@ -58,6 +58,15 @@ Task<Done> SmtpPipeline::end_all(Shard& shard, End end) {
   co_return Done();
 }
 
+// The client is gone and the node wants to end: whoever waits for the DNS or the next hop goes on without
+// them, and what the next hop may have taken is "unknown".
+void SmtpPipeline::on_drain_deadline(Shard& /*shard*/) {
+  if (transaction_ == nullptr) return;
+  transaction_->spf.finish_now();
+  transaction_->spf_from_author.finish_now();
+  if (transaction_->hop != nullptr) transaction_->hop->cancel();
+}
+
 void SmtpPipeline::close_transaction() { transaction_.reset(); }
 
 void SmtpPipeline::on_answered(Shard& /*shard*/, serve::TraceId transaction, serve::Told told) {

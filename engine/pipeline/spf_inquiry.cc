@@ -48,10 +48,14 @@ class SpfInquiry::Work {
     inquiry_->reverse_name_ = std::move(request_.client.reverse_name);
     inquiry_->done_.notify();
   }
+  void finish_now() {
+    hurried_ = true;
+    if (collector_ != nullptr) collector_->cancel();
+  }
   // Nobody waits any more.
   void cancel() {
     inquiry_ = nullptr;
-    if (collector_ != nullptr) collector_->cancel();
+    finish_now();
   }
 
   static Task<void> run(Shard& shard, std::unique_ptr<Work> work) {
@@ -85,7 +89,7 @@ class SpfInquiry::Work {
     dns::LookupBudget budget;
     budget.deadline = shard.now() + request_.time;
     AnswerCollector collector(client_);
-    if (inquiry_ == nullptr) collector.cancel();
+    if (hurried_) collector.cancel();
     collector_ = &collector;
     co_await evaluate(shard, collector, evaluator, budget);
     collector_ = nullptr;
@@ -94,6 +98,7 @@ class SpfInquiry::Work {
 
   SpfInquiry* inquiry_;                   // null once nobody waits for the outcome
   AnswerCollector* collector_ = nullptr;  // of the evaluation that runs
+  bool hurried_ = false;
   dns::DnsClient& client_;
   SpfRequest request_;
   evidence::SpfEvidence spf_;
@@ -129,6 +134,10 @@ evidence::SpfEvidence SpfInquiry::outcome() const {
   add(identities_.helo, auth::Identity::Helo, cut_off.helo);
   add(identities_.from_header, auth::Identity::From, cut_off.from_header);
   return cut_off;
+}
+
+void SpfInquiry::finish_now() {
+  if (work_ != nullptr) work_->finish_now();
 }
 
 void SpfInquiry::drop() {

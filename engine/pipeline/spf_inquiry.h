@@ -42,6 +42,8 @@ class SpfInquiry {
   bool finished() const { return finished_; }
   // True when it is finished; false when the deadline came first. One waiter.
   runtime::Task<bool> wait(reactor::Shard& shard, MonoTime deadline);
+  // What is not answered yet counts as timed out: the outcome is there at the next turn.
+  void finish_now();
   // Back to not started; what runs is cancelled.
   void drop();
 

@@ -23,6 +23,7 @@ using std::chrono_literals::operator""ms;
 namespace {
 
 constexpr IpAddress kOtherHop = IpAddress::v4(0xC633640A);  // 198.51.100.10
+constexpr uint64_t kSeed = 20260101;
 constexpr std::string_view kJournal = "/var/journal.jsonl";
 
 std::string make_log_file() {
@@ -39,19 +40,25 @@ std::unique_ptr<runtime::Log> open_log(const std::string& path) {
   return std::move(*runtime::Log::open(options));
 }
 
-// The policy with the world's addresses in place of @node, @hop, @other and @journal.
-policy::Policy compile(std::string text, reactor::SimWorld& sim) {
+std::string with_addresses(std::string text, reactor::SimWorld& sim) {
   const auto replace = [&text](std::string_view word, const std::string& by) {
     for (size_t at = text.find(word); at != text.npos; at = text.find(word, at + by.size())) {
       text.replace(at, word.size(), by);
     }
   };
   replace("@node", Endpoint{sim.address("node"), NodeWorld::kPort}.to_string());
+  replace("@hopaddress", sim.address("hop").to_string());
   replace("@hop", Endpoint{sim.address("hop"), 25}.to_string());
   replace("@other", Endpoint{kOtherHop, 25}.to_string());
   replace("@journal", std::string(kJournal));
   replace("@dns", Endpoint{sim.address("dns"), 53}.to_string());
   replace("@client", sim.address("client").to_string());
+  return text;
+}
+
+// The policy with the world's addresses in place of @node, @hop, @other and @journal.
+policy::Policy compile(std::string_view document, reactor::SimWorld& sim) {
+  const std::string text = with_addresses(std::string(document), sim);
   policy::ReadPolicy read = policy::read_policy(text, 1, "node.example");
   for (const policy::Diagnostic& finding : read.diagnostics.sorted()) {
     if (finding.severity == policy::Severity::Error) ADD_FAILURE() << finding.to_string("policy");
@@ -61,18 +68,18 @@ policy::Policy compile(std::string text, reactor::SimWorld& sim) {
 
 }  // namespace
 
-NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml, uint64_t seed)
-    : sim_(seed),
+NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml, uint64_t bodies_max)
+    : sim_(kSeed),
       log_path_(make_log_file()),
       log_(open_log(log_path_)),
-      policy_(compile(std::string(policy_toml), sim_)),
+      policy_(compile(policy_toml, sim_)),
       removed_(policy_->result_header()),
       node_shard_(ShardId{0}, sim_.make_reactor("node")),
       hop_shard_(ShardId{1}, sim_.make_reactor("hop")),
       dns_shard_(ShardId{2}, sim_.make_reactor("dns")),
       client_shard_(ShardId{3}, sim_.make_reactor("client")),
       shards_{&node_shard_, &hop_shard_, &dns_shard_, &client_shard_} {
-  Result<dns::Zone> zone = dns::zone_from_yaml(zone_yaml);
+  Result<dns::Zone> zone = dns::zone_from_yaml(with_addresses(std::string(zone_yaml), sim_));
   SLUICE_CHECK(zone.has_value());
   dns_ = std::make_unique<SimDnsServer>(dns_shard_, Endpoint{sim_.address("dns"), 53}, std::move(*zone));
   hop_ = std::make_unique<ScriptedHop>(hop_shard_, Endpoint{sim_.address("hop"), 25});
@@ -82,6 +89,7 @@ NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml, u
   for (const policy::Listener& listener : policy_->listeners()) listeners.push_back(listener.address);
   resources_.emplace(node::NodeResources{
       *policy_, *removed_, hosts_, {Endpoint{sim_.address("dns"), 53}}, std::move(listeners), *log_});
+  resources_->bodies_max = bodies_max;
   node_ = std::make_unique<node::NodeShard>(node_shard_, *resources_, nullptr);
   std::optional<Result<void>> started;
   EXPECT_TRUE(node_tasks_.spawn(node_shard_, start_node(node_shard_, started)));
@@ -183,6 +191,29 @@ void NodeWorld::talk_and_reset(const std::vector<std::string>& lines) {
   follow(std::move(course));
 }
 
+void NodeWorld::drain_behind(const std::vector<std::string>& lines, size_t behind) {
+  Course course;
+  course.lines = lines;
+  course.drain_behind = behind;
+  follow(std::move(course));
+  end_stop();
+}
+
+void NodeWorld::leave_in_body(const std::string& octets, int clients) {
+  for (int i = 0; i < clients; ++i) {
+    Course course;
+    course.lines = lines_of({.octets = octets});
+    course.lines.resize(course.lines.size() - 2);
+    course.lines.push_back(octets);
+    course.stay = true;
+    staying_.emplace_back();
+    EXPECT_TRUE(client_tasks_.spawn(
+        client_shard_,
+        run_dialogue(client_shard_, std::move(course), staying_.back().dialogue, staying_.back().ended)));
+  }
+  pass(30s);
+}
+
 Dialogue NodeWorld::drain_in_the_middle(const std::vector<std::string>& lines, size_t before) {
   Course course;
   course.lines = lines;
@@ -281,6 +312,12 @@ Task<void> NodeWorld::run_dialogue(Shard& shard, Course course, Dialogue& dialog
     if (is_message && !dialogue.last().starts_with('3')) continue;
     stream.write(lines[next] + "\r\n");
     waiting_for = replies_to(lines[next], is_message);
+    if (next == course.drain_behind) {
+      runtime::Signal nobody;
+      const MonoTime a_second = shard.now() + 1s;
+      (void)co_await nobody.wait_until(shard, a_second);
+      begin_stop();
+    }
     if (course.reset_at_end && next + 1 == lines.size()) {
       const MonoTime a_moment = shard.now() + 10ms;
       (void)co_await stream.flush(shard, a_moment);

@@ -12,6 +12,7 @@
 #include "tests/node_sim/scripted_hop.h"
 #include "tests/node_sim/sim_dns_server.h"
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,7 +42,8 @@ class NodeWorld {
  public:
   static constexpr uint16_t kPort = 25;
 
-  NodeWorld(std::string_view policy_toml, std::string_view zone_yaml, uint64_t seed = 1);
+  NodeWorld(std::string_view policy_toml, std::string_view zone_yaml,
+            uint64_t bodies_max = limits::kShardBodies);
   ~NodeWorld();
 
   // Sends the lines one by one, each after the reply to the one before. A line that holds CRLF is several at
@@ -58,6 +60,11 @@ class NodeWorld {
   void talk_and_reset(const std::vector<std::string>& lines);
   // The node is told to stop before line number `before` is said.
   Dialogue drain_in_the_middle(const std::vector<std::string>& lines, size_t before);
+  // The node is told to stop a second after line number `behind` was said, before it is answered.
+  void drain_behind(const std::vector<std::string>& lines, size_t behind);
+  // That many clients send these octets as their message's beginning, and then nothing; they stay until
+  // stop().
+  void leave_in_body(const std::string& octets, int clients);
 
   // Lets the world go on for a time.
   void pass(std::chrono::nanoseconds time);
@@ -83,6 +90,8 @@ class NodeWorld {
     std::chrono::nanoseconds pause{0};
     bool drain = false;
     bool reset_at_end = false;
+    size_t drain_behind = SIZE_MAX;
+    bool stay = false;  // after the last line, until the node closes
   };
   Dialogue follow(Course course);
   runtime::Task<void> run_dialogue(reactor::Shard& shard, Course course, Dialogue& dialogue, bool& ended);
@@ -112,6 +121,11 @@ class NodeWorld {
   runtime::TaskGroup node_tasks_;
   runtime::TaskGroup hop_tasks_;
   runtime::TaskGroup client_tasks_;
+  struct Staying {
+    Dialogue dialogue;
+    bool ended = false;
+  };
+  std::deque<Staying> staying_;
   node::ShardReport report_;
   bool stopping_ = false;
   bool node_ended_ = false;
