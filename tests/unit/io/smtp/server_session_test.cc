@@ -283,7 +283,6 @@ TEST(ServerSession, DoesNotBlameAPipelineForItsRefusedMail) {
 }
 
 // Shows: W-8
-// Shows: W-8
 TEST(ServerSession, EndsAfterTooManyRefusedRecipients) {
   std::string refused;
   for (size_t i = 1; i < limits::kSmtpRefusedRecipients; ++i) refused += "RCPT TO:<no@d.example>\r\n";
