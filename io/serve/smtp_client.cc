@@ -200,6 +200,4 @@ runtime::Task<void> SmtpClient::quit(Shard& shard, MonoTime deadline) {
   }
 }
 
-runtime::Task<void> SmtpClient::close(Shard& shard) { co_await stream_->close(shard, net::CloseMode::Abort); }
-
 }  // namespace sluice::serve

@@ -6,7 +6,7 @@
 //   (*client)->rcpt(recipient);                                   // in one flight if pipelining() is offered
 //   ClientResult reply = co_await (*client)->next_reply(shard, deadline);
 //
-// What a refusal means is not decided here. After a ClientFault the client is dead: close() it or drop it. It
+// What a refusal means is not decided here. After a ClientFault the client is dead: drop it. It
 // may be dropped at any time unless a body is under way (send_body), whose octets are the caller's.
 //
 // Per shard; the hop pool and sluice-load use the same class.
@@ -80,7 +80,6 @@ class SmtpClient {
   SmtpClient& operator=(const SmtpClient&) = delete;
 
   const smtp::Capabilities& capabilities() const { return session_.capabilities(); }
-  const Endpoint& remote() const { return stream_->peer(); }
 
   // Queue one command each.
   void mail(std::string_view sender, const smtp::MailParameters& parameters) {
@@ -106,7 +105,6 @@ class SmtpClient {
                                                     MonoTime deadline);
   // QUIT, its reply if it comes until the deadline, and the end of the connection.
   [[nodiscard]] runtime::Task<void> quit(Shard& shard, MonoTime deadline);
-  [[nodiscard]] runtime::Task<void> close(Shard& shard);
   // Breaks the connection at once: whoever waits gets a ClientFault, Lost.
   void abort() { stream_->abort(); }
 
