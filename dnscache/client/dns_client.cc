@@ -38,7 +38,7 @@ AskerId to_asker(DnsClient::AskId id) { return {static_cast<uint64_t>(id.generat
 DnsClient::DnsClient(Shard& shard, DnsClientSettings settings)
     : shard_(shard),
       settings_(std::move(settings)),
-      slots_(resolver_settings(settings_).socket_slots),
+      slots_(Resolver::slots(resolver_settings(settings_))),
       cache_(settings_.cache, shard.random()()),
       resolver_(resolver_settings(settings_), Random(shard.reactor().random_seed())),
       crossings_(shard.random()()) {
@@ -148,16 +148,37 @@ Task<Answer> DnsClient::ask(Shard& shard, Question question, LookupKind kind, Lo
   co_return Answer{AnswerStatus::Timeout, {}, 0, false};
 }
 
-net::Datagram* DnsClient::socket_for(size_t server, uint16_t slot) {
-  UdpSocket& place = sockets_[server * slots_ + slot];
+net::Datagram* DnsClient::socket_for(const Send& send) {
+  UdpSocket& place = sockets_[send.server * slots_ + send.slot];
+  if (send.retires) {
+    sockets_[send.server * slots_ + *send.retires].retired = any_retired_ = true;
+    place = {};
+  }
   if (!place.socket) {
     reactor::DatagramOptions options;
-    options.remote = settings_.servers[server];
+    options.remote = settings_.servers[send.server];
     auto opened = net::Datagram::open(shard_, options, *this);
     if (!opened) return nullptr;
-    place = {std::move(*opened), server, slot, false};
+    place = {.socket = std::move(*opened), .server = send.server, .slot = send.slot};
   }
   return place.socket.get();
+}
+
+void DnsClient::close_retired() {
+  if (!std::exchange(any_retired_, false)) return;
+  for (UdpSocket& place : sockets_) {
+    if (!place.socket || !place.retired) continue;
+    if (resolver_.under_way(place.server, place.slot) == 0) {
+      place = {};
+    } else {
+      any_retired_ = true;
+    }
+  }
+}
+
+size_t DnsClient::udp_sockets() const {
+  return static_cast<size_t>(
+      std::ranges::count_if(sockets_, [](const UdpSocket& each) { return each.socket != nullptr; }));
 }
 
 DnsClient::UdpSocket* DnsClient::find(const net::Datagram& socket) {
@@ -223,6 +244,7 @@ void DnsClient::pump() {
     if (event_sink_) event_sink_(*event);
   }
   if (router_ != nullptr) router_->tell_outage(resolver_.outage());
+  close_retired();
   const MonoTime soonest = any_unreachable_ ? shard_.now() : kNever;
   shard_.timers().arm(*this, std::min({soonest, resolver_.next_wakeup(), crossings_.next_wakeup()}));
   pumping_ = false;
@@ -233,7 +255,7 @@ void DnsClient::send(const Send& send) {
     tcp_[send.server]->send(send.message.view(), tasks_);
     return;
   }
-  net::Datagram* socket = socket_for(send.server, send.slot);
+  net::Datagram* socket = socket_for(send);
   if (socket == nullptr || !socket->send(send.message.view())) ++statistics_.datagrams_refused;
 }
 

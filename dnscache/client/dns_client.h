@@ -1,7 +1,7 @@
 // DnsClient: asks the DNS for one shard: the cache in front, the resolver behind it, and between them and the
 // world the sockets. Each server has a pool of connected UDP sockets, whose ports the kernel draws at random
-// (RFC 5452 section 4.5), and at most one TCP connection (RFC 7766), opened when a truncated answer calls for
-// it and closed when idle.
+// (RFC 5452 section 4.5) and which are replaced when they have been used for a while, and at most one TCP
+// connection (RFC 7766), opened when a truncated answer calls for it and closed when idle.
 //
 //   Answer answer = co_await client.ask(shard, question, LookupKind::Uncounted, budget);   // one question
 //   client.ask(question, kind, budget, receiver, tag);                                     // many at once
@@ -101,6 +101,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   AnswerCache& cache() { return cache_; }
   const DnsClientSettings& settings() const { return settings_; }
   const DnsClientStatistics& statistics() const { return statistics_; }
+  size_t udp_sockets() const;  // that are open
   const ResolverStatistics& resolver_statistics() const { return resolver_.statistics(); }
 
  private:
@@ -116,6 +117,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
     size_t server = 0;
     uint16_t slot = 0;
     bool unreachable = false;  // the kernel said so since the resolver was last told
+    bool retired = false;      // sends no more; is closed when it is owed no answer
   };
   class TcpConnection;
 
@@ -130,7 +132,8 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   void send(const Send& send);
   void complete(const Completion& completion);
   void hand_over(Slab<Asker>::Id id, const Answer& answer, bool for_cache);
-  net::Datagram* socket_for(size_t server, uint16_t slot);
+  net::Datagram* socket_for(const Send& send);
+  void close_retired();
   UdpSocket* find(const net::Datagram& socket);
 
   reactor::Shard& shard_;
@@ -149,6 +152,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   std::function<void(const ResolverEvent&)> event_sink_;
   runtime::TaskGroup tasks_;
   bool any_unreachable_ = false;
+  bool any_retired_ = false;
   bool pumping_ = false;
   bool stopped_ = false;
 };

@@ -53,14 +53,16 @@ Resolver::Resolver(const ResolverSettings& settings, Random random)
       random_(random),
       health_(settings.server_count, settings.health),
       by_question_(0, QuestionHash{random_()}) {
-  SLUICE_CHECK(settings.socket_slots >= 1 && settings.socket_slots < kTcpSlot);
-  by_sending_.resize(settings.server_count * (settings.socket_slots + size_t{1}));
+  SLUICE_CHECK(settings.sockets >= 1 && settings.sockets < kTcpSlot / 2);
+  by_sending_.resize(settings.server_count * (slots(settings) + size_t{1}));
+  for (size_t i = 0; i < settings.server_count * settings.sockets; ++i)
+    sockets_.push_back({.slot = static_cast<uint16_t>(i % settings.sockets)});
 }
 
-Resolver::BySending& Resolver::sent_by(size_t server, uint16_t slot) {
-  SLUICE_CHECK(server < settings_.server_count && (slot < settings_.socket_slots || slot == kTcpSlot));
-  const size_t per_server = settings_.socket_slots + size_t{1};
-  return by_sending_[server * per_server + std::min(slot, settings_.socket_slots)];
+size_t Resolver::place(size_t server, uint16_t slot) const {
+  const uint16_t udp_slots = slots(settings_);
+  SLUICE_CHECK(server < settings_.server_count && (slot < udp_slots || slot == kTcpSlot));
+  return server * (udp_slots + size_t{1}) + std::min(slot, udp_slots);
 }
 
 Resolver::Inquiry& Resolver::at(InquiryId id) {
@@ -148,6 +150,22 @@ void Resolver::send_next(InquiryId id, MonoTime now) {
   if (trial && *trial != *server) send_to(id, *trial, true, SendingPurpose::Trial, now);
 }
 
+// Draws the socket for a message. A worn one is replaced, unless its other slot is still being emptied.
+Resolver::Drawn Resolver::draw_socket(size_t server, MonoTime now) {
+  Socket& socket = sockets_[server * settings_.sockets + random_.below(settings_.sockets)];
+  Drawn drawn{socket.slot, std::nullopt};
+  const bool is_worn = socket.sends >= settings_.socket_sends ||
+                       (socket.sends != 0 && now - socket.since >= settings_.socket_age);
+  const auto other = static_cast<uint16_t>((socket.slot + settings_.sockets) % slots(settings_));
+  if (is_worn && sent_by(server, other).empty()) {
+    drawn = {other, socket.slot};
+    socket = {.slot = other};
+  }
+  if (socket.sends == 0) socket.since = now;
+  ++socket.sends;
+  return drawn;
+}
+
 void Resolver::send_to(InquiryId id, size_t server, bool with_edns, SendingPurpose purpose, MonoTime now) {
   Inquiry& inquiry = at(id);
   Sending sending;
@@ -156,9 +174,10 @@ void Resolver::send_to(InquiryId id, size_t server, bool with_edns, SendingPurpo
   sending.with_edns = with_edns;
   sending.is_trial = purpose == SendingPurpose::Trial;
   sending.transport = inquiry.by_tcp ? DnsTransport::Tcp : DnsTransport::Udp;
+  const Drawn drawn = inquiry.by_tcp ? Drawn{kTcpSlot, std::nullopt} : draw_socket(server, now);
+  sending.slot = drawn.slot;
   bool is_free = false;
   for (unsigned tries = 0; tries < kIdTries && !is_free; ++tries) {
-    sending.slot = inquiry.by_tcp ? kTcpSlot : static_cast<uint16_t>(random_.below(settings_.socket_slots));
     sending.id = static_cast<uint16_t>(random_.below(1U << 16));
     is_free = !sent_by(server, sending.slot).contains(sending.id);
   }
@@ -170,7 +189,7 @@ void Resolver::send_to(InquiryId id, size_t server, bool with_edns, SendingPurpo
   sent_by(server, sending.slot).emplace(sending.id, id);
   inquiry.sendings.push_back(sending);
   ++(inquiry.by_tcp ? statistics_.sent_tcp : statistics_.sent_udp);
-  sends_.push_back({server, inquiry.by_tcp ? uint16_t{0} : sending.slot, sending.transport,
+  sends_.push_back({server, inquiry.by_tcp ? uint16_t{0} : sending.slot, drawn.retires, sending.transport,
                     encode_query(inquiry.current, sending.id, with_edns)});
   note_sent(now);
 }

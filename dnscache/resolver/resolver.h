@@ -45,8 +45,11 @@ namespace sluice::dns {
 using AskerId = StrongId<struct AskerIdTag, uint64_t>;
 
 struct ResolverSettings {
-  size_t server_count = 1;       // 1 to limits::kDnsServers; the caller knows their addresses
-  uint16_t socket_slots = 8;     // UDP sockets per server, each with a random port of its own
+  size_t server_count = 1;  // 1 to limits::kDnsServers; the caller knows their addresses
+  uint16_t sockets = 8;     // UDP, per server, each with a random port of its own
+  // ours: then a socket is replaced, as its port is worth less the longer it is used (RFC 5452 section 9.2)
+  unsigned socket_sends = 500;
+  std::chrono::nanoseconds socket_age = std::chrono::seconds(60);
   size_t questions_max = 20000;  // ours: under way at once. ServFail
   std::chrono::nanoseconds question_wait = limits::kDnsQuestionWait;
   HealthSettings health{};
@@ -56,7 +59,10 @@ enum class DnsTransport : uint8_t { Udp, Tcp };
 
 struct Send {
   size_t server = 0;
-  uint16_t slot = 0;  // Udp: which of the server's sockets; responses are reported with it
+  uint16_t slot = 0;  // Udp: which of the server's sockets, below slots(); responses are reported with it
+  // Set: the slot's socket is to be a new one. The socket of the slot named here gets no more messages; it is
+  // closed when nothing is under_way() by it.
+  std::optional<uint16_t> retires;
   DnsTransport transport = DnsTransport::Udp;
   QueryMessage message;  // Tcp: the two octets of length are the client's to add (RFC 1035 4.2.2)
 };
@@ -122,6 +128,12 @@ class Resolver {
 
   bool outage() const { return outage_; }
   size_t under_way() const { return inquiries_.size(); }
+  // Messages that left by a socket and may still be answered. Ends for one that is retired, at the latest
+  // with the last question that used it.
+  size_t under_way(size_t server, uint16_t slot) const { return by_sending_[place(server, slot)].size(); }
+  static uint16_t slots(const ResolverSettings& settings) {
+    return static_cast<uint16_t>(2 * settings.sockets);
+  }
   const ResolverStatistics& statistics() const { return statistics_; }
   const ServerHealth& health() const { return health_; }
 
@@ -181,7 +193,20 @@ class Resolver {
 
   using BySending = std::unordered_map<uint16_t, InquiryId>;  // by the message's id
 
-  BySending& sent_by(size_t server, uint16_t slot);
+  // One of a server's sockets. It has two slots: the one in use, and one that is empty or is being emptied.
+  struct Socket {
+    uint16_t slot = 0;
+    unsigned sends = 0;
+    MonoTime since{};  // the first of these
+  };
+  struct Drawn {
+    uint16_t slot = 0;
+    std::optional<uint16_t> retires;
+  };
+
+  size_t place(size_t server, uint16_t slot) const;
+  BySending& sent_by(size_t server, uint16_t slot) { return by_sending_[place(server, slot)]; }
+  Drawn draw_socket(size_t server, MonoTime now);
   Inquiry& at(InquiryId id);
   InquiryId start(const Question& question, MonoTime now);
   void add_asker(Inquiry& inquiry, AskerId asker, MonoTime deadline);
@@ -208,7 +233,8 @@ class Resolver {
   ServerHealth health_;
   Slab<Inquiry> inquiries_;
   std::unordered_map<Question, InquiryId, QuestionHash> by_question_;
-  std::vector<BySending> by_sending_;  // of each server: its sockets' in their order, then its connection's
+  std::vector<BySending> by_sending_;  // of each server: its slots' in their order, then its connection's
+  std::vector<Socket> sockets_;        // of each server in its order
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::deque<Send> sends_;
   std::deque<Completion> completions_;

@@ -8,8 +8,13 @@
 #include "tests/unit/dnscache/client/zone_server.h"
 
 #include <array>
+#include <chrono>
+#include <cstddef>
+#include <initializer_list>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -66,6 +71,41 @@ class DnsClientTest : public ::testing::Test {
     EXPECT_TRUE(tasks_.spawn(client_shard_, ask_into(client_shard_, asked, budget, answer)));
     EXPECT_TRUE(sim_.run_until(shards_, [&] { return answer.has_value(); }, sim_.now() + 1h));
     return answer.value_or(Answer{});
+  }
+
+  void set_latency(std::chrono::microseconds latency) {
+    reactor::SimFaults faults;
+    faults.latency_min = faults.latency_max = latency;
+    sim_.set_faults(faults);
+  }
+  DnsClientSettings settings_of(std::initializer_list<std::string_view> nodes) {
+    DnsClientSettings settings;
+    for (const std::string_view node : nodes)
+      settings.servers.push_back({sim_.address(node), ZoneServer::kPort});
+    return settings;
+  }
+  // And has the client know what time it is, as if something else had happened on its shard.
+  void run_to(MonoTime time) {
+    sim_.run(shards_, time);
+    client_shard_.turn(time);
+  }
+  // Asks so many questions in one turn and waits for their answers.
+  void ask_many(DnsClient& client, size_t count, std::string_view letter) {
+    Recorder recorder;
+    for (size_t i = 0; i < count; ++i) {
+      const Question asked = question(std::string(letter) + std::to_string(i) + ".example");
+      static_cast<void>(client.ask(asked, LookupKind::Uncounted, budget_, recorder, i));
+    }
+    EXPECT_TRUE(sim_.run_until(shards_, [&] { return recorder.heard.size() == count; }, sim_.now() + 6s));
+  }
+  static Task<void> stop_into(Shard& shard, DnsClient& client, bool& ended) {
+    co_await client.stop(shard);
+    ended = true;
+  }
+  void stop_now(DnsClient& client) {
+    bool ended = false;
+    EXPECT_TRUE(tasks_.spawn(client_shard_, stop_into(client_shard_, client, ended)));
+    EXPECT_TRUE(sim_.run_until(shards_, [&] { return ended; }, sim_.now() + 1s));
   }
 
   static Zone zone() {
@@ -126,9 +166,7 @@ TEST_F(DnsClientOverTheNetwork, ConnectionIsIdleTenSecondsAfterItsLastQuestion) 
   first_.truncate = true;
   EXPECT_EQ(ask("a.example").status, AnswerStatus::Records);
   sim_.run(shards_, sim_.now() + 9850ms);
-  reactor::SimFaults slow;
-  slow.latency_min = slow.latency_max = 60ms;  // so that the idle time would end under way
-  sim_.set_faults({sim_.address("first"), ZoneServer::kPort}, slow);
+  set_latency(60ms);  // so that the idle time would end under way
   EXPECT_EQ(ask("b.example").status, AnswerStatus::Records);
   EXPECT_EQ(first_.by_tcp, 2U);
   sim_.run(shards_, sim_.now() + 11s);
@@ -144,40 +182,57 @@ TEST_F(DnsClientOverTheNetwork, SecondServerStandsIn) {
 }
 
 TEST_F(DnsClientOverTheNetwork, ErrorsOfManyDatagramsAreToldAtOnce) {
-  reactor::SimFaults steady;
-  steady.latency_min = steady.latency_max;  // all errors arrive together
-  sim_.set_faults(steady);
-  DnsClientSettings settings;
-  settings.servers = {{sim_.address("nobody"), ZoneServer::kPort},
-                      {sim_.address("second"), ZoneServer::kPort}};
-  DnsClient client(client_shard_, settings);
-  Recorder recorder;
-  for (int i = 0; i < 100; ++i) {
-    const Question asked = question("n" + std::to_string(i) + ".example");
-    static_cast<void>(client.ask(asked, LookupKind::Uncounted, budget_, recorder, 1));
-  }
-  EXPECT_TRUE(sim_.run_until(shards_, [&] { return recorder.heard.size() == 100; }, sim_.now() + 100ms));
+  set_latency(1ms);  // all errors arrive together
+  DnsClient client(client_shard_, settings_of({"nobody", "second"}));
+  const MonoTime start = sim_.now();
+  ask_many(client, 100, "n");
+  EXPECT_LT(sim_.now() - start, 100ms);
   EXPECT_EQ(second_.by_udp, 100U);
   EXPECT_GE(client.resolver_statistics().unreachable, 1U);
   EXPECT_LE(client.resolver_statistics().unreachable, 8U);  // a server's sockets
-  bool ended = false;
-  const auto stop = [](Shard& shard, DnsClient& stopped, bool& into) -> Task<void> {
-    co_await stopped.stop(shard);
-    into = true;
-  };
-  EXPECT_TRUE(tasks_.spawn(client_shard_, stop(client_shard_, client, ended)));
-  EXPECT_TRUE(sim_.run_until(shards_, [&] { return ended; }, sim_.now() + 1s));
+  stop_now(client);
 }
 
 TEST_F(DnsClientOverTheNetwork, AnErrorThatIsNotTheServersOwnEndsNoWait) {
-  reactor::SimFaults steady;
-  steady.latency_min = steady.latency_max = 10ms;
-  sim_.set_faults(steady);
+  set_latency(10ms);
   first_.too_long = true;
   EXPECT_EQ(ask("a.example").status, AnswerStatus::Records);
   EXPECT_EQ(client_->statistics().datagram_errors, 1U);
   EXPECT_EQ(client_->resolver_statistics().unreachable, 0U);
   EXPECT_EQ(second_.by_udp, 0U);
+}
+
+TEST_F(DnsClientOverTheNetwork, PortsAreReplacedAndTheOldOnesClosed) {
+  LookupBudget budget{.terms_left = 1000};
+  for (int i = 0; i < 100; ++i) ask("n" + std::to_string(i) + ".example", budget);
+  const std::set<uint16_t> old = std::exchange(first_.ports, {});
+  EXPECT_EQ(old.size(), 8U);
+  sim_.run(shards_, sim_.now() + 61s);
+  for (int i = 0; i < 100; ++i) ask("m" + std::to_string(i) + ".example", budget);
+  EXPECT_EQ(first_.ports.size(), 8U);
+  for (const uint16_t port : first_.ports) EXPECT_FALSE(old.contains(port));
+  EXPECT_EQ(client_->udp_sockets(), 8U);
+}
+
+TEST_F(DnsClientOverTheNetwork, RetiredPortIsHeardWhileItIsOwedAnAnswer) {
+  set_latency(60ms);  // so that the second server is not asked
+  DnsClient client(client_shard_, settings_of({"first", "second"}));
+  const MonoTime start = sim_.now();
+  run_to(start);
+  ask_many(client, 100, "n");
+  EXPECT_EQ(client.udp_sockets(), 8U);
+  run_to(start + 60s - 10ms);
+  Recorder recorder;
+  const Question late = question("late.example");
+  static_cast<void>(client.ask(late, LookupKind::Uncounted, budget_, recorder, 1));
+  run_to(start + 60s);
+  ask_many(client, 100, "m");
+  EXPECT_EQ(recorder.heard.size(), 1U);
+  EXPECT_EQ(first_.by_udp, 201U);
+  EXPECT_EQ(first_.ports.size(), 16U);
+  EXPECT_EQ(second_.by_udp, 0U);
+  EXPECT_EQ(client.udp_sockets(), 8U);
+  stop_now(client);
 }
 
 // Shows: D-8

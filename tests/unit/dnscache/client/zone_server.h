@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,11 +48,13 @@ class ZoneServer final : private net::DatagramReceiver, private net::AcceptSink 
   unsigned hang_ups = 0;       // so many queries by TCP are answered by an orderly close
   bool break_framing = false;  // by TCP
   unsigned by_udp = 0;
+  std::set<uint16_t> ports;  // from which datagrams came
   unsigned by_tcp = 0;
 
  private:
   void on_datagram(net::Datagram& socket, Chunk payload, const Endpoint& from) override {
     ++by_udp;
+    ports.insert(from.port);
     const Response response = respond(zone_, payload.view(), {.force_truncate = truncate});
     if (silent || response.message.empty()) return;
     if (too_long) SLUICE_CHECK(socket.send(std::string(reactor::kDatagramMax + 1, 'x'), from));

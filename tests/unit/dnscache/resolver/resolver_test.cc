@@ -23,7 +23,7 @@ AskerId asker(uint64_t id) { return {id}; }
 class Replay {
  public:
   explicit Replay(size_t servers = 1, uint16_t slots = 4)
-      : resolver({.server_count = servers, .socket_slots = slots}, Random(1)) {}
+      : resolver({.server_count = servers, .sockets = slots}, Random(1)) {}
 
   void ask(uint64_t id, const Question& q, std::chrono::nanoseconds patience = 20s) {
     resolver.ask(q, asker(id), now + patience, now);
@@ -529,6 +529,51 @@ TEST(Resolver, IdsAndSocketsVary) {
   }
   EXPECT_GE(ids.size(), 190U);
   EXPECT_EQ(slots.size(), 16U);
+}
+
+TEST(Resolver, WornSocketsAreReplaced) {
+  Replay script(1, 1);
+  const auto exchange = [&script] {
+    script.ask(1, question("a.example"));
+    const Send send = script.sent(0);
+    script.deliver(send, Replay::text_reply(send));
+    EXPECT_EQ(script.done(1), AnswerStatus::Records);
+    return send;
+  };
+  for (int i = 0; i < 500; ++i) {
+    const Send send = exchange();
+    EXPECT_EQ(send.slot, 0U);
+    EXPECT_FALSE(send.retires);
+  }
+  const Send renewed = exchange();
+  EXPECT_EQ(renewed.slot, 1U);
+  EXPECT_EQ(renewed.retires, 0U);
+  script.advance(60s - 1ns);
+  EXPECT_FALSE(exchange().retires);
+  script.advance(1ns);
+  const Send aged = exchange();
+  EXPECT_EQ(aged.slot, 0U);
+  EXPECT_EQ(aged.retires, 1U);
+}
+
+TEST(Resolver, SlotIsNotUsedAgainWhileItIsOwedAnAnswer) {
+  Replay script(2, 1);
+  script.ask(1, question("old.example"));
+  const Send old = script.sent(0);
+  for (int i = 0; i < 1200; ++i) {
+    script.ask(2, question("n" + std::to_string(i) + ".example"));
+    const Send send = script.sent(0);
+    EXPECT_EQ(send.slot, i < 499 ? 0U : 1U);
+    script.deliver(send, Replay::text_reply(send));
+    (void)script.done();
+  }
+  EXPECT_EQ(script.resolver.under_way(0, 0), 1U);
+  EXPECT_EQ(script.resolver.under_way(0, 1), 0U);
+  script.deliver(old, Replay::text_reply(old));
+  EXPECT_EQ(script.done(1), AnswerStatus::Records);
+  EXPECT_EQ(script.resolver.under_way(0, 0), 0U);
+  script.ask(3, question("b.example"));
+  EXPECT_EQ(script.sent(0).retires, 1U);
 }
 
 TEST(Resolver, FullTableRefuses) {
