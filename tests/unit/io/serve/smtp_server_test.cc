@@ -145,7 +145,8 @@ TEST_F(FullBuffersTest, SmallReceivesShareChunks) {
   play(kHello + kEnvelope + kData + Script{say(message + ".\r\n"), hear_reply("250")} + kQuit);
   ASSERT_TRUE(done());
   EXPECT_EQ(service_.body, message);
-  EXPECT_EQ(service_.pieces.size(), (message.size() + limits::kBodyChunk - 1) / limits::kBodyChunk);
+  // Few where the stream has gathered some itself, and never one for each of the thousands of receives.
+  EXPECT_LE(service_.pieces.size(), message.size() / 1024);
 }
 
 class SmallBuffersTest : public SmtpServerTest {

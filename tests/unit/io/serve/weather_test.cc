@@ -19,11 +19,26 @@ struct Told {
   unsigned others = 0;
 };
 
+// The end of a drain, at any moment of a message's life.
+class CancelLater final : public runtime::Timer {
+ public:
+  CancelLater(Shard& shard, HopTransaction& hop) : hop_(hop) {
+    if (!shard.random().one_in(4)) return;
+    const auto moment = std::chrono::milliseconds(shard.random().below(16'000));
+    shard.timers().arm(*this, shard.now() + moment);
+  }
+
+ private:
+  void on_timer() override { hop_.cancel(); }
+  HopTransaction& hop_;
+};
+
 Task<void> send_some(Shard& shard, HopPool& pool, const std::string& text, unsigned messages, Told& told) {
   for (unsigned i = 0; i < messages; ++i) {
     HopEnvelope envelope;
     envelope.sender = "a@example.com";
     HopTransaction hop(pool, std::move(envelope));
+    const CancelLater cancel_later(shard, hop);
     const HopReply first = co_await hop.rcpt(shard, "b@example.org");
     if (!first.accepted()) {
       ++told.others;
