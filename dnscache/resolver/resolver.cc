@@ -13,7 +13,6 @@ namespace {
 constexpr uint16_t kTcpSlot = UINT16_MAX;  // all questions to one server by TCP share its id space
 constexpr unsigned kSendingsMax = 16;      // ours: of one question, before only waiting is left
 constexpr unsigned kIdTries = 64;
-constexpr auto kProbeEvery = std::chrono::seconds(2);  // ours: during an outage
 
 bool is_temporary_code(ResponseCode code) {
   return code != ResponseCode::NoError && code != ResponseCode::NameError;
@@ -365,6 +364,7 @@ void Resolver::on_udp_unreachable(size_t server, uint16_t slot, MonoTime now) {
     expire_sendings(id, now);
     if (inquiries_.find(id) != nullptr) schedule(id);
   }
+  check_outage(now);
 }
 
 std::optional<Send> Resolver::next_send() {
@@ -390,7 +390,10 @@ std::optional<ResolverEvent> Resolver::next_event() {
 
 void Resolver::note_sent(MonoTime now) {
   // After a pause in asking, silence counts from anew.
-  if (!silent_since_ || now - last_sent_ > limits::kDnsOutage) silent_since_ = now;
+  if (!silent_since_ || now - last_sent_ > limits::kDnsOutage) {
+    silent_since_ = now;
+    probed_at_.reset();
+  }
   last_sent_ = now;
 }
 
@@ -403,25 +406,11 @@ void Resolver::note_answer(const Sending& sending, MonoTime now) {
     events_.push_back({ResolverEventKind::ServerRestored, sending.server});
   }
   silent_since_.reset();
+  probed_at_.reset();
   if (!outage_) return;
   outage_ = false;
   next_probe_ = kNever;
   events_.push_back({ResolverEventKind::OutageEnded, sending.server});
-}
-
-void Resolver::check_outage(MonoTime now) {
-  if (!outage_ && silent_since_ && now - *silent_since_ >= limits::kDnsOutage) {
-    outage_ = true;
-    next_probe_ = now;
-    events_.push_back({ResolverEventKind::OutageBegan, 0});
-  }
-  if (!outage_ || now < next_probe_) return;
-  next_probe_ = now + kProbeEvery;
-  const Question probe{DnsName(), RecordType::Ns};
-  if (by_question_.contains(probe)) return;
-  const InquiryId id = start(probe, now);
-  send_next(id, now);
-  schedule(id);
 }
 
 }  // namespace sluice::dns

@@ -12,7 +12,8 @@
 // A server that is silent several times in a row is passed over and tried again from time to time, beside a
 // healthy one, so that no question pays for the trial. With no answer from any server for limits::kDnsOutage
 // while asking, outage() is true until the next answer of any kind; during it the resolver asks on its own
-// for the root's name servers (W-35).
+// for the root's name servers (W-35). It asks that too before it gives up the last good server or sees an
+// outage, and only silence to that decides: other questions may be slow to resolve.
 //
 // After each call drain next_send(), next_completion() and next_event(), then wait until next_wakeup().
 // Nothing here fails: what cannot be asked completes with ServFail.
@@ -92,6 +93,7 @@ struct ResolverStatistics {
   uint64_t malformed = 0;  // matched by id and question, then not readable
   uint64_t truncated = 0;
   uint64_t unreachable = 0;   // calls of on_udp_unreachable()
+  uint64_t probes = 0;        // questions of our own
   uint64_t time_outs = 0;     // questions that ended so
   uint64_t failures = 0;      // questions that ended with ServFail
   uint64_t refused_full = 0;  // over questions_max
@@ -223,10 +225,11 @@ class Resolver {
   void expire_askers(Inquiry& inquiry, MonoTime now);
   void expire_sendings(InquiryId id, MonoTime now);
   void schedule(InquiryId id);
-  void lose(Sending& sending, MonoTime now);
+  void lose(const Inquiry& inquiry, Sending& sending, MonoTime now);
   void note_sent(MonoTime now);
   void note_answer(const Sending& sending, MonoTime now);
   void check_outage(MonoTime now);
+  void probe(MonoTime now);
 
   ResolverSettings settings_;
   Random random_;
@@ -243,7 +246,9 @@ class Resolver {
 
   std::optional<MonoTime> silent_since_;  // the first sending since the last answer
   MonoTime last_sent_{};
-  MonoTime next_probe_ = kNever;  // during an outage
+  std::optional<MonoTime> probed_at_;  // to see whether this silence is an outage
+  MonoTime next_probe_ = kNever;       // during an outage
+  bool probe_wanted_ = false;          // a server's last chance
   bool outage_ = false;
 };
 

@@ -1,15 +1,31 @@
 #include "dnscache/resolver/resolver.h"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 namespace sluice::dns {
+namespace {
+
+// ours, guessed
+constexpr auto kProbeEvery = std::chrono::seconds(2);                     // during an outage
+constexpr std::chrono::nanoseconds kProbeAfter = limits::kDnsOutage / 2;  // of silence, while asking
+constexpr auto kProbeWait = std::chrono::seconds(2);                      // the least before an outage
+
+// What every server knows without asking another.
+Question probe_question() { return {DnsName(), RecordType::Ns}; }
+
+}  // namespace
 
 MonoTime Resolver::next_wakeup() const {
   // The heap's top may be out of date, which only means a wake-up without work.
   MonoTime next = timers_.empty() ? kNever : timers_.top().at;
   if (outage_) next = std::min(next, next_probe_);
   if (!outage_ && silent_since_ && inquiries_.size() != 0) {
-    next = std::min(next, *silent_since_ + limits::kDnsOutage);
+    const MonoTime judged = probed_at_
+                                ? std::max(*silent_since_ + limits::kDnsOutage, *probed_at_ + kProbeWait)
+                                : *silent_since_ + kProbeAfter;
+    next = std::min(next, judged);
   }
   return next;
 }
@@ -57,14 +73,18 @@ void Resolver::expire_sendings(InquiryId id, MonoTime now) {
   Inquiry& inquiry = at(id);
   bool is_waiting = false;
   for (Sending& sending : inquiry.sendings) {
-    if (!sending.is_lost && sending.due <= now) lose(sending, now);
+    if (!sending.is_lost && sending.due <= now) lose(inquiry, sending, now);
     is_waiting = is_waiting || (!sending.is_lost && !sending.is_trial);
   }
   if (!is_waiting) send_next(id, now);
 }
 
-void Resolver::lose(Sending& sending, MonoTime now) {
+void Resolver::lose(const Inquiry& inquiry, Sending& sending, MonoTime now) {
   sending.is_lost = true;
+  if (health_.is_last_chance(sending.server) && inquiry.asked != probe_question()) {
+    probe_wanted_ = true;
+    return;
+  }
   if (health_.on_time_out(sending.server, now)) {
     events_.push_back({ResolverEventKind::ServerDemoted, sending.server});
   }
@@ -79,6 +99,34 @@ void Resolver::schedule(InquiryId id) {
   if (next == inquiry.next_at) return;
   inquiry.next_at = next;
   timers_.push({next, id});
+}
+
+void Resolver::check_outage(MonoTime now) {
+  if (!outage_ && silent_since_) {
+    if (!probed_at_ && now - *silent_since_ >= kProbeAfter && inquiries_.size() != 0) {
+      probed_at_ = now;
+      probe_wanted_ = true;
+    }
+    if (probed_at_ && now - *silent_since_ >= limits::kDnsOutage && now - *probed_at_ >= kProbeWait) {
+      outage_ = true;
+      next_probe_ = now;
+      events_.push_back({ResolverEventKind::OutageBegan, 0});
+    }
+  }
+  if (outage_ && now >= next_probe_) {
+    next_probe_ = now + kProbeEvery;
+    probe_wanted_ = true;
+  }
+  if (std::exchange(probe_wanted_, false)) probe(now);
+}
+
+void Resolver::probe(MonoTime now) {
+  const Question question = probe_question();
+  if (by_question_.contains(question)) return;
+  ++statistics_.probes;
+  const InquiryId id = start(question, now);
+  send_next(id, now);
+  schedule(id);
 }
 
 }  // namespace sluice::dns

@@ -38,6 +38,12 @@ std::optional<size_t> ServerHealth::take_trial(MonoTime now) {
   return std::nullopt;
 }
 
+bool ServerHealth::is_last_chance(size_t server) const {
+  const Server& s = servers_[server];
+  if (s.demoted || s.silent + 1 < settings_.demote_after) return false;
+  return std::ranges::count(servers_, false, &Server::demoted) == 1;
+}
+
 nanoseconds ServerHealth::wait(size_t server, unsigned attempt) const {
   const Server& s = servers_[server];
   const nanoseconds once =

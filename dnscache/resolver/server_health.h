@@ -34,6 +34,9 @@ class ServerHealth {
   // A demoted server whose trial is due; calling it books the trial.
   std::optional<size_t> take_trial(MonoTime now);
 
+  // One more time-out would leave no server that is not demoted.
+  bool is_last_chance(size_t server) const;
+
   // How long to wait for an answer to the nth (from 0) sending of a question.
   std::chrono::nanoseconds wait(size_t server, unsigned attempt) const;
   std::optional<std::chrono::nanoseconds> round_trip(size_t server) const;  // smoothed

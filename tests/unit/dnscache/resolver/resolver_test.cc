@@ -52,6 +52,17 @@ class Replay {
     }
   }
 
+  // All other questions stay without an answer.
+  void advance_answering_probes(std::chrono::nanoseconds time) {
+    for (const MonoTime end = now + time; now < end;) {
+      advance(10ms);
+      while (const auto send = resolver.next_send()) {
+        if (decode_query(send->message.view())->question.name.is_root())
+          deliver(*send, reply_to(*send).finish());
+      }
+    }
+  }
+
   static ResponseWriter reply_to(const Send& send, ResponseCode code = ResponseCode::NoError) {
     const auto query = decode_query(send.message.view()).value();
     ResponseWriter writer(
@@ -172,7 +183,7 @@ TEST(Resolver, GivesUpAfterFiveSeconds) {
   script.nobody_done();
   script.advance(1ns);
   EXPECT_EQ(script.done(1), AnswerStatus::Timeout);
-  EXPECT_EQ(script.resolver.under_way(), 0U);
+  EXPECT_EQ(script.resolver.under_way(), 1U);  // the probe before the server is given up
   EXPECT_EQ(script.resolver.statistics().time_outs, 1U);
   EXPECT_GE(script.resolver.statistics().sent_udp, 3U);
 }
@@ -588,6 +599,7 @@ TEST(Resolver, FullTableRefuses) {
   EXPECT_EQ(resolver.statistics().refused_full, 1U);
 }
 
+// Shows: ESE-10
 TEST(Resolver, SilentServerIsPassedOverAndTriedBesideAnother) {
   Replay script(2);
   for (int i = 0; i < 3; ++i) {
@@ -715,6 +727,66 @@ TEST(Resolver, ProbesOnItsOwnDuringAnOutage) {
   script.advance(60s);
   script.silent();
   EXPECT_EQ(script.resolver.next_wakeup(), kNever);
+}
+
+TEST(Resolver, SlowQuestionsDoNotDemoteTheLastServer) {
+  Replay script;
+  script.ask(1, question("fast.example"));
+  const Send fast = script.sent(0);
+  script.advance(10ms);
+  script.deliver(fast, Replay::text_reply(fast));
+  for (int i = 0; i < 10; ++i) {
+    script.ask(2, question("slow" + std::to_string(i) + ".example"));
+    script.advance_answering_probes(400ms);
+  }
+  EXPECT_GE(script.resolver.statistics().probes, 1U);
+  EXPECT_FALSE(script.resolver.health().is_demoted(0));
+  script.no_event();
+}
+
+TEST(Resolver, SilenceToTheProbeDemotesTheLastServer) {
+  Replay script;
+  script.ask(1, question("a.example"));
+  script.ask(2, question("b.example"));
+  script.advance(5s - 1ns);
+  EXPECT_EQ(script.resolver.statistics().probes, 1U);
+  EXPECT_TRUE(script.resolver.health().is_demoted(0));
+  script.event(ResolverEventKind::ServerDemoted, 0);
+}
+
+// Shows: W-35
+TEST(Resolver, SlowQuestionsAreNoOutage) {
+  Replay script(2);
+  for (int i = 0; i < 30; ++i) {
+    script.ask(1, question("slow" + std::to_string(i) + ".example"));
+    script.advance_answering_probes(1s);
+    EXPECT_FALSE(script.resolver.outage());
+  }
+  EXPECT_GE(script.resolver.statistics().probes, 1U);
+}
+
+// Shows: W-35
+TEST(Resolver, FewSlowQuestionsAreNoOutageEither) {
+  Replay script(4);  // the last of them is far from being passed over
+  for (int i = 0; i < 3; ++i) {
+    script.ask(1, question("slow" + std::to_string(i) + ".example"));
+    script.advance_answering_probes(5s);
+    EXPECT_FALSE(script.resolver.outage());
+  }
+  EXPECT_FALSE(script.resolver.health().is_demoted(3));
+  EXPECT_GE(script.resolver.statistics().probes, 1U);
+}
+
+// Shows: W-35
+TEST(Resolver, OutageWaitsForItsProbe) {
+  Replay script(3);
+  script.ask(1, question("a.example"));
+  script.advance(9s);
+  script.ask(2, question("b.example"));  // the first that is asked after half of the time
+  script.advance(2s - 1ns);
+  EXPECT_FALSE(script.resolver.outage());
+  script.advance(1ns);
+  EXPECT_TRUE(script.resolver.outage());
 }
 
 // Shows: W-35

@@ -35,6 +35,7 @@ TEST(ServerHealth, WaitStaysWithinItsBounds) {
   EXPECT_EQ(health.wait(0, 0), 2500ms);
 }
 
+// Shows: ESE-10
 TEST(ServerHealth, DemotesAfterThreeTimeOutsInARow) {
   ServerHealth health(2, {});
   EXPECT_FALSE(health.on_time_out(0, kNow));
@@ -50,6 +51,20 @@ TEST(ServerHealth, DemotesAfterThreeTimeOutsInARow) {
   EXPECT_FALSE(health.first_good(3));
   EXPECT_TRUE(health.on_answer(0, std::nullopt));
   EXPECT_EQ(health.first_good(0), 0U);
+}
+
+TEST(ServerHealth, KnowsTheLastChanceOfTheLastServer) {
+  ServerHealth health(2, {});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(health.is_last_chance(1));
+    health.on_time_out(1, kNow);
+  }
+  EXPECT_FALSE(health.is_last_chance(1));  // the other is good
+  for (int i = 0; i < 3; ++i) health.on_time_out(0, kNow);
+  EXPECT_FALSE(health.is_last_chance(0));
+  EXPECT_TRUE(health.is_last_chance(1));
+  health.on_answer(1, 1ms);
+  EXPECT_FALSE(health.is_last_chance(1));
 }
 
 TEST(ServerHealth, TrialsAreRarerEachTimeTheyFail) {
