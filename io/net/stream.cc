@@ -82,12 +82,29 @@ void Stream::on_received(Chunk chunk) {
 }
 
 void Stream::accept_input(Chunk chunk) {
-  input_capacity_ += chunk.capacity();
-  input_.push_back(std::move(chunk));
+  queue_input(std::move(chunk));
   if (input_capacity_ > limits::kStreamInput && !std::exchange(input_paused_, true)) {
     shard_.reactor().pause_receive(socket_);
   }
   input_signal_.notify();
+}
+
+// What waits here may wait long, while its peer's command waits for the DNS or a next hop. A few octets would
+// keep a whole buffer of the shard's pool from others, so they are copied: behind the last ones, if those
+// have room.
+void Stream::queue_input(Chunk chunk) {
+  const bool small = chunk.size() < chunk.capacity() / kSmallShare;
+  if (small && has_input() && input_.back().room() >= chunk.size()) {
+    input_.back().append(chunk.view());
+    return;
+  }
+  if (small && chunk.capacity() > kSmallInput) {
+    Chunk copy = Chunk::of_capacity(std::max(kSmallInput, chunk.size()));
+    copy.append(chunk.view());
+    chunk = std::move(copy);
+  }
+  input_capacity_ += chunk.capacity();
+  input_.push_back(std::move(chunk));
 }
 
 void Stream::on_receive_end(int error) {

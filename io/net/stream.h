@@ -141,7 +141,11 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
   explicit Stream(Shard& shard) : shard_(shard) {}
   ~Stream();
 
+  static constexpr uint32_t kSmallInput = 1024;  // of a copy
+  static constexpr uint32_t kSmallShare = 8;     // less than this part of a buffer is copied
+
   void accept_input(Chunk chunk);
+  void queue_input(Chunk chunk);
   bool writable();
   void send_pending();
   void send_slices();

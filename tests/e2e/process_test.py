@@ -1,6 +1,9 @@
 """sluiced as a process: how it starts, refuses to start, takes signals and ends."""
 import collections
 import json
+import os
+import pathlib
+import pwd
 import re
 import signal
 import socket
@@ -41,6 +44,26 @@ class StartTests(cases.EndToEnd):
         code, said = self.run_node(policy, preexec_fn=refuse_io_uring)
         self.assertEqual(code, 1)
         self.assertRegex(said, r"^sluiced: .*io_uring.*not permitted")
+
+    def test_the_node_becomes_the_user_of_its_policy(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can become somebody else")
+        sink = self.start(Sink(self.folder))
+        self.folder.chmod(0o755)
+        policy = self.policy(sink.address).replace("@BACKEND@", "auto").replace("[node]", "[node]\nuser = \"nobody\"", 1)
+        node = cases.Node(self, policy).started()
+        status = pathlib.Path(f"/proc/{node.ready['pid']}/status").read_text()
+        nobody = pwd.getpwnam("nobody").pw_uid
+        self.assertRegex(status, rf"Uid:\t{nobody}\t{nobody}\t{nobody}\t{nobody}")
+        self.assertIn("NoNewPrivs:\t1", status)
+        self.assert_takes_mail(node.addresses[0], "as nobody")
+        self.assert_balance(node.stopped(), [node.journal], relayed=1)
+
+    def test_a_user_that_does_not_exist_is_refused(self):
+        policy = self.policy(self.NOBODY).replace("[node]", "[node]\nuser = \"no-such-user\"", 1)
+        code, said = self.run_node(policy)
+        self.assertEqual(code, 1)
+        self.assertIn("node.user: there is no user no-such-user", said)
 
     def test_with_io_uring_auto_takes_it_and_says_nothing(self):
         self.needs_backend("uring")

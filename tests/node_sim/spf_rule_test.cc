@@ -15,7 +15,7 @@ std::string result_header(const HopMessage& message) {
   return message.octets.substr(at, message.octets.find("\r\n", at) - at);
 }
 
-// Shows: ESE-12, ESE-13, ESE-18, RUL-08
+// Shows: ESE-12, ESE-13, ESE-18, RUL-08, D-11
 TEST(NodeSpf, RejectPresetRefusesAtRcptBeforeAnyBodyOctetAndLogsIt) {
   NodeWorld world(policy_with("reject"), kZone);
   const Dialogue dialogue = world.send({.ip = std::string(kForger)});
@@ -82,13 +82,33 @@ TEST(NodeSpf, ObserveWritesTheHeaderForEveryResultAndChangesNothing) {
   EXPECT_EQ(world.report().balance.of(message::Disposition::Relayed), 7U);
 }
 
+// Shows: D-11
+TEST(NodeSpf, EveryResultButPassIsAnEventAtEndOfDataUnlessOnlyFailIsWanted) {
+  const std::string forger(kForger);
+  const std::vector<Mail> mails{{.ip = std::string(kPermitted)},
+                                {.ip = forger},
+                                {.ip = forger, .sender = "u@soft.example"},
+                                {.ip = forger, .sender = "u@nothing.example"}};
+  const auto results = [&mails](const std::string& sections) {
+    NodeWorld world(policy_with("observe", "", sections), kZone);
+    for (const Mail& mail : mails) world.send(mail);
+    world.stop();
+    EXPECT_EQ(world.rows().size(), mails.size());
+    std::vector<std::string> found;
+    for (const nlohmann::json& event : world.events()) found.push_back(event["result"]);
+    return found;
+  };
+  EXPECT_EQ(results(""), (std::vector<std::string>{"Fail", "SoftFail", "None"}));
+  EXPECT_EQ(results("[events]\nspf = \"fail-only\""), std::vector<std::string>{"Fail"});
+}
+
 // Shows: RUL-08, W-5
 TEST(NodeSpf, TheDocumentedTableDeletesFailBehindASyncedRow) {
   NodeWorld world(policy_with("tmems"), kZone);
   const Dialogue dialogue = world.send({.ip = std::string(kForger)});
   EXPECT_TRUE(dialogue.replies[7].starts_with("250 "));
   world.sim().crash("node");  // what was not synced may be lost
-  EXPECT_EQ(world.rows().size(), 1U);
+  ASSERT_EQ(world.rows().size(), 1U);
   EXPECT_EQ(world.rows()[0]["disposition"], "deleted");
   EXPECT_EQ(world.rows()[0]["policies"][0]["id"], "spf.deleted");
   EXPECT_TRUE(world.hop().messages().empty());
@@ -161,6 +181,22 @@ TEST(NodeSpf, ExcludedPeersAskNoQuestionAndAreNamedInTheRow) {
   EXPECT_EQ(result_header(world.hop().messages()[0]), "");
 }
 
+// Shows: W-22
+TEST(NodeSpf, ResultHeadersStandAboveReceivedAndForgedOnesAreGone) {
+  NodeWorld world(policy_with("observe", "", "[result_header]\nreceived_spf = true"), kZone);
+  world.send({.octets = "A: 1\r\nX-TM-Received-SPF: Pass (forged)\r\nReceived: from far\r\n\r\nhello\r\n"});
+  world.stop();
+  const std::string& octets = world.hop().messages().at(0).octets;
+  EXPECT_TRUE(octets.starts_with("X-TM-Received-SPF: Pass (domain of")) << octets;
+  const size_t standard = octets.find("\r\nReceived-SPF: ");
+  const size_t received = octets.find("\r\nReceived: from client.example");
+  ASSERT_NE(standard, std::string::npos) << octets;
+  ASSERT_NE(received, std::string::npos) << octets;
+  EXPECT_LT(standard, received);
+  EXPECT_TRUE(octets.ends_with("\r\nA: 1\r\nReceived: from far\r\n\r\nhello\r\n")) << octets;
+  EXPECT_EQ(octets.find("forged"), std::string::npos);
+}
+
 // Shows: SPF-03, W-21
 TEST(NodeSpf, TheNullSenderIsCheckedByItsHeloName) {
   NodeWorld world(policy_with("observe"), kZone);
@@ -212,6 +248,20 @@ TEST(NodeSpf, AMissingHeloIsReplacedByTheConfirmedReverseName) {
   EXPECT_EQ(world.row()["spf_helo"]["domain"], "named.helo-fails.example") << world.row().dump();
 }
 
+// Shows: D-4, ESE-15
+TEST(NodeSpf, AReverseNameThatDoesNotLeadBackIsNoHelo) {
+  // The client of 198.51.100.8 claims a name in its reverse zone that belongs to another address.
+  NodeWorld world(policy_with("reject", "", "[spf]\ncheck_helo = true"),
+                  std::string(kZone) + "8.100.51.198.in-addr.arpa: [{PTR: named.helo-fails.example}]\n");
+  const Dialogue dialogue = world.talk({"EHLO tester.example", "XCLIENT ADDR=198.51.100.8 HELO=[UNAVAILABLE]",
+                                        "EHLO proxy.example", "MAIL FROM:<user@sender.example>",
+                                        "RCPT TO:<rcpt@managed.example>", "DATA", "x\r\n.", "QUIT"});
+  world.stop();
+  EXPECT_EQ(world.dns().count("named.helo-fails.example A"), 1U) << dialogue.last();
+  EXPECT_EQ(world.row()["disposition"], "relayed") << world.row().dump();
+  EXPECT_FALSE(world.row().contains("spf_helo"));
+}
+
 // Shows: ESE-16, D-2
 TEST(NodeSpf, TheFromHeaderFillsInForANullSenderWhoseHeloGaveNone) {
   const std::string settings = "[spf]\nfrom_header_if_null_sender = true";
@@ -260,6 +310,16 @@ TEST(NodeSpf, XclientIsTakenFromListedPeersOnly) {
   EXPECT_TRUE(dialogue.replies[2].starts_with("5")) << dialogue.replies[2];
 }
 
+// Shows: W-13
+TEST(NodeSpf, APrivateAddressThatXclientNamesIsEvaluated) {
+  NodeWorld world(policy_with("reject"), kZone);
+  world.send({.ip = "10.20.30.40"});
+  world.stop();
+  EXPECT_EQ(world.row()["disposition"], "refused");
+  EXPECT_EQ(world.row()["client_source"], "xclient");
+  EXPECT_EQ(world.row()["spf"]["result"], "Fail");
+}
+
 // Shows: SPF-01
 TEST(NodeSpf, AnOutboundListenerChecksNothing) {
   std::string policy = policy_with("reject");
@@ -295,6 +355,20 @@ TEST(NodeSpf, SilentServersGiveTempErrorWithinTheTimeOfTheQuestion) {
   world.stop();
   EXPECT_EQ(world.row()["spf"]["result"], "TempError");
   EXPECT_LT(took, std::chrono::seconds(4));  // timeout_seconds = 2
+}
+
+// Shows: D-8
+TEST(NodeSpf, AnEvaluationEndsAtItsTimeThoughEveryQuestionIsAnsweredInTime) {
+  NodeWorld world(policy_with("observe"), kZone);
+  reactor::SimFaults slow;
+  slow.latency_min = slow.latency_max = std::chrono::milliseconds(800);
+  world.sim().set_faults("node", "dns", slow);
+  // Eleven questions of 1.6 s each; timeout_seconds = 2, spf_evaluation_seconds = 10.
+  world.send({.ip = std::string(kForger), .sender = "u@deep.example"});
+  world.stop();
+  EXPECT_EQ(world.row()["spf"]["result"], "TempError") << world.row().dump();
+  EXPECT_GE(world.dns().count("d5.example TXT"), 1U);
+  EXPECT_EQ(world.dns().count("d8.example TXT"), 0U);
 }
 
 // Shows: W-35

@@ -10,6 +10,7 @@
 // hold.
 
 #include "engine/node/node.h"
+#include "engine/node/privileges.h"
 #include "engine/node/system_file.h"
 #include "io/base/json_text.h"
 #include "rules/policy/diagnostics.h"
@@ -79,6 +80,7 @@ void print_stopped(const node::ShardReport& report) {
       .number("spf_evaluations", report.pipeline.spf_evaluations)
       .number("spf_cut_off", report.pipeline.spf_cut_off)
       .number("dns_questions", report.dns_questions)
+      .number("dns_forwarded", report.dns_forwarded)
       .number("hop_connections", report.hops.connects)
       .number("delivered", report.hops.delivered)
       .number("journal_rows", report.journal.rows_written)
@@ -131,6 +133,8 @@ int run(const Arguments& arguments) {
     fmt::print(stderr, "sluiced: {}\n", log.error().to_string());
     return kNotStarted;
   }
+  const std::string user = read.policy->node().user;
+  const std::string journal = read.policy->journal().path;
   Result<std::unique_ptr<node::Node>> started =
       node::Node::start(std::move(*read.policy), arguments.node, **log);
   if (!started) {
@@ -142,6 +146,14 @@ int run(const Arguments& arguments) {
     const WallTime now = std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
     (*log)->write(now, runtime::LogLevel::Warning, "reactor.epoll_chosen",
                   {{"reason", node.status().backend_note}});
+  }
+  if (!user.empty()) {
+    const Result<void> became = node::become_user(user, journal);
+    if (!became) {
+      fmt::print(stderr, "sluiced: {}\n", became.error().to_string());
+      (void)node.stop();
+      return kNotStarted;
+    }
   }
   print_ready(node);
   wait_for_end(signals, node);

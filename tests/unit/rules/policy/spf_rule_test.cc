@@ -14,7 +14,7 @@ Client client_at(std::string_view address) {
   return client;
 }
 
-// Shows: RUL-08
+// Shows: RUL-08, D-1
 TEST(Presets, TmemsDeletesFailAndNothingElse) {
   const PresetTable preset = preset_table(Preset::Tmems);
   EXPECT_EQ(preset.name, "tmems");
@@ -27,24 +27,35 @@ TEST(Presets, TmemsDeletesFailAndNothingElse) {
   EXPECT_EQ(preset.enforce_at, EnforceAt::EndOfData);
 }
 
+// Shows: D-1
 TEST(Presets, RejectRefusesFailAtRcpt) {
   const PresetTable preset = preset_table(Preset::Reject);
   EXPECT_EQ(preset.actions.at(SpfResult::Fail), Action::Reject);
-  EXPECT_EQ(preset.actions.at(SpfResult::SoftFail), Action::Pass);
+  for (const SpfResult result : kActionableResults) {
+    if (result != SpfResult::Fail) {
+      EXPECT_EQ(preset.actions.at(result), Action::Pass);
+    }
+  }
   EXPECT_EQ(preset.enforce_at, EnforceAt::Rcpt);
 }
 
-// Shows: RUL-17
+// Shows: RUL-17, D-1
 TEST(Presets, ObserveDoesNothingAndWritesTheHeader) {
   const PresetTable preset = preset_table(Preset::Observe);
   EXPECT_EQ(preset.actions, ActionTable{});
   EXPECT_TRUE(preset.insert_header);
 }
 
+// Shows: D-1
 TEST(Presets, ImsvaBlocksAndDefers) {
   const PresetTable preset = preset_table(Preset::Imsva);
   EXPECT_EQ(preset.actions.at(SpfResult::Fail), Action::Reject);
   EXPECT_EQ(preset.actions.at(SpfResult::TempError), Action::Defer);
+  for (const SpfResult result :
+       {SpfResult::SoftFail, SpfResult::Neutral, SpfResult::None, SpfResult::PermError}) {
+    EXPECT_EQ(preset.actions.at(result), Action::Pass);
+  }
+  EXPECT_EQ(preset.enforce_at, EnforceAt::Rcpt);
 }
 
 TEST(ActionTable, SetsEachCellAlone) {

@@ -145,6 +145,7 @@ TEST(SpfLimits, CountsVoidNamesUnderPtrAndTheMacro) {
   EXPECT_EQ(outcome.void_lookups, 2U);  // the PTR question, and exists
 }
 
+// Shows: SPF-11
 TEST(SpfLimits, AllowsTenExchangesAndRefusesTheEleventh) {
   for (const unsigned count : {10U, 11U, 100U}) {
     FakeDns dns;
@@ -160,6 +161,7 @@ TEST(SpfLimits, AllowsTenExchangesAndRefusesTheEleventh) {
   }
 }
 
+// Shows: SPF-11
 TEST(SpfLimits, IgnoresPtrNamesBeyondTen) {
   for (const unsigned good : {9U, 10U}) {
     FakeDns dns;
