@@ -36,7 +36,8 @@ struct Received {
     EXPECT_EQ(message.octets(), all.size());
     return all;
   }
-  message::Body body;
+  uint64_t held = 0;
+  message::Body body{held};
   mail::HeaderReader reader;
   uint64_t body_offset = 0;
 };
