@@ -30,7 +30,7 @@ void Shard::ring_at_turn_end(Shard& other) {
 }
 
 void Shard::turn(MonoTime latest) {
-  const bool busy = !run_queue().empty();
+  const bool busy = !run_queue().empty() || !hooks_.empty() || !to_ring_.empty();
   reactor_->poll(busy ? now() : std::min(latest, timers().next_wakeup()));
   wall_now_ = reactor_->wall_now();
   Scheduler::turn(reactor_->now());

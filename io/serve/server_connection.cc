@@ -148,6 +148,7 @@ runtime::Task<ServerConnection::Next> ServerConnection::take_input(Shard& shard)
   switch (got.event) {
     case net::StreamEvent::Data:
       input_ = std::move(got.chunk);
+      if (session_.dropping_body()) waiting_since_ = shard.now();  // as for octets that are kept
       session_.feed(input_.view());
       co_return Next::GoOn;
     case net::StreamEvent::Interrupted:  // a drain; what it asks for is done above
@@ -168,7 +169,8 @@ runtime::Task<ServerConnection::Next> ServerConnection::take_input(Shard& shard)
 }
 
 MonoTime ServerConnection::input_deadline() const {
-  return waiting_since_ + (session_.in_body() ? server_.options_.data_wait : server_.options_.command_wait);
+  const bool in_data = session_.in_body() || session_.dropping_body();
+  return waiting_since_ + (in_data ? server_.options_.data_wait : server_.options_.command_wait);
 }
 
 void ServerConnection::send_replies() {
@@ -247,6 +249,8 @@ void ServerConnection::settle_identity(bool accepted) {
 
 void ServerConnection::apply_xclient(const smtp::XclientOverrides& overrides) {
   smtp::XclientOverrides& known = connection_.xclient;
+  // An address begins another client: nothing of the one before stands for it.
+  if (overrides.addr.state != smtp::XclientState::Absent) known = {};
   const auto take = [](auto& mine, const auto& theirs) {
     if (theirs.state != smtp::XclientState::Absent) mine = theirs;
   };

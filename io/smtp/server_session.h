@@ -152,6 +152,7 @@ class ServerSession {
   bool awaits_decision() const { return pending_ != ServerEvent::Kind::NeedInput; }
   bool in_transaction() const { return transaction_; }
   bool in_body() const { return state_ == State::Body; }
+  bool dropping_body() const { return state_ == State::Dropping; }  // a refused one, up to its end
   bool said_hello() const { return state_ != State::Greeted && state_ != State::New; }
   bool extended() const { return extended_; }
   std::string_view hello_name() const { return hello_name_; }  // valid until the next HELO, EHLO or XCLIENT

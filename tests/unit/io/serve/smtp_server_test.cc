@@ -226,6 +226,20 @@ TEST_F(SmtpServerTest, XclientOfAListedPeerChangesTheClient) {
 }
 
 // Shows: W-13
+TEST_F(SmtpServerTest, ANewXclientAddressForgetsTheClientBefore) {
+  service_.lists_peers = true;
+  serve();
+  play(kHello +
+       Script{say("XCLIENT ADDR=192.0.2.7 PORT=4000 HELO=spike.example\r\n"), hear_reply("220"),
+              say("XCLIENT ADDR=192.0.2.8\r\n"), hear_reply("220"), say("EHLO second.example\r\n"),
+              hear_reply("250")} +
+       kQuit);
+  ASSERT_TRUE(done());
+  EXPECT_THAT(service_.calls, Contains("xclient 192.0.2.8:0"));
+  EXPECT_THAT(service_.calls, Contains("hello second.example"));
+}
+
+// Shows: W-13
 TEST_F(SmtpServerTest, XclientOfOthersIsRefused) {
   serve();
   play(kHello + Script{say("XCLIENT ADDR=192.0.2.7\r\n"), hear_reply("5")} + kQuit);
@@ -284,6 +298,15 @@ TEST_F(SmtpServerTest, ASilentBodyIsTimedOutAndASlowOneIsNot) {
   ASSERT_TRUE(done());
   EXPECT_EQ(service_.body, "");  // the tail was never handed over
   EXPECT_THAT(service_.calls, Contains("abort disconnected"));
+}
+
+TEST_F(SmtpServerTest, ASlowBodyThatWasRefusedIsReadToItsEnd) {
+  serve();
+  Script slow{say("bare\nline feed\r\n")};
+  for (int i = 0; i < 4; ++i) slow = slow + Script{pause(170s), say("more\r\n")};
+  play(kHello + kEnvelope + kData + slow + Script{say(".\r\n"), hear_reply("554")} + kQuit);
+  ASSERT_TRUE(done());
+  EXPECT_EQ(server_->counters().time_outs, 0U);
 }
 
 TEST_F(SmtpServerTest, AClientThatReadsNoRepliesIsBrokenOff) {
