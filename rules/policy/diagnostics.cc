@@ -44,14 +44,34 @@ std::string Diagnostic::to_string(std::string_view file) const {
   return text + message;
 }
 
+namespace {
+
+// A finding is one line on a terminal or in a log, whatever the document put into it: the parser's own words
+// quote it raw.
+std::string one_line(std::string text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (std::ranges::none_of(text, is_control)) return text;
+  std::string clean;
+  for (const char c : text) {
+    if (is_control(c)) {
+      clean += fmt::format("\\x{:02X}", static_cast<unsigned char>(c));
+    } else {
+      clean += c;
+    }
+  }
+  return clean;
+}
+
+}  // namespace
+
 void Diagnostics::error(Position position, std::string path, std::string message) {
   if (++error_count_ > limits::kPolicyErrors) return;
-  found_.push_back({Severity::Error, position, std::move(path), std::move(message)});
+  found_.push_back({Severity::Error, position, one_line(std::move(path)), one_line(std::move(message))});
 }
 
 void Diagnostics::warning(Position position, std::string path, std::string message) {
   if (++warning_count_ > limits::kPolicyErrors) return;
-  found_.push_back({Severity::Warning, position, std::move(path), std::move(message)});
+  found_.push_back({Severity::Warning, position, one_line(std::move(path)), one_line(std::move(message))});
 }
 
 std::vector<Diagnostic> Diagnostics::sorted() const {

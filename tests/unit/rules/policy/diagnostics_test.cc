@@ -14,6 +14,14 @@ TEST(Diagnostics, PrintsFilePlaceKindAndPath) {
   EXPECT_EQ(whole.to_string("p.toml"), "p.toml: warning: hm");
 }
 
+TEST(Diagnostics, StayOneLineWhateverTheDocumentHolds) {
+  Diagnostics findings;
+  findings.error({1, 1}, "a\nb", "saw 'tru\x01'\x1b[2J");
+  findings.warning({2, 1}, "", "x\x7f");
+  EXPECT_EQ(findings.sorted()[0].to_string("p"), "p:1:1: error: a\\x0Ab: saw 'tru\\x01'\\x1B[2J");
+  EXPECT_EQ(findings.sorted()[1].message, "x\\x7F");
+}
+
 TEST(Diagnostics, AreSortedByPlace) {
   Diagnostics diagnostics;
   diagnostics.error({3, 1}, "c", "");
