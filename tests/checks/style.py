@@ -23,7 +23,7 @@ SHARED_STATE = re.compile(
     r"|condition_variable\w*|enable_shared_from_this)\b|\bthread_local\b|\bpthread_mutex_\w+")
 
 # Traces of the place where a file was written have no meaning to a reader.
-FOREIGN = re.compile(r"\.\./shared\b|/work/[a-z]|/tmp/sl\b|\bissue #?\d|\bissues show\b")
+FOREIGN = re.compile(r"(?<![\w.])/(?:home|work)/[a-z]|(?<![\w.])/root/\w|\bissue #?\d")
 
 VAGUE_NAMES = re.compile(r"(?:^|_)(?:utils?|common|misc|helpers?|stuff)(?:_|\.|$)")
 TODO = re.compile(r"\bTODO\b")
@@ -43,7 +43,7 @@ def check_words(name, text):
             problems.append(f"{name}:{number}: a TODO has the form TODO(kind): condition")
         found = FOREIGN.search(line)
         if found:
-            problems.append(f"{name}:{number}: {found.group(0)!r} means nothing outside of one workplace")
+            problems.append(f"{name}:{number}: {found.group(0)!r} means nothing to a reader elsewhere")
     return problems
 
 
