@@ -9,6 +9,7 @@ Ctrl-C. Exit code 0: every message did what messages.py expects.
 import argparse
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -114,6 +115,9 @@ def main():
     arguments = parser.parse_args()
     programs = []
     failures = 1
+    # However it is told to end, what it started ends with it. A shell may have started it with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         failures = run(arguments, programs)
     except Failure as failure:
