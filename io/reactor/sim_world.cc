@@ -83,7 +83,8 @@ bool SimWorld::run_until(std::span<Shard* const> shards, const std::function<boo
   for (Shard* shard : shards) shard->turn(now());
   for (int rounds = 0; !done();) {
     if (turn_round(shards)) {
-      SLUICE_CHECK(++rounds < kRoundsPerInstant);
+      ++rounds;
+      SLUICE_CHECK(rounds < kRoundsPerInstant);
       continue;
     }
     rounds = 0;

@@ -22,7 +22,7 @@ bool is_default(const Endpoint& endpoint) { return endpoint.port == 0 && endpoin
 }  // namespace
 
 void UringDatagramSocket::reset() {
-  const UringSlot slot = *this;
+  const UringSlot slot = *this;  // NOLINT(cppcoreguidelines-slicing): the part that stays
   *this = UringDatagramSocket();
   static_cast<UringSlot&>(*this) = slot;
 }

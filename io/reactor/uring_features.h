@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-struct io_uring;
+struct io_uring;  // NOLINT(readability-identifier-naming): the library's
 
 namespace sluice::reactor {
 

@@ -17,7 +17,7 @@ namespace {
 
 // How long accepting rests when descriptors or memory are short: long enough not to spin, short enough that a
 // client waits no longer than for a lost packet.
-const __kernel_timespec kAcceptPause{.tv_sec = 0, .tv_nsec = 50'000'000};
+constexpr __kernel_timespec kAcceptPause{.tv_sec = 0, .tv_nsec = 50'000'000};
 constexpr size_t kSendOctetsMax = 1UL << 30;  // the kernel's length field has 32 bits
 
 bool set_option(int socket, int level, int option, int value) {
@@ -35,7 +35,7 @@ bool is_peers_fault(int error) {
 
 void UringStream::reset() {
   std::vector<iovec> kept = std::move(slices);
-  const UringSlot slot = *this;
+  const UringSlot slot = *this;  // NOLINT(cppcoreguidelines-slicing): the part that stays
   *this = UringStream();
   static_cast<UringSlot&>(*this) = slot;
   slices = std::move(kept);
@@ -43,7 +43,7 @@ void UringStream::reset() {
 }
 
 void UringListener::reset() {
-  const UringSlot slot = *this;
+  const UringSlot slot = *this;  // NOLINT(cppcoreguidelines-slicing): the part that stays
   *this = UringListener();
   static_cast<UringSlot&>(*this) = slot;
 }
