@@ -63,12 +63,14 @@ Task<void> Journal::stop(Shard& shard) {
 
 void Journal::reopen() {
   reopen_ = true;
+  reopen_failed_ = false;
   wake_.notify();
 }
 
 Task<void> Journal::write_batches(Shard& shard) {
   while (!stopping_ || !waiting_.empty()) {
-    if (waiting_.empty() && !reopen_ && !rotation_due(shard)) {
+    const bool reopen_now = reopen_ && !reopen_failed_;
+    if (waiting_.empty() && !reopen_now && !rotation_due(shard)) {
       const Wake woken = co_await wake_.wait_until(shard, kNever);
       SLUICE_CHECK(woken == Wake::Notified);
       continue;
@@ -116,7 +118,8 @@ Task<bool> Journal::ensure_open(Shard& shard) {
   if (file_ && !reopen_) co_return true;
   FileOperation opening = open_file(shard, options_.path, kJournalFlags, kJournalMode);
   const int64_t opened = co_await opening;
-  if (opened < 0) co_return false;  // the old file, if any, is kept, and the next batch tries again
+  reopen_failed_ = opened < 0;
+  if (reopen_failed_) co_return false;  // the old file, if any, is kept
   reopen_ = false;
   if (file_) {
     FileOperation closing = close_file(shard, file_);
@@ -199,7 +202,7 @@ Task<void> Journal::rotate(Shard& shard) {
   file_day_ = day_of(shard.wall_now());
   if (renamed < 0) co_return;
   ++counters_.rotations;
-  reopen_ = true;
+  reopen();
   if (options_.on_event) options_.on_event(JournalEvent::Rotated, 0);
 }
 

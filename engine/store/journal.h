@@ -125,8 +125,9 @@ class Journal {
   bool refused_ = false;        // the last write or sync failed
   int64_t file_day_ = 0;
   int64_t told_day_ = 0;
-  bool reopen_ = false;
-  bool torn_ = false;  // a write failed somewhere inside a line
+  bool reopen_ = false;         // wanted
+  bool reopen_failed_ = false;  // tried in vain: again with the next batch, not before
+  bool torn_ = false;           // a write failed somewhere inside a line
   bool stopping_ = false;
   std::vector<Pending*> waiting_;  // in the frames of append()
   std::vector<Pending*> batch_;

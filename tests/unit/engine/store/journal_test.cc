@@ -171,6 +171,25 @@ TEST_F(JournalOnDisk, RotatesAtTheFirstRowOfANewDay) {
 }
 
 // Shows: W-17
+TEST_F(JournalOnDisk, AReopenThatFailsIsTriedWithTheNextBatchAndNotInBetween) {
+  open();
+  append("before\n", Durability::Written);
+  reactor::SimDiskFaults faults;
+  faults.open_error = 1;
+  world_.set_disk_faults("node", faults);
+  journal_->reopen();
+  const uint64_t events = world_.events();
+  world_.run(shards_, world_.now() + 10s);
+  EXPECT_LT(world_.events() - events, 20U) << "it spins";
+  EXPECT_EQ(append("old file\n", Durability::Written), Appended::Durable);
+  world_.set_disk_faults("node", {});
+  world_.remove_file("node", std::string(kPath));
+  append("new file\n", Durability::Written);
+  close();
+  EXPECT_EQ(content(), "new file\n");
+}
+
+// Shows: W-17
 TEST_F(JournalOnDisk, ReopenFindsTheFileThatOthersRenamed) {
   open();
   append("before\n", Durability::Written);
