@@ -14,7 +14,7 @@ namespace {
 
 using reactor::Shard;
 using runtime::Task;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr std::string_view kPath = "/journal";
 
