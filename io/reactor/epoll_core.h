@@ -68,6 +68,7 @@ class EpollReactor final : public Reactor {
   void sync_file(FileId file, SyncMode mode, FileHandler& handler) override;
   void close_file(FileId file, FileHandler& handler) override;
   void rename_file(const std::string& from, const std::string& to, FileHandler& handler) override;
+  void unlink_file(const std::string& path, FileHandler& handler) override;
 
   MonoTime now() const override;
   WallTime wall_now() const override;

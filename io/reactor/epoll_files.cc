@@ -134,6 +134,8 @@ int64_t EpollFiles::perform(const Operation& operation) {
       return result_of(close(operation.file));
     case Operation::Kind::Rename:
       return result_of(rename(operation.path.c_str(), operation.new_path.c_str()));
+    case Operation::Kind::Unlink:
+      return result_of(unlink(operation.path.c_str()));
   }
   return -EINVAL;
 }

@@ -26,7 +26,7 @@ class EpollFiles {
   EpollFiles& operator=(const EpollFiles&) = delete;
 
   struct Operation {
-    enum class Kind : uint8_t { Open, Read, Write, Sync, Close, Rename };
+    enum class Kind : uint8_t { Open, Read, Write, Sync, Close, Rename, Unlink };
     Kind kind = Kind::Open;
     FileHandler* handler = nullptr;
     int file = -1;

@@ -258,6 +258,14 @@ void EpollReactor::rename_file(const std::string& from, const std::string& to, F
   files_.ask(std::move(operation));
 }
 
+void EpollReactor::unlink_file(const std::string& path, FileHandler& handler) {
+  EpollFiles::Operation operation;
+  operation.kind = EpollFiles::Operation::Kind::Unlink;
+  operation.handler = &handler;
+  operation.path = path;
+  files_.ask(std::move(operation));
+}
+
 // --- time and randomness ---
 
 MonoTime EpollReactor::now() const { return MonoTime(std::chrono::steady_clock::now().time_since_epoch()); }

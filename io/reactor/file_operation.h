@@ -29,10 +29,12 @@ class FileOperation final : private FileHandler {
 
  private:
   friend FileOperation open_file(Shard&, const std::string&, int, uint32_t);
+  friend FileOperation read_file(Shard&, FileId, uint64_t, std::span<char>);
   friend FileOperation write_file(Shard&, FileId, uint64_t, std::span<const iovec>);
   friend FileOperation sync_file(Shard&, FileId, SyncMode);
   friend FileOperation close_file(Shard&, FileId);
   friend FileOperation rename_file(Shard&, const std::string&, const std::string&);
+  friend FileOperation unlink_file(Shard&, const std::string&);
 
   template <class Start>
   FileOperation(Shard& shard, Start start) : shard_(shard) {
@@ -51,10 +53,12 @@ class FileOperation final : private FileHandler {
 };
 
 [[nodiscard]] FileOperation open_file(Shard& shard, const std::string& path, int flags, uint32_t mode);
+[[nodiscard]] FileOperation read_file(Shard& shard, FileId file, uint64_t offset, std::span<char> into);
 [[nodiscard]] FileOperation write_file(Shard& shard, FileId file, uint64_t offset,
                                        std::span<const iovec> slices);
 [[nodiscard]] FileOperation sync_file(Shard& shard, FileId file, SyncMode mode);
 [[nodiscard]] FileOperation close_file(Shard& shard, FileId file);
 [[nodiscard]] FileOperation rename_file(Shard& shard, const std::string& from, const std::string& to);
+[[nodiscard]] FileOperation unlink_file(Shard& shard, const std::string& path);
 
 }  // namespace sluice::reactor

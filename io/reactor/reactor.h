@@ -165,6 +165,7 @@ class Reactor {
   // --- files: each operation reports exactly once; paths are copied. Those that are pending together may be
   // done in any order ---
   virtual void open_file(const std::string& path, int flags, uint32_t mode, FileHandler& handler) = 0;
+  // May read less than asked for; 0 at the file's end.
   virtual void read_file(FileId file, uint64_t offset, std::span<char> into, FileHandler& handler) = 0;
   // Writes all slices at the offset, or fails; O_APPEND files ignore the offset.
   virtual void write_file(FileId file, uint64_t offset, std::span<const iovec> slices,
@@ -172,6 +173,8 @@ class Reactor {
   virtual void sync_file(FileId file, SyncMode mode, FileHandler& handler) = 0;
   virtual void close_file(FileId file, FileHandler& handler) = 0;
   virtual void rename_file(const std::string& from, const std::string& to, FileHandler& handler) = 0;
+  // Takes the name away; who has the file open goes on with it.
+  virtual void unlink_file(const std::string& path, FileHandler& handler) = 0;
 
   // --- time and randomness ---
   [[nodiscard]] virtual MonoTime now() const = 0;  // read anew at each call; the shard keeps one per turn

@@ -16,6 +16,7 @@ int64_t SimDisk::add_open(InodeNumber inode, int flags, bool directory) {
 
 int64_t SimDisk::open(const std::string& path, int flags) {
   if ((flags & O_TMPFILE) == O_TMPFILE) {
+    if (faults.no_unnamed_files) return -EOPNOTSUPP;
     inodes_[next_inode_] = {};
     return add_open(next_inode_++, flags, false);
   }
@@ -107,6 +108,22 @@ int64_t SimDisk::rename(const std::string& from, const std::string& to) {
   return 0;
 }
 
+int64_t SimDisk::unlink(const std::string& path) {
+  const auto found = names_.find(path);
+  if (found == names_.end()) return -ENOENT;
+  const InodeNumber inode = found->second;
+  const bool durable = std::ranges::any_of(
+      durable_names_, [&](const auto& name) { return name.first == path || name.second == inode; });
+  names_.erase(found);
+  if (durable) {
+    unsynced_names_.push_back({inode, path, ""});
+  } else {  // that it ever was there, nobody can find out any more
+    std::erase_if(unsynced_names_, [&](const NameChange& change) { return change.inode == inode; });
+  }
+  collect();
+  return 0;
+}
+
 void SimDisk::crash(Random& random) {
   open_.clear();
   const size_t kept_names = random.below(static_cast<uint32_t>(unsynced_names_.size()) + 1);
@@ -185,7 +202,7 @@ void SimDisk::apply(std::string& content, const Change& change) {
 void SimDisk::apply(std::map<std::string, InodeNumber>& names, const NameChange& change) {
   if (const auto old = names.find(change.from); old != names.end() && old->second == change.inode)
     names.erase(old);
-  names[change.to] = change.inode;
+  if (!change.to.empty()) names[change.to] = change.inode;
 }
 
 }  // namespace sluice::reactor

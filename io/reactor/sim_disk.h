@@ -27,6 +27,7 @@ class SimDisk {
   int64_t sync(FileId file);
   int64_t close(FileId file);
   int64_t rename(const std::string& from, const std::string& to);
+  int64_t unlink(const std::string& path);
 
   // Closes everything; loses what was not durable, by lot.
   void crash(Random& random);
@@ -35,6 +36,8 @@ class SimDisk {
   void put(const std::string& path, std::string content);
   void remove(const std::string& path);
   std::vector<std::string> names() const;
+  uint64_t octets_used() const;  // of all files, those without a name included
+  size_t open_files() const { return open_.size(); }
 
   SimDiskFaults faults;
 
@@ -55,7 +58,8 @@ class SimDisk {
     int flags = 0;
     bool directory = false;
   };
-  // `inode` became known as `to`, and is no longer known as `from` (empty: it was new).
+  // `inode` became known as `to` (empty: it was unlinked), and is no longer known as `from` (empty: it was
+  // new).
   struct NameChange {
     InodeNumber inode = 0;
     std::string from;
@@ -63,7 +67,6 @@ class SimDisk {
   };
 
   int64_t add_open(InodeNumber inode, int flags, bool directory);
-  uint64_t octets_used() const;
   void collect();
   static void apply(std::string& content, const Change& change);
   static void apply(std::map<std::string, InodeNumber>& names, const NameChange& change);

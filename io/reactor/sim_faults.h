@@ -43,6 +43,7 @@ struct SimDiskFaults {
   double write_error = 0;                 // EIO; a part of the octets may have been written
   double sync_error = 0;                  // EIO; what was not synced is as after no sync
   double rename_error = 0;                // EIO
+  bool no_unnamed_files = false;          // O_TMPFILE is EOPNOTSUPP, as on some file systems
   uint64_t capacity = UINT64_C(1) << 40;  // octets of all files; beyond it ENOSPC
 };
 

@@ -248,6 +248,10 @@ void SimReactor::rename_file(const std::string& from, const std::string& to, Fil
              [from, to](SimDisk& disk) { return disk.rename(from, to); });
 }
 
+void SimReactor::unlink_file(const std::string& path, FileHandler& handler) {
+  start_file(0, handler, [path](SimDisk& disk) { return disk.unlink(path); });
+}
+
 // --- the loop ---
 
 void SimReactor::submit() {

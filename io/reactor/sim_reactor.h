@@ -47,6 +47,7 @@ class SimReactor final : public Reactor, public SimPort, private ChunkOwner {
   void sync_file(FileId file, SyncMode mode, FileHandler& handler) override;
   void close_file(FileId file, FileHandler& handler) override;
   void rename_file(const std::string& from, const std::string& to, FileHandler& handler) override;
+  void unlink_file(const std::string& path, FileHandler& handler) override;
 
   MonoTime now() const override { return core_.events.now(); }
   WallTime wall_now() const override { return core_.events.wall_now(); }

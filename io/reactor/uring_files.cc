@@ -86,6 +86,14 @@ void UringReactor::rename_file(const std::string& from, const std::string& to, F
   io_uring_sqe_set_data64(&entry, user_data(UringOp::File, operation.id()));
 }
 
+void UringReactor::unlink_file(const std::string& path, FileHandler& handler) {
+  UringFileOperation& operation = new_file_operation(handler);
+  operation.path = path;
+  io_uring_sqe& entry = ring_.next();
+  io_uring_prep_unlinkat(&entry, AT_FDCWD, operation.path.c_str(), 0);
+  io_uring_sqe_set_data64(&entry, user_data(UringOp::File, operation.id()));
+}
+
 void UringReactor::on_file(UringFileOperation& operation, int result) {
   int64_t report = result;
   if (operation.kind == UringFileOperation::Kind::Write) {

@@ -54,6 +54,11 @@ class FileConformance : public Conformance {
     reactor().close_file(file, handler);
     return wait(handler);
   }
+  int64_t unlink(const std::string& path) {
+    RecordedFile handler;
+    reactor().unlink_file(path, handler);
+    return wait(handler);
+  }
   int64_t rename(const std::string& from, const std::string& to) {
     RecordedFile handler;
     reactor().rename_file(from, to, handler);
@@ -144,6 +149,17 @@ TEST_P(FileConformance, RenameReplaces) {
   EXPECT_EQ(read(file, 0, 100), "new");
   EXPECT_EQ(close(file), 0);
   EXPECT_EQ(rename(rig().path("missing"), rig().path("old")), -ENOENT);
+}
+
+TEST_P(FileConformance, UnlinkedFileIsThereForWhoHasItOpen) {
+  const FileId file = open(rig().path("gone"), O_RDWR | O_CREAT | O_EXCL);
+  EXPECT_EQ(write(file, 0, "still"), 5);
+  EXPECT_EQ(unlink(rig().path("gone")), 0);
+  EXPECT_EQ(open_result(rig().path("gone"), O_RDONLY), -ENOENT);
+  EXPECT_EQ(write(file, 5, " here"), 5);
+  EXPECT_EQ(read(file, 0, 100), "still here");
+  EXPECT_EQ(close(file), 0);
+  EXPECT_EQ(unlink(rig().path("gone")), -ENOENT);
 }
 
 TEST_P(FileConformance, DirectoryIsSynced) {

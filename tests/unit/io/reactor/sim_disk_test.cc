@@ -118,5 +118,37 @@ TEST(SimDisk, UnlinkedFileLivesWhileItIsOpen) {
   EXPECT_EQ(disk.read(file, 0, read), -EBADF);
 }
 
+TEST(SimDisk, UnlinkedFileLeavesNothingBehindOnceItIsClosed) {
+  SimDisk disk;
+  const FileId file = create(disk, "/spill");
+  EXPECT_EQ(disk.unlink("/spill"), 0);
+  EXPECT_EQ(write(disk, file, 0, "octets"), 6);
+  EXPECT_EQ(disk.octets_used(), 6U);
+  EXPECT_EQ(disk.close(file), 0);
+  EXPECT_EQ(disk.octets_used(), 0U);
+  EXPECT_EQ(disk.unlink("/spill"), -ENOENT);
+}
+
+TEST(SimDisk, UnlinkedNameMayBeBackAfterACrash) {
+  std::set<bool> seen;
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    Random random(seed);
+    SimDisk disk;
+    disk.put("/old", "octets");
+    EXPECT_EQ(disk.unlink("/old"), 0);
+    EXPECT_FALSE(disk.content("/old").has_value());
+    disk.crash(random);
+    seen.insert(disk.content("/old").has_value());
+  }
+  EXPECT_EQ(seen.size(), 2U);
+}
+
+TEST(SimDisk, UnnamedFilesCanBeRefused) {
+  SimDisk disk;
+  EXPECT_GE(disk.open("/folder", O_TMPFILE | O_RDWR), 0);
+  disk.faults.no_unnamed_files = true;
+  EXPECT_EQ(disk.open("/folder", O_TMPFILE | O_RDWR), -EOPNOTSUPP);
+}
+
 }  // namespace
 }  // namespace sluice::reactor
