@@ -114,6 +114,22 @@ void Stream::on_receive_end(int error) {
   input_signal_.notify();
 }
 
+void Stream::resume_input() {
+  if (held_ || input_capacity_ > limits::kStreamInput / 2 || state_ != State::Open) return;
+  input_paused_ = false;
+  shard_.reactor().resume_receive(socket_);
+}
+
+void Stream::hold() {
+  held_ = true;
+  if (state_ == State::Open && !std::exchange(input_paused_, true)) shard_.reactor().pause_receive(socket_);
+}
+
+void Stream::go_on() {
+  held_ = false;
+  if (input_paused_) resume_input();
+}
+
 void Stream::interrupt() {
   interrupted_ = true;
   input_signal_.notify();
@@ -129,10 +145,7 @@ Received Stream::take_input() {
       input_.clear();
       input_taken_ = 0;
     }
-    if (input_paused_ && input_capacity_ <= limits::kStreamInput / 2 && state_ == State::Open) {
-      input_paused_ = false;
-      shard_.reactor().resume_receive(socket_);
-    }
+    if (input_paused_) resume_input();
   } else if (std::exchange(interrupted_, false)) {
     got.event = StreamEvent::Interrupted;
   } else if (input_ended_) {

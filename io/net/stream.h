@@ -86,6 +86,9 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
   [[nodiscard]] Receive receive(Shard& shard, MonoTime deadline);
   // Octets that are here already. A talker before the greeting is found so.
   bool has_input() const { return input_taken_ < input_.size(); }
+  // Back pressure by a reader that has no place for more: nothing is taken from the kernel until go_on().
+  void hold();
+  void go_on();
   // Wakes the reader, or makes the next wait end at once, when there are no octets.
   void interrupt();
 
@@ -146,6 +149,7 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
 
   void accept_input(Chunk chunk);
   void queue_input(Chunk chunk);
+  void resume_input();
   bool writable();
   void send_pending();
   void send_slices();
@@ -174,6 +178,7 @@ class Stream final : private reactor::StreamHandler, private reactor::TurnHook, 
   size_t input_taken_ = 0;
   size_t input_capacity_ = 0;
   bool input_paused_ = false;
+  bool held_ = false;
   bool input_ended_ = false;
   bool interrupted_ = false;
   int input_error_ = 0;

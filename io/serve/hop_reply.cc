@@ -13,6 +13,7 @@ constexpr smtp::FixedReply kHopTrouble{
 constexpr smtp::FixedReply kHopAway{451, {4, 4, 1}, "The next server does not answer, try again later"};
 constexpr smtp::FixedReply kHopLost{451, {4, 4, 2}, "The next server did not confirm the message"};
 constexpr smtp::FixedReply kCutOff{451, {4, 3, 2}, "Service is going down, try again"};
+constexpr smtp::FixedReply kUnreadable{452, {4, 3, 1}, "Insufficient system storage, try again later"};
 constexpr smtp::FixedReply kNeedsSmtputf8{
     550, {5, 6, 7}, "The next server does not take internationalized addresses"};
 
@@ -72,6 +73,7 @@ HopReply map_other_reply(smtp::ClientCommand command, const smtp::Reply& reply) 
 }
 
 HopReply map_fault(const ClientFault& fault) {
+  if (fault.kind == ClientFault::Kind::Message) return own(HopResult::Fault, kUnreadable, fault.to_string());
   const bool away = fault.kind == ClientFault::Kind::Connect || fault.kind == ClientFault::Kind::Timeout ||
                     fault.kind == ClientFault::Kind::Lost;
   return own(HopResult::Fault, away ? kHopAway : kHopTrouble, fault.to_string());

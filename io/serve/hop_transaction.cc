@@ -371,6 +371,10 @@ runtime::Task<HopReply> HopTransaction::send_message(Shard& shard, const Message
   session_->in_mail = false;
   if (!result) {
     const ClientFault fault = std::move(result.error());
+    if (fault.kind == ClientFault::Kind::Message) {  // no fault of the hop's
+      pool_.discard(std::move(session_));
+      co_return map_fault(fault);
+    }
     drop_session();
     // W-7: a hop that has our dot may have taken the message; one that says 421 has not.
     if (hop_has_all && fault.kind != ClientFault::Kind::Closing) co_return unknown_outcome(fault);

@@ -278,7 +278,10 @@ runtime::Task<void> ServerConnection::pass_body(Shard& shard) {
   std::vector<Chunk> ready = body_.take_ready();
   for (Chunk& piece : ready) {
     Eventual<Answer> asked = handler_->on_body(shard, std::move(piece));
+    const bool waits = !asked.ready();  // for memory or the disk: nothing more is taken from the client
+    if (waits) stream_->hold();
     const Answer answer = co_await std::move(asked);
+    if (waits) stream_->go_on();
     if (broken_off_) co_return;
     if (is_positive(answer)) continue;
     in_transaction_ = false;

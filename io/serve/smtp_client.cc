@@ -22,6 +22,8 @@ std::string_view kind_words(ClientFault::Kind kind) {
       return "refused";
     case ClientFault::Kind::Broken:
       return "what the server says is not SMTP";
+    case ClientFault::Kind::Message:
+      return "cannot read the message back";
   }
   return "fault";
 }
@@ -167,19 +169,55 @@ void SmtpClient::send_queued() {
 }
 
 void SmtpClient::write_body(const MessageOctets& body) {
+  SLUICE_CHECK(body.stored == nullptr);
   send_queued();
   for (const std::string_view piece : body.pieces) stream_->write_borrowed(piece);
   session_.end_of_data();
   send_queued();
 }
 
+// One read ahead of what is being sent. Stops when the peer answers before its time, or is gone: the reply is
+// asked for then, but the final dot must not end a message that is not whole.
+runtime::Task<std::optional<ClientFault>> SmtpClient::write_stored(Shard& shard, const MessageOctets& body,
+                                                                   MonoTime deadline) {
+  send_queued();
+  for (const std::string_view piece : body.pieces) stream_->write_borrowed(piece);
+  for (uint64_t at = body.stored_from; at < body.stored_end && !cut_;) {
+    std::expected<Chunk, int> read = co_await body.stored->read(shard, at);
+    if (!read) {
+      cut_ = true;
+      co_return fault(ClientFault::Kind::Message, read.error());
+    }
+    at += read->size();
+    const bool taken = co_await stream_->flush(shard, deadline);
+    cut_ = !taken || stream_->has_input() || stream_->ended();
+    if (!cut_) stream_->write(std::move(*read));
+  }
+  session_.end_of_data();
+  if (cut_) {
+    session_.take_output(output_);
+    co_return std::nullopt;
+  }
+  for (const std::string_view piece : body.tail) stream_->write_borrowed(piece);
+  send_queued();
+  co_return std::nullopt;
+}
+
 runtime::Task<ClientResult> SmtpClient::send_body(Shard& shard, const MessageOctets& body,
                                                   MonoTime deadline) {
-  write_body(body);
+  if (body.stored == nullptr) {
+    write_body(body);
+  } else {
+    std::optional<ClientFault> unreadable = co_await write_stored(shard, body, deadline);
+    if (unreadable) {
+      co_await stream_->close(shard, net::CloseMode::Abort);
+      co_return std::unexpected(std::move(*unreadable));
+    }
+  }
   Eventual<ClientResult> awaited = next_reply(shard, deadline);
   ClientResult result = co_await std::move(awaited);
   // The caller's octets must come back to it.
-  if (!result || stream_->unsent() != 0) co_await stream_->close(shard, net::CloseMode::Abort);
+  if (!result || stream_->unsent() != 0 || cut_) co_await stream_->close(shard, net::CloseMode::Abort);
   co_return result;
 }
 

@@ -49,6 +49,7 @@ struct ClientFault {
     Closing,  // 421; reply
     Refused,  // greeting, EHLO and HELO, XCLIENT, ... refused; reply
     Broken,   // what came is not SMTP, or answers nothing
+    Message,  // the message could not be read back on our side; os_error
   };
   Kind kind = Kind::Lost;
   int os_error = 0;
@@ -64,10 +65,27 @@ struct ClientReply {
 };
 using ClientResult = std::expected<ClientReply, ClientFault>;
 
-// The octets of a message in wire form, dot-stuffed, empty or ending in CRLF, without the final dot. Never
-// copied: they stay where they are until deliver() or send_body() is over.
+// Octets of a message that are not in memory. They are read as they are sent, never more than two reads ahead
+// of what the peer took.
+class StoredOctets {
+ public:
+  // The next octets from `offset` on, at least one, or an errno. What it gives is gone before send_body() is
+  // over.
+  [[nodiscard]] virtual runtime::Task<std::expected<Chunk, int>> read(Shard& shard, uint64_t offset) = 0;
+
+ protected:
+  ~StoredOctets() = default;
+};
+
+// The octets of a message in wire form, dot-stuffed, empty or ending in CRLF, without the final dot. Those in
+// memory are never copied: they stay where they are until deliver() or send_body() is over. A message of
+// which a part was written out is `pieces`, then `stored` from `stored_from` to `stored_end`, then `tail`.
 struct MessageOctets {
   std::vector<std::string_view> pieces;
+  StoredOctets* stored = nullptr;
+  uint64_t stored_from = 0;
+  uint64_t stored_end = 0;
+  std::vector<std::string_view> tail{};
 };
 
 class SmtpClient {
@@ -89,7 +107,7 @@ class SmtpClient {
   void data() { session_.data(); }
   void rset() { session_.rset(); }
   void noop() { session_.noop(); }
-  // After 354: writes the body and the final dot without waiting.
+  // After 354: writes the body, of which nothing is stored, and the final dot without waiting.
   void write_body(const MessageOctets& body);
   // Sends what is queued at the end of this turn, without waiting for a reply.
   void send_queued();
@@ -97,7 +115,8 @@ class SmtpClient {
   // Sends what is queued and takes the next reply.
   [[nodiscard]] Eventual<ClientResult> next_reply(Shard& shard, MonoTime deadline);
   // write_body() and the reply to it. On a fault the connection is closed already, so that the octets are
-  // free. A reply that comes before all was sent counts, and the connection is closed behind it.
+  // free. A reply that comes before all was sent counts, and the connection is closed behind it; what was not
+  // sent by then is not.
   [[nodiscard]] runtime::Task<ClientResult> send_body(Shard& shard, const MessageOctets& body,
                                                       MonoTime deadline);
   // XCLIENT with what the peer takes of it, its new greeting, and EHLO again.
@@ -111,13 +130,15 @@ class SmtpClient {
   // Nothing is expected, nothing came unasked, and the connection stands: it may be used for another message.
   bool reusable() const;
   // Whether the kernel took everything that was written, and so the peer may have seen it.
-  bool all_sent() const { return stream_->all_sent(); }
+  bool all_sent() const { return stream_->all_sent() && !cut_; }
 
  private:
   SmtpClient(net::StreamPtr stream, ClientOptions options);
   // The session's next reply or fault from what came so far; nothing when more is needed.
   std::optional<ClientResult> poll_reply();
   runtime::Task<ClientResult> await_reply(Shard& shard, MonoTime deadline);
+  runtime::Task<std::optional<ClientFault>> write_stored(Shard& shard, const MessageOctets& body,
+                                                         MonoTime deadline);
   runtime::Task<ClientResult> handshake(Shard& shard, MonoTime deadline);
   ClientFault fault(ClientFault::Kind kind, int os_error = 0) const;
 
@@ -126,6 +147,7 @@ class SmtpClient {
   Chunk input_;  // what the session was fed with
   std::string output_;
   ClientOptions options_;
+  bool cut_ = false;  // a message was not sent to its end
 };
 
 }  // namespace sluice::serve

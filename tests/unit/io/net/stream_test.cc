@@ -159,6 +159,23 @@ TEST_F(StreamTest, InterruptWakesTheReaderAndIsRememberedWithoutOne) {
   EXPECT_EQ(last.event, StreamEvent::Interrupted);
 }
 
+TEST_F(StreamTest, HeldStreamTakesNothingUntilItGoesOn) {
+  connect();
+  far_->hold();
+  const std::string much(limits::kStreamInput, 'm');
+  sim_.start(sim_.client, write_and_close(sim_.client, *near_, much));
+  sim_.run_for(10s);
+  EXPECT_GT(near_->unsent(), 0U) << "the peer feels it";
+  EXPECT_FALSE(far_->has_input());
+  far_->go_on();
+  std::string text;
+  Received last;
+  sim_.start(sim_.mx, read_all(sim_.mx, *far_, kNever, text, last));
+  ASSERT_TRUE(sim_.finish());
+  EXPECT_EQ(text.size(), much.size());
+  EXPECT_EQ(last.event, StreamEvent::End);
+}
+
 TEST_F(StreamTest, StopsTakingOctetsThatNobodyReads) {
   connect();
   const std::string much(4 * limits::kStreamInput, 'm');

@@ -12,7 +12,7 @@
 namespace sluice::test {
 
 struct Step {
-  enum class Kind : uint8_t { Say, Hear, HearReply, HearBody, HearEnd, Pause, HangUp, Cut };
+  enum class Kind : uint8_t { Say, Hear, HearReply, HearBody, HearEnd, HearRest, Pause, HangUp, Cut };
   Kind kind;
   std::string text;
   MonoClock::duration time{};
@@ -24,6 +24,7 @@ inline Step hear(std::string text) { return {Step::Kind::Hear, std::move(text), 
 inline Step hear_reply(std::string text) { return {Step::Kind::HearReply, std::move(text), {}}; }
 inline Step hear_body() { return {Step::Kind::HearBody, {}, {}}; }  // to the final dot
 inline Step hear_end() { return {Step::Kind::HearEnd, {}, {}}; }    // the other side's end or reset
+inline Step hear_rest() { return {Step::Kind::HearRest, {}, {}}; }  // whatever comes before it
 inline Step pause(MonoClock::duration time) { return {Step::Kind::Pause, {}, time}; }
 inline Step hang_up() { return {Step::Kind::HangUp, {}, {}}; }
 inline Step cut() { return {Step::Kind::Cut, {}, {}}; }
@@ -71,6 +72,9 @@ class ScriptedPeer {
         if (more) fail_step("its end", unread_);
         co_return !more;
       }
+      case Step::Kind::HearRest:
+        for (bool more = true; more;) more = co_await fill(shard);
+        co_return true;
       case Step::Kind::HearBody: {
         bool more = true;
         while (more && find_end_of_body() == std::string::npos) more = co_await fill(shard);
@@ -158,6 +162,8 @@ class ScriptedHop final : private net::AcceptSink {
   }
   size_t connections() const { return connections_; }
   const std::vector<std::string>& bodies() const { return bodies_; }
+  // All that was heard, connection by connection as they ended.
+  const std::vector<std::string>& received() const { return received_; }
 
  private:
   void on_stream(net::StreamPtr stream) override {
@@ -172,6 +178,7 @@ class ScriptedHop final : private net::AcceptSink {
     ScriptedPeer peer(std::move(stream));
     co_await peer.play(shard, std::move(script));
     if (!peer.body.empty()) bodies_.push_back(peer.body);
+    received_.push_back(std::move(peer.received));
   }
 
   Shard& shard_;
@@ -180,6 +187,7 @@ class ScriptedHop final : private net::AcceptSink {
   runtime::TaskGroup group_;
   size_t connections_ = 0;
   std::vector<std::string> bodies_;
+  std::vector<std::string> received_;
 };
 
 }  // namespace sluice::test

@@ -37,6 +37,13 @@ class SmtpClientTest : public testing::Test {
     return result;
   }
 
+  ClientResult send_body(const MessageOctets& octets, MonoClock::duration limit = 60s) {
+    ClientResult result;
+    sim_.start(sim_.client, send_task(sim_.client, octets, sim_.world.now() + limit, result));
+    EXPECT_TRUE(sim_.finish());
+    return result;
+  }
+
   SimPair sim_;
   ClientOptions options_;
   std::unique_ptr<ScriptedHop> hop_;
@@ -56,6 +63,31 @@ class SmtpClientTest : public testing::Test {
     Eventual<ClientResult> awaited = client_->next_reply(shard, deadline);
     result = co_await std::move(awaited);
   }
+  Task<void> send_task(Shard& shard, const MessageOctets& octets, MonoTime deadline, ClientResult& result) {
+    client_->data();
+    Eventual<ClientResult> awaited = client_->next_reply(shard, deadline);
+    result = co_await std::move(awaited);
+    result = co_await client_->send_body(shard, octets, deadline);
+  }
+};
+
+// What was written out: fails where it is told to.
+class Stored final : public StoredOctets {
+ public:
+  explicit Stored(size_t octets) {
+    while (text.size() < octets) text += "line " + std::to_string(text.size()) + "\r\n";
+  }
+  Task<std::expected<Chunk, int>> read(Shard& /*shard*/, uint64_t offset) override {
+    ++reads;
+    if (offset >= fails_at) co_return std::unexpected(EIO);
+    co_return Chunk::copy_of(std::string_view(text).substr(offset, 50'000));
+  }
+  MessageOctets message() { return {{first}, this, 0, text.size(), {last}}; }
+  std::string first = "Received: by node\r\n";
+  std::string text;
+  std::string last = "the end\r\n";
+  uint64_t fails_at = UINT64_MAX;
+  size_t reads = 0;
 };
 
 TEST_F(SmtpClientTest, OpensWithEhloAndKnowsWhatIsOffered) {
@@ -127,6 +159,58 @@ TEST_F(SmtpClientTest, RepliesThatCameTogetherAreThereAtOnce) {
   const MonoTime begin = sim_.world.now();
   EXPECT_EQ(next_reply()->reply.text, "two");
   EXPECT_LT(sim_.world.now() - begin, 1ms);
+}
+
+TEST_F(SmtpClientTest, AStoredMessageIsSentAsItIsRead) {
+  Stored stored(1'000'000);
+  hop_plays(greet() + Script{hear("DATA"), say("354 go\r\n"), hear_body(), say("250 ok\r\n"), hear_rest()});
+  EXPECT_FALSE(open().has_value());
+  const ClientResult result = send_body(stored.message());
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->reply.text, "ok");
+  EXPECT_TRUE(client_->all_sent());
+  EXPECT_TRUE(client_->reusable());
+  client_.reset();
+  sim_.run_for(2s);
+  EXPECT_TRUE(hop_->bodies().at(0) == stored.first + stored.text + stored.last);
+}
+
+TEST_F(SmtpClientTest, AMessageThatCannotBeReadBackNeverEnds) {
+  Stored stored(1'000'000);
+  stored.fails_at = 500'000;
+  hop_plays(greet() + Script{hear("DATA"), say("354 go\r\n"), hear_rest()});
+  EXPECT_FALSE(open().has_value());
+  const ClientResult result = send_body(stored.message());
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().kind, ClientFault::Kind::Message);
+  EXPECT_EQ(result.error().os_error, EIO);
+  EXPECT_FALSE(client_->all_sent()) << "the hop cannot have taken it";
+  sim_.run_for(2s);
+  EXPECT_EQ(hop_->received().at(0).find("\r\n.\r\n"), std::string::npos);
+}
+
+TEST_F(SmtpClientTest, AnEarlyAnswerStopsTheReading) {
+  Stored stored(10'000'000);
+  hop_plays(greet() + Script{hear("DATA"), say("354 go\r\n"), hear("Received"), say("552 too much\r\n"),
+                             pause(1s), hear_rest()});
+  EXPECT_FALSE(open().has_value());
+  const ClientResult result = send_body(stored.message());
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->reply.code, 552);
+  EXPECT_LT(stored.reads, 20U);
+  EXPECT_FALSE(client_->all_sent());
+  sim_.run_for(2s);
+  EXPECT_EQ(hop_->received().at(0).find("\r\n.\r\n"), std::string::npos);
+}
+
+TEST_F(SmtpClientTest, AStoredMessageThatIsNotTakenTimesOut) {
+  Stored stored(10'000'000);
+  hop_plays(greet() + Script{hear("DATA"), say("354 go\r\n"), pause(120s)});
+  EXPECT_FALSE(open().has_value());
+  const ClientResult result = send_body(stored.message(), 30s);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().kind, ClientFault::Kind::Timeout);
+  EXPECT_FALSE(client_->all_sent());
 }
 
 }  // namespace
