@@ -124,19 +124,26 @@ int64_t SimDisk::unlink(const std::string& path) {
   return 0;
 }
 
-void SimDisk::crash(Random& random) {
+uint64_t SimDisk::crash(Random& random) {
   open_.clear();
+  uint64_t lost = 0;
   const size_t kept_names = random.below(static_cast<uint32_t>(unsynced_names_.size()) + 1);
   for (size_t i = 0; i < kept_names; ++i) apply(durable_names_, unsynced_names_[i]);
+  lost += unsynced_names_.size() - kept_names;
   unsynced_names_.clear();
   names_ = durable_names_;
   for (auto& [number, inode] : inodes_) {
     enum class Fate : uint8_t { NothingKept, AllKept, EachByLot };
     const auto fate = static_cast<Fate>(random.below(3));
+    if (fate == Fate::NothingKept) lost += inode.unsynced.size();
     for (Change& change : inode.unsynced) {
       if (fate == Fate::NothingKept) break;
-      if (fate == Fate::EachByLot && random.one_in(2)) continue;
+      if (fate == Fate::EachByLot && random.one_in(2)) {
+        ++lost;
+        continue;
+      }
       const bool torn = fate == Fate::EachByLot && !change.truncate && random.one_in(4);
+      if (torn) ++lost;
       if (torn) change.octets.resize(random.below(static_cast<uint32_t>(change.octets.size())));
       apply(inode.durable, change);
     }
@@ -144,6 +151,7 @@ void SimDisk::crash(Random& random) {
     inode.content = inode.durable;
   }
   collect();
+  return lost;
 }
 
 std::optional<std::string> SimDisk::content(const std::string& path) const {

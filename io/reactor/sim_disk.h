@@ -29,8 +29,8 @@ class SimDisk {
   int64_t rename(const std::string& from, const std::string& to);
   int64_t unlink(const std::string& path);
 
-  // Closes everything; loses what was not durable, by lot.
-  void crash(Random& random);
+  // Closes everything; loses what was not durable, by lot. How many changes were lost or torn.
+  uint64_t crash(Random& random);
 
   std::optional<std::string> content(const std::string& path) const;
   void put(const std::string& path, std::string content);

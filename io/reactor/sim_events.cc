@@ -14,6 +14,15 @@ constexpr WallTime kWallStart = std::chrono::sys_days{std::chrono::year{2026} / 
 
 }  // namespace
 
+const char* to_word(SimInjection kind) {
+  static constexpr std::array<const char*, kSimInjections> kWords{
+      "connect refused", "connect lost", "accept error",  "tiny segment",        "stall",
+      "reset",           "blackhole",    "datagram lost", "datagram duplicated", "datagram delayed",
+      "open error",      "read error",   "write error",   "sync error",          "rename error",
+      "disk full",       "crash",        "unsynced lost", "late report",         "canceled send"};
+  return kWords[static_cast<size_t>(kind)];
+}
+
 // Not at the epoch, so that a zero time stands out.
 SimEvents::SimEvents(uint64_t seed) : start_(MonoTime{} + 1000s), now_(start_), random_(seed) {}
 
@@ -47,6 +56,12 @@ bool SimEvents::chance(double probability) {
   if (probability <= 0) return false;
   constexpr double kUnit = 1.0 / (uint64_t{1} << 53);
   return static_cast<double>(random_() >> 11) * kUnit < probability;
+}
+
+bool SimEvents::inject(SimInjection kind, double probability) {
+  if (!chance(probability)) return false;
+  count(kind);
+  return true;
 }
 
 std::chrono::nanoseconds SimEvents::between(std::chrono::nanoseconds low, std::chrono::nanoseconds high) {

@@ -4,7 +4,9 @@
 
 #include "io/base/clock.h"
 #include "io/base/random.h"
+#include "io/reactor/sim_faults.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -35,6 +37,11 @@ class SimEvents {
   // 1 <= result <= most.
   size_t up_to(size_t most);
 
+  // As chance(), and counted when it is so.
+  bool inject(SimInjection kind, double probability);
+  void count(SimInjection kind, uint64_t times = 1) { injected_[static_cast<size_t>(kind)] += times; }
+  const std::array<uint64_t, kSimInjections>& injected() const { return injected_; }
+
   void trace(uint64_t word);
   void trace(std::string_view octets);
   uint64_t trace_hash() const { return trace_; }
@@ -45,6 +52,7 @@ class SimEvents {
   MonoTime now_;
   Random random_;
   std::map<std::pair<MonoTime, uint64_t>, std::function<void()>> planned_;
+  std::array<uint64_t, kSimInjections> injected_{};
   uint64_t sequence_ = 0;
   uint64_t happened_ = 0;
   uint64_t trace_ = 0xCBF29CE484222325U;

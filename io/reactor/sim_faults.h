@@ -47,12 +47,44 @@ struct SimDiskFaults {
   uint64_t capacity = UINT64_C(1) << 40;  // octets of all files; beyond it ENOSPC
 };
 
+// What was injected: one count for each kind, so that a run can say what it has been through.
+enum class SimInjection : uint8_t {
+  ConnectRefused,
+  ConnectLost,
+  AcceptError,
+  TinySegment,
+  Stall,
+  Reset,  // of a stream, segment and all
+  Blackhole,
+  DatagramLost,
+  DatagramDuplicated,
+  DatagramDelayed,
+  OpenError,
+  ReadError,
+  WriteError,
+  SyncError,
+  RenameError,
+  DiskFull,
+  Crash,
+  UnsyncedLost,  // a change of a file or of a name that a crash took away or tore
+  LateReport,
+  CanceledSend,  // a stream was closed while the kernel still read from a send's buffers
+};
+inline constexpr size_t kSimInjections = 20;
+const char* to_word(SimInjection kind);  // "connect refused", ...
+
 // Sizes that the kernel would choose.
 struct SimReactorOptions {
   uint32_t send_buffer = 65536;     // per stream: octets taken from the sender ahead of the peer
   uint32_t receive_buffer = 65536;  // per stream: octets that wait for the receiver
   uint32_t chunk_capacity = 4096;   // of a received Chunk's buffer; at least a datagram of 4096
   size_t receive_memory_max = 64UL * 1024 * 1024;  // capacity of all Chunks out; above it receiving pauses
+  // Per stream that has gone: a completion of an operation of its comes once more, by up to late_report_max
+  // later, when another may have its slot. It belongs to nobody.
+  double late_report = 0;
+  std::chrono::microseconds late_report_max{1000};
+  // A send that is cancelled by close() goes on reading its buffers for up to so long, until it is reported.
+  std::chrono::microseconds cancel_max{200};
   // For a world with one reactor that is driven without SimWorld::run(): poll() itself moves the time on, up
   // to its wake_at, while it has nothing to report.
   bool advance_in_poll = false;

@@ -195,11 +195,13 @@ void SimNetwork::send_datagram(SimPort& port, SocketId socket, const Endpoint& t
   // Requests count as the server's by where they go, replies by where they come from.
   const SimFaults& there = endpoint_faults_.contains(from) ? faults(from, port.node(), target)
                                                            : faults(remote, port.node(), target);
-  if (there.blackhole || events_.chance(there.lose_datagram)) return;
-  const int copies = events_.chance(there.duplicate_datagram) ? 2 : 1;
+  if (there.blackhole) return events_.count(SimInjection::Blackhole);
+  if (events_.inject(SimInjection::DatagramLost, there.lose_datagram)) return;
+  const int copies = events_.inject(SimInjection::DatagramDuplicated, there.duplicate_datagram) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
     std::chrono::nanoseconds travel = latency(there);
-    if (events_.chance(there.delay_datagram)) travel += events_.between(0ns, there.datagram_delay_max);
+    if (events_.inject(SimInjection::DatagramDelayed, there.delay_datagram))
+      travel += events_.between(0ns, there.datagram_delay_max);
     events_.after(travel, [this, node = port.node(), from, remote, octets] {
       arrive_datagram(node, from, remote, octets);
     });

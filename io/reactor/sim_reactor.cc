@@ -187,13 +187,13 @@ void SimReactor::close_datagram(SocketId id) {
 
 // --- files ---
 
-void SimReactor::start_file(double error_chance, FileHandler& handler,
+void SimReactor::start_file(SimInjection fault, double error_chance, FileHandler& handler,
                             std::function<int64_t(SimDisk&)> operation) {
   ++file_operations_;
-  asked_.emplace_back([this, error_chance, &handler, operation = std::move(operation)] {
+  asked_.emplace_back([this, fault, error_chance, &handler, operation = std::move(operation)] {
     SimEvents& events = core_.events;
     const SimDiskFaults& faults = core_.disk(node()).faults;
-    const bool fails = events.chance(error_chance);
+    const bool fails = events.inject(fault, error_chance);
     // The reactor may be gone by then.
     events.after(events.between(faults.latency_min, faults.latency_max),
                  [&core = core_, number = number_, fails, &handler, operation] {
@@ -213,20 +213,24 @@ void SimReactor::finish_file(bool fails, FileHandler& handler,
 }
 
 void SimReactor::open_file(const std::string& path, int flags, uint32_t /*mode*/, FileHandler& handler) {
-  start_file(core_.disk(node()).faults.open_error, handler,
+  start_file(SimInjection::OpenError, core_.disk(node()).faults.open_error, handler,
              [path, flags](SimDisk& disk) { return disk.open(path, flags); });
 }
 
 void SimReactor::read_file(FileId file, uint64_t offset, std::span<char> into, FileHandler& handler) {
-  start_file(core_.disk(node()).faults.read_error, handler,
+  start_file(SimInjection::ReadError, core_.disk(node()).faults.read_error, handler,
              [=](SimDisk& disk) { return disk.read(file, offset, into); });
 }
 
 void SimReactor::write_file(FileId file, uint64_t offset, std::span<const iovec> slices,
                             FileHandler& handler) {
-  start_file(0, handler, [=, this](SimDisk& disk) {
+  start_file(SimInjection::WriteError, 0, handler, [=, this](SimDisk& disk) {
     // A failing write leaves a part behind, as disks do.
-    if (!core_.events.chance(disk.faults.write_error)) return disk.write(file, offset, slices, UINT64_MAX);
+    if (!core_.events.inject(SimInjection::WriteError, disk.faults.write_error)) {
+      const int64_t written = disk.write(file, offset, slices, UINT64_MAX);
+      if (written == -ENOSPC) core_.events.count(SimInjection::DiskFull);
+      return written;
+    }
     size_t size = 0;
     for (const iovec& slice : slices) size += slice.iov_len;
     if (size != 0) static_cast<void>(disk.write(file, offset, slices, core_.events.up_to(size) - 1));
@@ -235,16 +239,16 @@ void SimReactor::write_file(FileId file, uint64_t offset, std::span<const iovec>
 }
 
 void SimReactor::sync_file(FileId file, SyncMode /*mode*/, FileHandler& handler) {
-  start_file(core_.disk(node()).faults.sync_error, handler,
+  start_file(SimInjection::SyncError, core_.disk(node()).faults.sync_error, handler,
              [file](SimDisk& disk) { return disk.sync(file); });
 }
 
 void SimReactor::close_file(FileId file, FileHandler& handler) {
-  start_file(0, handler, [file](SimDisk& disk) { return disk.close(file); });
+  start_file(SimInjection::OpenError, 0, handler, [file](SimDisk& disk) { return disk.close(file); });
 }
 
 void SimReactor::rename_file(const std::string& from, const std::string& to, FileHandler& handler) {
-  start_file(core_.disk(node()).faults.rename_error, handler,
+  start_file(SimInjection::RenameError, core_.disk(node()).faults.rename_error, handler,
              [from, to](SimDisk& disk) { return disk.rename(from, to); });
 }
 
@@ -357,10 +361,36 @@ void SimReactor::deliver_stream(SimReport& report, Socket& socket) {
       return handler.on_sent(report.error);
     case SimReport::Kind::Closed:
       erase(id);
+      plan_late_report(id);
       return handler.on_closed();
     default:
       return deliver_octets(id);
   }
+}
+
+// What a kernel may still have in its queue when the last word of a stream has been read.
+void SimReactor::plan_late_report(SocketId gone) {
+  SimEvents& events = core_.events;
+  if (!events.inject(SimInjection::LateReport, options_.late_report)) return;
+  SimReport late;
+  late.socket = gone;
+  switch (events.up_to(3)) {
+    case 1:
+      late.kind = SimReport::Kind::Sent;
+      break;
+    case 2:
+      late.kind = SimReport::Kind::Sent;
+      late.error = ECONNRESET;
+      break;
+    default:
+      late.kind = SimReport::Kind::Closed;
+      break;
+  }
+  events.after(events.between(std::chrono::nanoseconds(0), options_.late_report_max),
+               [&core = core_, number = number_, late] {
+                 SimReactor* reactor = core.find_reactor(number);
+                 if (reactor != nullptr) reactor->report(late);
+               });
 }
 
 void SimReactor::deliver_octets(SocketId id) {

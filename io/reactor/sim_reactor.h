@@ -64,6 +64,7 @@ class SimReactor final : public Reactor, public SimPort, private ChunkOwner {
   bool is_ready() const;
   void become_husk();
   uint32_t number() const { return number_; }
+  size_t memory_out() const { return memory_out_; }
 
  private:
   struct Socket {
@@ -93,11 +94,13 @@ class SimReactor final : public Reactor, public SimPort, private ChunkOwner {
   void deliver_accepted(const SimReport& report, Socket& listener);
   void deliver_octets(SocketId id);
   void deliver_datagram(SimReport& report, Socket& socket);
+  void plan_late_report(SocketId gone);
   void trace(const SimReport& report);
 
   void set_paused(SocketId id, bool paused);
   // Runs `operation` on the disk after its latency, then reports its result.
-  void start_file(double error_chance, FileHandler& handler, std::function<int64_t(SimDisk&)> operation);
+  void start_file(SimInjection fault, double error_chance, FileHandler& handler,
+                  std::function<int64_t(SimDisk&)> operation);
   void finish_file(bool fails, FileHandler& handler, const std::function<int64_t(SimDisk&)>& operation);
 
   bool memory_left(size_t octets) const;

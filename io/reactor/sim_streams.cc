@@ -78,7 +78,7 @@ SimStreamRef SimStreams::connect(SimPort& port, SocketId socket, const Endpoint&
   } else if (server.node == SimNetwork::kNoNode) {
     events_.after(network_.latency(faults(connection)), [this, id] { fail_connect(id, EHOSTUNREACH); });
   } else {
-    connection.lost = events_.chance(faults(connection).lose_connect);
+    connection.lost = events_.inject(SimInjection::ConnectLost, faults(connection).lose_connect);
     try_connect(id);
   }
   return {id, 0};
@@ -102,7 +102,7 @@ void SimStreams::arrive_at_listener(uint64_t id) {
   if (connection == nullptr || !connection->connecting) return;
   const SimFaults& there = faults(*connection);
   const SimNetwork::Listener* listener = network_.find_listener(connection->ends[1].node, connection->server);
-  if (listener == nullptr || events_.chance(there.refuse_connect)) {
+  if (listener == nullptr || events_.inject(SimInjection::ConnectRefused, there.refuse_connect)) {
     events_.after(network_.latency(there), [this, id] { fail_connect(id, ECONNREFUSED); });
   } else if (listener->waiting >= listener->backlog) {
     events_.after(1s * (1 << connection->attempts), [this, id] { try_connect(id); });
@@ -122,7 +122,7 @@ void SimStreams::queue_for_accept(uint64_t id) {
   // What the server says may not overtake the word that it is connected.
   connection.ends[1].last_arrival = events_.now() + network_.latency(there);
   events_.at(connection.ends[1].last_arrival, [this, id] { confirm_connect(id); });
-  if (events_.chance(there.accept_error)) {
+  if (events_.inject(SimInjection::AcceptError, there.accept_error)) {
     SimReport report;
     report.kind = SimReport::Kind::AcceptError;
     report.socket = listener.socket;
@@ -276,7 +276,10 @@ bool SimStreams::held_back(Connection& connection, uint64_t id, uint8_t side) {
     from.stuck_since = kNever;
     return false;
   }
-  if (from.stuck_since == kNever) from.stuck_since = events_.now();
+  if (from.stuck_since == kNever) {
+    from.stuck_since = events_.now();
+    events_.count(SimInjection::Blackhole);
+  }
   if (events_.now() - from.stuck_since >= kStuckMost) {
     reset_end(connection, side, ETIMEDOUT);
   } else if (!std::exchange(from.retry_planned, true)) {
@@ -291,13 +294,14 @@ bool SimStreams::held_back(Connection& connection, uint64_t id, uint8_t side) {
 void SimStreams::send_segment(Connection& connection, uint64_t id, uint8_t side, size_t room) {
   End& from = connection.ends[side];
   const SimFaults& there = faults(connection);
-  if (events_.chance(there.reset)) {
+  if (events_.inject(SimInjection::Reset, there.reset)) {
     reset_end(connection, side, ECONNRESET);
     reset_end(connection, side ^ 1, ECONNRESET);
     return;
   }
-  const size_t most =
-      events_.chance(there.tiny_segment) ? kTinySegment : std::max<uint32_t>(there.segment_max, 1);
+  const size_t most = events_.inject(SimInjection::TinySegment, there.tiny_segment)
+                          ? kTinySegment
+                          : std::max<uint32_t>(there.segment_max, 1);
   const size_t size = std::min({from.buffer.size(), room, events_.up_to(most)});
   connection.ends[side ^ 1].under_way += size;
   events_.at(arrival(connection, side, there),
@@ -306,7 +310,7 @@ void SimStreams::send_segment(Connection& connection, uint64_t id, uint8_t side,
 
 MonoTime SimStreams::arrival(Connection& connection, uint8_t side, const SimFaults& faults) {
   std::chrono::nanoseconds travel = network_.latency(faults);
-  if (events_.chance(faults.stall)) travel += events_.between(0ns, faults.stall_max);
+  if (events_.inject(SimInjection::Stall, faults.stall)) travel += events_.between(0ns, faults.stall_max);
   MonoTime& last = connection.ends[side].last_arrival;
   last = std::max(last, events_.now() + travel);
   return last;
@@ -393,9 +397,48 @@ void SimStreams::close(SimStreamRef ref, CloseMode mode) {
     report(end, SimReport::Kind::Connected, ECANCELED);
     mode = CloseMode::Abort;
   }
-  if (end.send_pending) report(end, SimReport::Kind::Sent, ECANCELED);
-  report(end, SimReport::Kind::Closed, 0);
+  if (end.send_pending) {
+    cancel_send(end);
+  } else {
+    report(end, SimReport::Kind::Closed, 0);
+  }
   let_go(ref.connection, ref.side, mode == CloseMode::Abort);
+}
+
+namespace {
+
+uint64_t sum_of(std::span<const iovec> slices) {
+  uint64_t sum = 0;
+  for (const iovec& slice : slices) {
+    for (size_t i = 0; i < slice.iov_len; ++i)
+      sum = (sum ^ static_cast<const unsigned char*>(slice.iov_base)[i]) * 0x100000001B3U;
+  }
+  return sum;
+}
+
+}  // namespace
+
+// The kernel may be in the middle of it: it reads the buffers until it has reported, and so do we.
+void SimStreams::cancel_send(const End& end) {
+  const uint64_t key = next_canceled_++;
+  canceled_[key] = {end.port, end.socket, end.slices, sum_of(end.slices)};
+  events_.count(SimInjection::CanceledSend);
+  events_.after(events_.between(0ns, end.port->options().cancel_max), [this, key] {
+    const auto found = canceled_.find(key);
+    if (found == canceled_.end()) return;  // its reactor is gone
+    const CanceledSend send = found->second;
+    canceled_.erase(found);
+    // Nobody may touch the buffers of an operation before it is reported, cancelled or not.
+    SLUICE_CHECK(sum_of(send.slices) == send.sum);
+    SimReport done;
+    done.kind = SimReport::Kind::Sent;
+    done.socket = send.socket;
+    done.error = ECANCELED;
+    send.port->report(done);
+    done.kind = SimReport::Kind::Closed;
+    done.error = 0;
+    send.port->report(std::move(done));
+  });
 }
 
 // The end has no owner any more; what it had sent goes on its way unless it is cut short.
@@ -476,6 +519,7 @@ void SimStreams::crash(SimNodeId node) {
 }
 
 void SimStreams::detach(const SimPort& port) {
+  std::erase_if(canceled_, [&](const auto& entry) { return entry.second.port == &port; });
   std::vector<uint64_t> ids;
   for (const auto& [id, connection] : connections_) ids.push_back(id);
   for (const uint64_t id : ids) {

@@ -114,6 +114,14 @@ class SimStreams {
     SocketId listener;
   };
 
+  // A send that was under way at close().
+  struct CanceledSend {
+    SimPort* port = nullptr;
+    SocketId socket;
+    std::span<const iovec> slices;
+    uint64_t sum = 0;  // of what they hold
+  };
+
   const Connection* find(uint64_t id) const;
   Connection* find(uint64_t id);
   const SimFaults& faults(const Connection& connection) const;
@@ -136,6 +144,7 @@ class SimStreams {
   void send_reset(Connection& connection, uint64_t id, uint8_t from);
   void reset_end(Connection& connection, uint8_t side, int error);
   void notify(Connection& connection, uint8_t side);
+  void cancel_send(const End& end);
   void let_go(uint64_t id, uint8_t side, bool abort);
   void erase_if_over(uint64_t id);
 
@@ -143,6 +152,8 @@ class SimStreams {
   SimNetwork& network_;
   std::map<uint64_t, Connection> connections_;
   uint64_t next_id_ = 1;
+  std::map<uint64_t, CanceledSend> canceled_;
+  uint64_t next_canceled_ = 0;
 };
 
 }  // namespace sluice::reactor

@@ -136,7 +136,8 @@ void SimWorld::crash(std::string_view node) {
   for (SimReactor* reactor : core_->reactors)
     if (reactor->node() == number && !reactor->is_husk()) reactor->become_husk();
   core_->streams.crash(number);
-  core_->disk(number).crash(core_->events.random());
+  core_->events.count(SimInjection::Crash);
+  core_->events.count(SimInjection::UnsyncedLost, core_->disk(number).crash(core_->events.random()));
 }
 
 // --- disks ---
@@ -161,10 +162,24 @@ std::vector<std::string> SimWorld::file_names(std::string_view node) {
   return core_->disk(core_->network.node(node)).names();
 }
 
+size_t SimWorld::open_files(std::string_view node) {
+  return core_->disk(core_->network.node(node)).open_files();
+}
+
 // --- proof ---
 
 uint64_t SimWorld::trace_hash() const { return core_->events.trace_hash(); }
 
 uint64_t SimWorld::events() const { return core_->events.happened(); }
+
+const std::array<uint64_t, kSimInjections>& SimWorld::injected() const { return core_->events.injected(); }
+
+size_t SimWorld::memory_out(std::string_view node) {
+  const SimNodeId number = core_->network.node(node);
+  size_t octets = 0;
+  for (const SimReactor* reactor : core_->reactors)
+    if (reactor->node() == number && !reactor->is_husk()) octets += reactor->memory_out();
+  return octets;
+}
 
 }  // namespace sluice::reactor

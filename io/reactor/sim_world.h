@@ -41,6 +41,7 @@
 #include "io/reactor/shard.h"
 #include "io/reactor/sim_faults.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -105,11 +106,15 @@ class SimWorld {
   void put_file(std::string_view node, const std::string& path, std::string content);
   void remove_file(std::string_view node, const std::string& path);
   [[nodiscard]] std::vector<std::string> file_names(std::string_view node);
+  [[nodiscard]] size_t open_files(std::string_view node);  // descriptors
 
   // --- proof ---
   // Of everything that was reported so far: when, to which reactor, of which kind, with which octets.
   uint64_t trace_hash() const;
   uint64_t events() const;  // how many happened
+  const std::array<uint64_t, kSimInjections>& injected() const;
+  // Capacity of all Chunks that the node's living reactors have handed out and not got back.
+  size_t memory_out(std::string_view node);
 
  private:
   bool turn_round(std::span<Shard* const> shards);
