@@ -253,7 +253,7 @@ void SimReactor::rename_file(const std::string& from, const std::string& to, Fil
 }
 
 void SimReactor::unlink_file(const std::string& path, FileHandler& handler) {
-  start_file(0, handler, [path](SimDisk& disk) { return disk.unlink(path); });
+  start_file(SimInjection::OpenError, 0, handler, [path](SimDisk& disk) { return disk.unlink(path); });
 }
 
 // --- the loop ---
