@@ -1,5 +1,7 @@
 #include "io/smtp/data_reader.h"
 
+#include <algorithm>
+
 namespace sluice::smtp {
 
 namespace {
@@ -75,6 +77,28 @@ DataReader::Result DataReader::read_edge(std::string_view piece) {
   scan_.line_start = false;
   scan_.after_cr = true;
   return refuse(BodyDefect::BareCr, 1, position);  // the CR
+}
+
+DataReader::Result DataReader::read_chunk(std::string_view piece) {
+  if (piece.empty()) return {};
+  if (dropping_) return {.consumed = piece.size()};
+  const ScanResult found = scan_body(piece, scan_);
+  if (found.stop == ScanStop::End) return give(piece, piece.size(), false);
+  if (found.stop != ScanStop::Dot) return refuse(defect_of(found.stop), found.consumed, found.consumed);
+  // What stands before goes out first; the next call finds the dot again, in front.
+  if (found.consumed != 0) return give(piece.substr(0, found.consumed), found.consumed, false);
+  ++stuffed_dots_;
+  scan_.line_start = false;
+  return give(".", 0, true);
+}
+
+DataReader::Result DataReader::end_chunks() {
+  if (dropping_ || scan_.line_start) return {.step = Step::End};
+  if (scan_.after_cr) return refuse(BodyDefect::BareCr, 0, 0);
+  scan_.longest_line = std::max(scan_.longest_line, scan_.line_octets);
+  scan_.line_octets = 0;
+  scan_.line_start = true;
+  return give("\r\n", 0, true);
 }
 
 // Only looks for the end; the same states, no output.

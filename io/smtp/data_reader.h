@@ -1,4 +1,5 @@
-// Reads the octets behind DATA up to their end (RFC 5321 sections 4.1.1.4 and 4.5.2).
+// Reads the octets of a message: behind DATA up to their end (RFC 5321 sections 4.1.1.4 and 4.5.2), or of the
+// chunks of BDAT (RFC 3030), which come as they are. Both give out the same wire form.
 //
 // Only CRLF.CRLF ends a message, and .CRLF right behind DATA. Bare CR, bare LF and NUL never end it: they
 // make it Refused (SMTP smuggling), wherever chunk edges fall, and it is then read to its real end without
@@ -9,6 +10,9 @@
 //                 ^^^^^^^ not body
 //   a piece that ends in CRLF "." is held back: if the dot turns out to be stuffing, it is given out as a
 //   range of its own (carried) that does not point into the input
+//
+// In a chunk nothing ends the message but its sender's LAST: a dot at the start of a line gets its stuffing
+// (carried), and a last line without CRLF gets one (carried).
 #pragma once
 
 #include "io/smtp/body_scan.h"
@@ -32,7 +36,7 @@ class DataReader {
   struct Result {
     Step step = Step::NeedInput;
     std::string_view octets{};  // in the piece, or static if carried; never empty when Step::Octets
-    bool carried = false;
+    bool carried = false;       // the dot of stuffing, or the CRLF that end_chunks() adds
     BodyDefect defect = BodyDefect::None;
     size_t consumed = 0;  // octets of the piece that this step used; call again with the rest
   };
@@ -41,6 +45,11 @@ class DataReader {
   void reset(uint64_t octets_max) { *this = DataReader(octets_max); }
 
   Result read(std::string_view piece);
+  // The next octets of a chunk; never gives End.
+  Result read_chunk(std::string_view piece);
+  // Behind the last octet of the last chunk: Octets (carried: the missing CRLF), Defect or End. Behind Octets
+  // call it again.
+  Result end_chunks();
   // From now on nothing is given out: the owner refuses the message for reasons of its own.
   void drop_rest() { dropping_ = true; }
 

@@ -132,6 +132,7 @@ ServerSession::Found ServerSession::on_mail(const Command& command) {
 
 ServerSession::Found ServerSession::on_rcpt(const Command& command) {
   if (!transaction_) return refuse_sequence(kMailFirst);
+  if (chunks_ == Chunks::Open) return error(kChunksBegun);
   // Whatever is answered, each may cost a row or a question to the next hop.
   if (++rcpt_commands_ > limits::kSmtpRcptCommands * options_->recipients) {
     answer(kTooManyRcpts);
@@ -148,21 +149,10 @@ ServerSession::Found ServerSession::on_rcpt(const Command& command) {
 
 ServerSession::Found ServerSession::on_data(const Command& command) {
   if (!transaction_) return refuse_sequence(kMailFirst);
+  if (chunks_ == Chunks::Open) return error(kChunksBegun);
   if (!command.argument.empty()) return error(kBadArgument);
-  if (accepted_recipients_ == 0) {
-    if (!too_idle()) answer(kNoRecipients);
-    return std::nullopt;
-  }
+  if (accepted_recipients_ == 0) return refuse_without_recipients();
   return decide(Kind::Data);
-}
-
-// The octets of a chunk follow the command at once. They are not offered to anyone and may not be read as
-// commands, so the session ends here; with CHUNKING a state beside Body takes them.
-ServerSession::Found ServerSession::on_bdat(const Command& command) {
-  ++errors_;
-  answer(parse_bdat(command.argument) ? kNotOffered : kBadArgument);
-  close(CloseReason::Bdat);
-  return std::nullopt;
 }
 
 ServerSession::Found ServerSession::on_reset() {
@@ -224,6 +214,11 @@ void ServerSession::count_refused_recipient() {
 ServerSession::Found ServerSession::refuse_sequence(const FixedReply& reply) {
   if (!mail_refused_) return error(reply);
   if (!too_idle()) answer(reply);
+  return std::nullopt;
+}
+
+ServerSession::Found ServerSession::refuse_without_recipients() {
+  if (!too_idle()) answer(kNoRecipients);
   return std::nullopt;
 }
 

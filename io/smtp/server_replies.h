@@ -7,6 +7,9 @@ namespace sluice::smtp::replies {
 
 inline constexpr EnhancedStatus kNoStatus{};
 
+// Behind these the session is over (RFC 5321 section 4.2.4, RFC 7504).
+inline bool ends_session(uint16_t code) { return code == 421 || code == 521; }
+
 inline constexpr FixedReply kBye{221, {2, 0, 0}, "Bye"};
 inline constexpr FixedReply kOk{250, {2, 0, 0}, "Ok"};
 inline constexpr FixedReply kSenderOk{250, {2, 1, 0}, "Sender ok"};
@@ -14,6 +17,8 @@ inline constexpr FixedReply kRecipientOk{250, {2, 1, 5}, "Recipient ok"};
 inline constexpr FixedReply kCannotVerify{252, {2, 0, 0}, "Cannot verify; send some mail"};
 inline constexpr FixedReply kHelp{214, {2, 0, 0}, "See RFC 5321"};
 inline constexpr FixedReply kStartMail{354, kNoStatus, "End data with <CR><LF>.<CR><LF>"};
+
+inline constexpr FixedReply kChunkOk{250, {2, 0, 0}, "Chunk ok"};
 
 inline constexpr FixedReply kTooManyErrors{421, {4, 7, 0}, "Too many errors"};
 inline constexpr FixedReply kTooManyRefused{421, {4, 7, 0}, "Too many refused recipients"};
@@ -36,6 +41,7 @@ inline constexpr FixedReply kUnknownParameter{555, {5, 5, 4}, "Parameter not rec
 inline constexpr FixedReply kHelloFirst{503, {5, 5, 1}, "Send EHLO first"};
 inline constexpr FixedReply kNested{503, {5, 5, 1}, "A transaction is open"};
 inline constexpr FixedReply kMailFirst{503, {5, 5, 1}, "Send MAIL first"};
+inline constexpr FixedReply kChunksBegun{503, {5, 5, 1}, "BDAT has begun the message"};
 inline constexpr FixedReply kNoRecipients{554, {5, 5, 1}, "No valid recipients"};
 inline constexpr FixedReply kXclientDenied{550, {5, 7, 0}, "Not authorized"};
 

@@ -14,8 +14,6 @@ using namespace replies;
 
 namespace {
 
-bool ends_session(uint16_t code) { return code == 421 || code == 521; }
-
 FixedReply reply_to_defect(BodyDefect defect) {
   switch (defect) {
     case BodyDefect::BareCr:
@@ -81,9 +79,21 @@ ServerEvent ServerSession::next() {
       hello_due_ = false;
       return decide(Kind::Hello);
     }
-    if (input_.empty()) return event;
-    const bool dialogue = state_ == State::Greeted || state_ == State::Ready;
-    if (const Found found = dialogue ? next_command() : next_body()) return *found;
+    if (input_.empty() && !chunk_is_over()) return event;
+    if (const Found found = read_on()) return *found;
+  }
+}
+
+ServerSession::Found ServerSession::read_on() {
+  switch (state_) {
+    case State::Body:
+    case State::Dropping:
+      return next_body();
+    case State::Chunk:
+    case State::Skipping:
+      return next_chunk();
+    default:
+      return next_command();
   }
 }
 
@@ -91,6 +101,10 @@ ServerSession::Found ServerSession::next_body() {
   const uint64_t dots_before = reader_.stuffed_dots();
   const DataReader::Result result = reader_.read(input_);
   input_.remove_prefix(result.consumed);
+  return on_body_step(result, dots_before);
+}
+
+ServerSession::Found ServerSession::on_body_step(const DataReader::Result& result, uint64_t dots_before) {
   switch (result.step) {
     case DataReader::Step::NeedInput:
       return std::nullopt;
@@ -105,14 +119,14 @@ ServerSession::Found ServerSession::next_body() {
   event.kind = Kind::Body;
   event.octets = result.octets;
   event.carried = result.carried;
-  event.stuffed_dots = result.carried ? 1 : reader_.stuffed_dots() - dots_before;
+  event.stuffed_dots = reader_.stuffed_dots() - dots_before;
   return event;
 }
 
 ServerSession::Found ServerSession::on_body_end() {
-  if (state_ == State::Body) return decide(Kind::EndOfData);
+  if (state_ != State::Dropping) return decide(Kind::EndOfData);
   append_reply(output_, own_reply_);
-  state_ = State::Ready;
+  leave_body();
   if (ends_session(own_reply_.code)) close(CloseReason::ByDriver);
   return std::nullopt;
 }
@@ -146,8 +160,7 @@ ServerEvent ServerSession::decide(Kind kind) {
 
 ServerEvent ServerSession::refuse_body_for(BodyDefect defect) {
   own_reply_ = reply_to_defect(defect).to_reply();
-  state_ = State::Dropping;
-  end_transaction();
+  fail_message();
   ServerEvent event;
   event.kind = Kind::BodyRefused;
   event.body_refusal = refusal_of(defect);
@@ -170,7 +183,7 @@ void ServerSession::accept() {
       answer(kRecipientOk);
       break;
     case Kind::Data:
-      answer(kStartMail);
+      if (state_ != State::Chunk) answer(kStartMail);
       break;
     default:
       answer(kOk);
@@ -183,7 +196,7 @@ void ServerSession::accept(const Reply& reply) {
   SLUICE_CHECK(pending_ == Kind::Data ? reply.intermediate() : reply.positive());
   // EHLO's reply is the list of extensions, whatever the driver would like to say.
   if (pending_ == Kind::Hello) return accept();
-  append_reply(output_, reply);
+  if (state_ != State::Chunk || pending_ != Kind::Data) append_reply(output_, reply);
   take_decision(pending_);
 }
 
@@ -195,6 +208,7 @@ void ServerSession::take_decision(Kind kind) {
     case Kind::Hello:
       hello_name_.swap(next_hello_name_);
       extended_ = next_extended_;
+      chunks_ = Chunks::None;
       state_ = State::Ready;
       break;
     case Kind::Xclient:
@@ -208,18 +222,23 @@ void ServerSession::take_decision(Kind kind) {
       mail_refused_ = false;
       accepted_recipients_ = 0;
       rcpt_commands_ = 0;
+      chunks_ = Chunks::None;
       break;
     case Kind::Recipient:
       ++accepted_recipients_;
       break;
     case Kind::Data:
       reader_.reset(options_->message_octets);
-      state_ = State::Body;
+      if (state_ == State::Chunk) {
+        chunks_ = Chunks::Open;
+      } else {
+        state_ = State::Body;
+      }
       break;
     case Kind::EndOfData:
       end_transaction();
       idle_commands_ = 0;
-      state_ = State::Ready;
+      leave_body();
       break;
     default:
       break;
@@ -229,11 +248,16 @@ void ServerSession::take_decision(Kind kind) {
 void ServerSession::reject(const Reply& reply) {
   SLUICE_CHECK(awaits_decision() && reply.refuses());
   const Kind kind = std::exchange(pending_, Kind::NeedInput);
+  if (kind == Kind::Data && state_ == State::Chunk && !ends_session(reply.code)) {
+    own_reply_ = reply;  // when the octets of the chunk are read
+    state_ = State::Skipping;
+    return;
+  }
   // RFC 2034: no status in replies to HELO and EHLO.
   append_reply(output_, reply.code, kind == Kind::Hello ? kNoStatus : reply.status, reply.text);
   if (kind == Kind::EndOfData) {
     end_transaction();
-    state_ = State::Ready;
+    leave_body();
   }
   if (ends_session(reply.code)) {
     close(CloseReason::ByDriver);
@@ -243,11 +267,21 @@ void ServerSession::reject(const Reply& reply) {
 }
 
 void ServerSession::refuse_body(const Reply& reply) {
-  SLUICE_CHECK(state_ == State::Body && !awaits_decision() && reply.refuses());
+  SLUICE_CHECK(in_body() && !awaits_decision() && reply.refuses());
   own_reply_ = reply;
-  reader_.drop_rest();
-  state_ = State::Dropping;
+  fail_message();
+}
+
+// own_reply_ says why. What is left of the message is read and dropped.
+void ServerSession::fail_message() {
   end_transaction();
+  if (state_ == State::Body) {
+    reader_.drop_rest();
+    state_ = State::Dropping;
+    return;
+  }
+  chunks_ = Chunks::Failed;
+  if (state_ == State::Chunk) state_ = State::Skipping;  // else between two of them
 }
 
 void ServerSession::fail_with(const Reply& reply) {
@@ -274,6 +308,11 @@ void ServerSession::answer_hello() {
   if (options_->eight_bit_mime) text.append("\n8BITMIME");
   text.append("\nENHANCEDSTATUSCODES");
   if (options_->smtputf8) text.append("\nSMTPUTF8");
+  if (options_->chunking) text.append("\nCHUNKING");
+  // RFC 9422: the limits that we do keep.
+  fmt::format_to(std::back_inserter(text), "\nLIMITS RCPTMAX={}", options_->recipients);
+  if (options_->recipient_domains != 0)
+    fmt::format_to(std::back_inserter(text), " RCPTDOMAINMAX={}", options_->recipient_domains);
   if (peer_ == XclientPeer::Listed)
     text.append("\nXCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT");
   append_reply(output_, 250, kNoStatus, text);
@@ -287,6 +326,7 @@ void ServerSession::close(CloseReason reason) {
 
 void ServerSession::end_transaction() {
   transaction_ = false;
+  chunks_ = Chunks::None;
   mail_refused_ = false;
   accepted_recipients_ = 0;
 }
@@ -318,7 +358,7 @@ std::string_view to_string(CloseReason reason) {
     case CloseReason::BadLine:
       return "bare CR, LF or NUL in a command line";
     case CloseReason::Bdat:
-      return "BDAT is not offered";
+      return "BDAT of unknown size";
     case CloseReason::ByDriver:
       return "closed by us";
   }

@@ -2,9 +2,10 @@
 // node, the load sink, the simulator and the fuzzers drive this same class. One session, one shard.
 //
 // RFC 5321 with PIPELINING (2920), 8BITMIME (6152), SIZE (1870), ENHANCEDSTATUSCODES (2034), SMTPUTF8 (6531)
-// and XCLIENT from listed peers. Not: STARTTLS, AUTH, CHUNKING, DSN (refused with a code, never taken for
-// something else). It keeps the order of commands and replies: one reply to each command, in order; what it
-// can answer alone it answers; for the rest it hands out an event and waits for the decision. Driver:
+// XCLIENT from listed peers, CHUNKING (3030) without BINARYMIME, LIMITS (9422). Not: STARTTLS, AUTH, DSN
+// (refused with a code, never taken for something else). DATA and BDAT give the same events. It keeps the
+// order of commands and replies: one reply to each command, in order; what it can answer alone it answers;
+// for the rest it hands out an event and waits for the decision. Driver:
 //
 //   session.greet();
 //   for (bool open = true; open;) {
@@ -39,8 +40,9 @@
 // the body.
 //
 // Fails by replies. A command line with bare LF, bare CR or NUL inside is answered 500 5.5.2 and the
-// connection ends, because what such a peer means by a line is not what we mean. Misuse by the driver is a
-// CHECK.
+// connection ends, because what such a peer means by a line is not what we mean; so does it behind a BDAT
+// whose size cannot be read, since nobody knows where its octets end. The octets of a BDAT that is refused
+// are read and dropped, and then it gets its reply. Misuse by the driver is a CHECK.
 #pragma once
 
 #include "io/base/limits.h"
@@ -70,6 +72,8 @@ struct ServerOptions {
   bool pipelining = true;
   bool eight_bit_mime = true;
   bool smtputf8 = true;
+  bool chunking = true;
+  size_t recipient_domains = 0;  // offered as LIMITS RCPTDOMAINMAX (the handler keeps to it); 0: not offered
   mail::AddressRules address{};
 };
 
@@ -82,7 +86,7 @@ enum class CloseReason : uint8_t {
   TooManyErrors,  // 421 4.7.0; refused recipients and RCPTs without end too
   TooIdle,        // 421 4.7.0: commands without end and no mail
   BadLine,        // bare LF, bare CR or NUL in a command line
-  Bdat,           // BDAT, which is not offered: what follows it cannot be read safely
+  Bdat,           // BDAT without a size that can be read: what follows it cannot be told from commands
   ByDriver,       // fail_with(), or a decision with code 421 or 521
 };
 
@@ -97,10 +101,12 @@ struct ServerEvent {
     Mail,              // decision. mail. Accepted: a transaction is open
     Recipient,         // decision. recipient
     RecipientRefused,  // a well-formed recipient that the session refused alone; recipient, reply
-    Data,              // decision. Accepted: 354 is sent, Body and EndOfData or BodyRefused follow
+    Data,              // decision, at DATA and at the first BDAT. Accepted: Body and EndOfData or BodyRefused
+                       // follow; between chunks a Reset may come too
     Body,              // octets: the next part of the message in wire form
     BodyRefused,  // body_refusal, reply: the transaction has failed; the rest is read and dropped, and the
-                  // session answers the final dot with the reply by itself
+                  // session answers the final dot, or each chunk, with the reply by itself. A chunk that is
+                  // too large in advance is refused without a Data event
     EndOfData,    // decision. message. Ends the transaction either way
     Reset,        // an open transaction was dropped by RSET, HELO or EHLO
     Close,        // close_reason. Write what take_output() gives and close. Repeats
@@ -115,7 +121,7 @@ struct ServerEvent {
   const Reply* reply = nullptr;
 
   std::string_view octets;    // Body: a part of the fed input, or of static storage if carried
-  bool carried = false;       // a single dot that an earlier input ended with: copy it
+  bool carried = false;       // not a part of what was fed: copy it
   uint64_t stuffed_dots = 0;  // Body: how many of the octets are stuffing
 
   BodyRefusal body_refusal{};
@@ -151,9 +157,11 @@ class ServerSession {
 
   bool awaits_decision() const { return pending_ != ServerEvent::Kind::NeedInput; }
   bool in_transaction() const { return transaction_; }
-  bool in_body() const { return state_ == State::Body; }
-  bool dropping_body() const { return state_ == State::Dropping; }  // a refused one, up to its end
-  bool said_hello() const { return state_ != State::Greeted && state_ != State::New; }
+  // A message is open, between its chunks as well.
+  bool in_body() const { return state_ == State::Body || chunks_ == Chunks::Open; }
+  // Of a refused message, up to its end or that of the chunk.
+  bool dropping_body() const { return state_ == State::Dropping || state_ == State::Skipping; }
+  bool said_hello() const { return !hello_name_.empty(); }
   bool extended() const { return extended_; }
   std::string_view hello_name() const { return hello_name_; }  // valid until the next HELO, EHLO or XCLIENT
   bool smtputf8() const { return mail_.smtputf8; }
@@ -163,12 +171,32 @@ class ServerSession {
   size_t unread_input() const { return input_.size(); }
 
  private:
-  enum class State : uint8_t { New, Greeted, Ready, Body, Dropping, Closed };
+  enum class State : uint8_t {
+    New,
+    Greeted,
+    Ready,
+    Body,      // behind DATA
+    Dropping,  // ... of a refused message
+    Chunk,     // behind BDAT
+    Skipping,  // ... of a refused one
+    Closed,
+  };
+  enum class Chunks : uint8_t {
+    None,
+    Open,    // BDAT was accepted, LAST has not ended yet: only more BDATs bring the message on
+    Failed,  // the message was refused: what is still pipelined of it is refused with the same reply
+  };
   using Kind = ServerEvent::Kind;
   using Found = std::optional<ServerEvent>;  // an event, or go on
 
+  Found read_on();
   Found next_command();
   Found next_body();
+  Found next_chunk();
+  Found on_body_step(const DataReader::Result& result, uint64_t dots_before);
+  bool chunk_is_over() const {
+    return (state_ == State::Chunk || state_ == State::Skipping) && chunk_.octets == 0;
+  }
   Found on_line(std::string_view line);
   Found on_command(const Command& command);
   Found on_hello(const Command& command);
@@ -177,6 +205,10 @@ class ServerSession {
   Found on_rcpt(const Command& command);
   Found on_data(const Command& command);
   Found on_bdat(const Command& command);
+  Found begin_chunks();
+  Found go_on_with_chunks();
+  Found on_chunk_end();
+  Found on_skipped();
   Found on_reset();
   Found on_other(const Command& command);
   Found on_body_end();
@@ -185,6 +217,9 @@ class ServerSession {
   Found refuse_recipient(const FixedReply& reply);
   ServerEvent refuse_body_for(BodyDefect defect);
   Found refuse_sequence(const FixedReply& reply);
+  Found refuse_without_recipients();
+  void fail_message();
+  void leave_body() { state_ = hello_name_.empty() ? State::Greeted : State::Ready; }
   Found refuse_command(const CommandError& error, bool recipient);
   void take_decision(Kind kind);
   void answer(const FixedReply& reply) { append_reply(output_, reply); }
@@ -207,12 +242,15 @@ class ServerSession {
   Recipient recipient_;
   Reply own_reply_;  // of RecipientRefused; of the final dot of a refused message
   DataReader reader_;
+  BdatArgument chunk_;  // the BDAT that is under way; of its octets, those that have not come yet
+  const FixedReply* skip_reply_ = nullptr;  // of a BDAT that was refused for itself
   size_t accepted_recipients_ = 0;
   size_t rcpt_commands_ = 0;  // of this transaction
   size_t refused_recipients_ = 0;
   size_t errors_ = 0;
   size_t idle_commands_ = 0;
   State state_ = State::New;
+  Chunks chunks_ = Chunks::None;
   Kind pending_ = Kind::NeedInput;  // the event that waits for its decision; NeedInput: none does
   CloseReason close_reason_{};
   XclientPeer peer_;

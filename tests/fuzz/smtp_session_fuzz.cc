@@ -1,6 +1,6 @@
 // The server session over any octets: the same events and replies whether they come whole or in pieces, one
-// reply for each command, bounded output, and nothing but printable lines in it. The first octet chooses the
-// settings.
+// reply for each command, bounded output, and nothing but printable lines in it; and the input as a message
+// is the same by DATA and by BDAT. The first octet chooses the settings.
 
 #include "io/base/ascii.h"
 #include "io/base/check.h"
@@ -63,5 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   SLUICE_CHECK(pieces.output == whole.output);
   SLUICE_CHECK(pieces.events == whole.events);
   SLUICE_CHECK(pieces.messages == whole.messages && pieces.closed == whole.closed);
+
+  if (!input.ends_with('\r')) SLUICE_CHECK(smtp::bdat_differs_from_data(input, random).empty());
   return 0;
 }

@@ -7,10 +7,13 @@
 #pragma once
 
 #include "io/base/check.h"
+#include "io/base/random.h"
 #include "io/smtp/dot_stuffing.h"
 #include "io/smtp/server_session.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -185,6 +188,36 @@ class ServerScriptRunner {
 
 inline ServerRun run_server(std::string_view input, const ServerScript& script = {}) {
   return ServerScriptRunner(script).run(input);
+}
+
+// Sends the message by DATA in one piece, and in random chunks and pieces. Empty: the same events, else what
+// differs. A message that ends in CR cannot be compared.
+inline std::string bdat_differs_from_data(std::string_view message, Random& random) {
+  const std::string envelope = "EHLO h\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n";
+  std::string data = envelope + "DATA\r\n";
+  Stuffer stuffer;
+  stuffer.append(data, message);
+  stuffer.end(data);
+  std::string chunks = envelope;
+  for (std::string_view rest = message;;) {
+    const size_t size = random.below(static_cast<uint32_t>(std::min<size_t>(rest.size(), 64)) + 1);
+    const bool last = size == rest.size() && random.one_in(2);
+    chunks += "BDAT " + std::to_string(size) + (last ? " LAST\r\n" : "\r\n");
+    chunks += rest.substr(0, size);
+    rest.remove_prefix(size);
+    if (last) break;
+  }
+  ServerScript script;
+  script.options.idle_commands = SIZE_MAX;
+  const ServerRun by_data = run_server(data, script);
+  script.piece = [&random](size_t left) { return std::min<size_t>(left, 1 + random.below(9)); };
+  const ServerRun by_chunks = run_server(chunks, script);
+  if (by_data.events == by_chunks.events) return "";
+  std::string text = "DATA:";
+  for (const std::string& event : by_data.events) text += " [" + event + "]";
+  text += " BDAT:";
+  for (const std::string& event : by_chunks.events) text += " [" + event + "]";
+  return text;
 }
 
 }  // namespace sluice::smtp
