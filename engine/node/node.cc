@@ -67,7 +67,7 @@ Result<std::vector<Endpoint>> dns_servers(const policy::DnsSettings& settings) {
 class Node::Member final : private runtime::PostBox, private reactor::MailHandler<JournalNews> {
  public:
   Member(Node& node, Shard& shard)
-      : node_(node), shard_(shard), parts_(shard, node.resources_, listen_to_journal()) {
+      : node_(node), shard_(shard), parts_(shard, *node.resources_, listen_to_journal()) {
     node_.control_->attach(shard);
     shard.attach(*this);
     node_.journal_news_->open(shard, *this);
@@ -108,11 +108,7 @@ class Node::Member final : private runtime::PostBox, private reactor::MailHandle
   uint64_t journal_epoch_ = 0;
 };
 
-Node::Node(policy::Policy policy, dns::HostsTable hosts, runtime::Log& log)
-    : policy_(std::move(policy)),
-      removed_fields_(policy_.result_header()),
-      hosts_(std::move(hosts)),
-      resources_{policy_, removed_fields_, hosts_, {}, {}, log, nullptr} {}
+Node::Node(dns::HostsTable hosts, runtime::Log& log) : hosts_(std::move(hosts)), log_(log) {}
 
 Node::~Node() {
   if (!stopped_ && group_ != nullptr) stop();
@@ -122,41 +118,44 @@ Result<std::unique_ptr<Node>> Node::start(policy::Policy policy, const NodeOptio
                                           runtime::Log& log) {
   // A machine without /etc/hosts has no names in it.
   const Result<std::string> hosts = read_system_file("/etc/hosts");
-  std::unique_ptr<Node> node(
-      new Node(std::move(policy), dns::parse_hosts(hosts ? *hosts : std::string()), log));
-  Result<void> launched = node->launch(options);
+  std::unique_ptr<Node> node(new Node(dns::parse_hosts(hosts ? *hosts : std::string()), log));
+  Result<void> launched = node->launch(std::move(policy), options);
   if (!launched) return std::unexpected(std::move(launched.error()));
   return node;
 }
 
-Result<void> Node::launch(const NodeOptions& options) {
-  Result<std::vector<Endpoint>> servers = dns_servers(policy_.dns());
+Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
+  Result<std::vector<Endpoint>> servers = dns_servers(policy.dns());
   if (!servers) return std::unexpected(std::move(servers.error()));
-  resources_.dns_servers = std::move(*servers);
+  std::vector<pipeline::OpenListener> listeners;
   std::vector<ReservedPort> reserved;  // kept until every shard listens
-  for (const policy::Listener& listener : policy_.listeners()) {
+  for (const policy::Listener& listener : policy.listeners()) {
     Result<ReservedPort> port = ReservedPort::reserve(listener.address);
     if (!port) return std::unexpected(std::move(port.error()));
-    resources_.addresses.push_back(port->address());
+    listeners.push_back({next_listener_++, port->address()});
+    status_.listeners.push_back(port->address());
     reserved.push_back(std::move(*port));
   }
 
-  Result<void> ended = end_last_row(policy_.journal().path);
+  Result<void> ended = end_last_row(policy.journal().path);
   if (!ended) return std::unexpected(std::move(ended.error()));
 
   reactor::ShardGroupOptions group_options;
-  group_options.shards = shard_count(policy_.node().shards);
+  group_options.shards = shard_count(policy.node().shards);
   group_options.pin = options.pin;
-  group_options.backend.kind = backend_of(policy_.node().backend);
+  group_options.backend.kind = backend_of(policy.node().backend);
   group_options.backend.uring.mask_newer_than_6_1 = options.mask_newer_than_6_1;
   Result<std::unique_ptr<reactor::ShardGroup>> group = reactor::ShardGroup::create(group_options);
   if (!group) return std::unexpected(std::move(group.error()));
   group_ = std::move(*group);
   const size_t shards = group_->size();
+  auto first = std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners));
+  policies_ = std::make_unique<pipeline::LivePolicies>(shards, std::move(first));
   control_ = std::make_unique<runtime::Published<Control>>(shards, std::make_unique<const Control>());
   journal_news_ = std::make_unique<reactor::Mail<JournalNews>>(group_->directory(), kJournalMail);
   if (shards > 1) homes_ = std::make_unique<dns::HomeShards>(group_->directory(), random_seed());
-  resources_.homes = homes_.get();
+  resources_ = std::make_unique<NodeResources>(NodeResources{*policies_, hosts_, std::move(*servers), log_});
+  resources_->homes = homes_.get();
   members_ = std::make_unique<runtime::PerShard<Member>>(shards);
   started_ = std::make_unique<std::latch>(static_cast<ptrdiff_t>(shards));
   start_results_.resize(shards);
@@ -164,7 +163,9 @@ Result<void> Node::launch(const NodeOptions& options) {
   group_->start(*this);
   started_->wait();
 
-  status_ = {shards, group_->capabilities().name, group_->backend_note(), resources_.addresses};
+  status_.shards = shards;
+  status_.backend = group_->capabilities().name;
+  status_.backend_note = group_->backend_note();
   for (Result<void>& result : start_results_) {
     if (result) continue;
     Error error = std::move(result.error());
@@ -175,6 +176,7 @@ Result<void> Node::launch(const NodeOptions& options) {
 }
 
 Task<void> Node::run(Shard& shard) {
+  policies_->attach(shard);
   Member& member = members_->emplace(shard, *this, shard);
   start_results_[shard.id().value] = co_await member.parts().start(shard);
   started_->count_down();
@@ -186,6 +188,7 @@ Task<void> Node::stop(Shard& shard) {
   reports_[shard.id().value] = member.parts().report();
   member.leave();
   members_->reset(shard);
+  policies_->detach(shard);
 }
 
 void Node::reopen_journals() {

@@ -57,19 +57,19 @@ class Node final : private reactor::ShardProgram {
   };
   class Member;
 
-  Node(policy::Policy policy, dns::HostsTable hosts, runtime::Log& log);
+  Node(dns::HostsTable hosts, runtime::Log& log);
 
-  Result<void> launch(const NodeOptions& options);
+  Result<void> launch(policy::Policy policy, const NodeOptions& options);
   runtime::Task<void> run(reactor::Shard& shard) override;
   runtime::Task<void> stop(reactor::Shard& shard) override;
 
-  policy::Policy policy_;
-  policy::RemovedFields removed_fields_;
   dns::HostsTable hosts_;
-  NodeResources resources_;
+  runtime::Log& log_;
   NodeStatus status_;
   std::unique_ptr<reactor::ShardGroup> group_;
   // Made once the group knows its shards, and destroyed after their threads have ended.
+  std::unique_ptr<pipeline::LivePolicies> policies_;
+  std::unique_ptr<NodeResources> resources_;
   std::unique_ptr<runtime::Published<Control>> control_;
   std::unique_ptr<reactor::Mail<JournalNews>> journal_news_;
   std::unique_ptr<dns::HomeShards> homes_;  // null with one shard
@@ -77,6 +77,7 @@ class Node final : private reactor::ShardProgram {
   std::unique_ptr<std::latch> started_;
   std::vector<Result<void>> start_results_;  // one a shard, written before the latch
   std::vector<ShardReport> reports_;         // one a shard, written before its thread ends
+  uint32_t next_listener_ = 1;               // numbers are not used twice
   bool stopped_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "engine/node/node_shard.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,10 +17,10 @@ namespace {
 
 constexpr std::chrono::seconds kHopGoodbyeTime{2};  // QUIT to idle sessions of next hops
 
-dns::DnsClientSettings dns_settings(const NodeResources& resources) {
+dns::DnsClientSettings dns_settings(const NodeResources& resources, const policy::Policy& policy) {
   dns::DnsClientSettings settings;
   settings.servers = resources.dns_servers;
-  settings.question_wait = resources.policy.dns().timeout;
+  settings.question_wait = policy.dns().timeout;
   return settings;
 }
 
@@ -40,14 +41,20 @@ store::JournalOptions journal_options(const Shard& shard, const policy::JournalS
   return options;
 }
 
-serve::SmtpServerOptions server_options(const policy::Listener& listener, const Endpoint& address,
-                                        uint32_t index) {
+smtp::ServerOptions session_options(const policy::Listener& listener) {
+  smtp::ServerOptions options;
+  options.hostname = listener.hostname;
+  options.message_octets = listener.max_message_octets;
+  options.recipients = listener.max_recipients;
+  return options;
+}
+
+serve::SmtpServerOptions server_options(const policy::Listener& listener,
+                                        const pipeline::OpenListener& open) {
   serve::SmtpServerOptions options;
-  options.listen.address = address;
-  options.listener = index;
-  options.session.hostname = listener.hostname;
-  options.session.message_octets = listener.max_message_octets;
-  options.session.recipients = listener.max_recipients;
+  options.listen.address = open.address;
+  options.listener = open.number;
+  options.session = session_options(listener);
   return options;
 }
 
@@ -65,57 +72,132 @@ void ShardReport::add(const ShardReport& other) {
   hops.connects += other.hops.connects;
   hops.delivered += other.hops.delivered;
   hops.sent_without_8bitmime += other.hops.sent_without_8bitmime;
+  policy_number = policy_number == 0 ? other.policy_number : std::min(policy_number, other.policy_number);
+  if (listen_problem.empty()) listen_problem = other.listen_problem;
   connections += other.connections;
   dns_questions += other.dns_questions;
   dns_forwarded += other.dns_forwarded;
 }
 
 NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::JournalOptions::Listener on_journal)
-    : resources_(resources),
-      dns_(shard, dns_settings(resources)),
+    : shard_(shard),
+      resources_(resources),
+      policy_(resources.policies.pin(shard)),
+      dns_(shard, dns_settings(resources, policy_->policy)),
       directory_(dns_, resources.hosts),
-      hops_(directory_, hop_options(resources.policy)),
+      hops_(directory_, hop_options(policy_->policy)),
       hop_watch_(shard, hops_, resources.log),
-      journal_(journal_options(shard, resources.policy.journal(), std::move(on_journal))),
-      context_{resources.policy, resources.removed_fields, dns_, hops_, journal_, background_},
+      journal_(journal_options(shard, policy_->policy.journal(), std::move(on_journal))),
+      context_{dns_, hops_, journal_, background_},
       service_(context_) {
+  shard.attach(*this);
   context_.held_octets_max = resources.bodies_max;
   if (resources.homes != nullptr) home_.emplace(shard, *resources.homes, dns_);
   dns_.set_event_sink([this, &shard](const dns::ResolverEvent& event) { log_resolver_event(shard, event); });
 }
 
+NodeShard::~NodeShard() { shard_.detach(*this); }
+
 Task<Result<void>> NodeShard::start(Shard& shard) {
   Result<void> opened = co_await journal_.start(shard);
   if (!opened) co_return std::unexpected(std::move(opened.error()));
   journal_open_ = true;
-  const auto listeners = resources_.policy.listeners();
-  for (uint32_t i = 0; i < listeners.size(); ++i) {
-    const serve::SmtpServerOptions options = server_options(listeners[i], resources_.addresses[i], i);
-    Result<std::unique_ptr<SmtpServer>> server = SmtpServer::start(shard, options, service_);
-    if (!server) {
-      Error error = std::move(server.error());
-      error.message = fmt::format("listener {}: {}", resources_.addresses[i].to_string(), error.message);
-      co_return std::unexpected(std::move(error));
-    }
-    servers_.push_back(std::move(*server));
+  for (size_t i = 0; i < policy_->listeners.size(); ++i) {
+    Result<void> listening = open_listener(i);
+    if (!listening) co_return std::unexpected(std::move(listening.error()));
   }
   hop_watch_.start();
+  listening_allowed_ = true;
   co_return Result<void>();
 }
 
-Task<void> NodeShard::drain_server(Shard& shard, SmtpServer& server, MonoTime deadline) {
-  co_await server.drain(shard, deadline);
+// --- the policy ---
+
+void NodeShard::collect() {
+  resources_.policies.take_newest(shard_);
+  if (!listening_allowed_) return;
+  pipeline::PolicyPin newest = resources_.policies.pin(shard_);
+  if (newest.number() == policy_.number()) return;
+  policy_ = std::move(newest);
+  take_policy();
 }
 
-Task<void> NodeShard::stop(Shard& shard) {
-  const MonoTime deadline = shard.now() + limits::kDrainWait;
-  runtime::TaskGroup draining;
-  for (const auto& server : servers_) {
-    const bool spawned = draining.spawn(shard, drain_server(shard, *server, deadline));
+void NodeShard::take_policy() {
+  listen_problem_.clear();
+  const std::vector<pipeline::OpenListener>& wanted = policy_->listeners;
+  for (const auto& listening : listening_) {
+    const bool stays =
+        std::ranges::find(wanted, listening->number, &pipeline::OpenListener::number) != wanted.end();
+    if (stays || std::exchange(listening->draining, true)) continue;
+    const MonoTime deadline = shard_.now() + limits::kDrainWait;
+    const bool spawned = closing_.spawn(shard_, close_listener(shard_, *listening, deadline));
     SLUICE_CHECK(spawned);
   }
-  draining.close();
-  const Wake drained = co_await draining.wait_empty(shard, kNever);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto known = std::ranges::find_if(
+        listening_, [&](const auto& listening) { return listening->number == wanted[i].number; });
+    if (known != listening_.end()) {
+      follow_listener(**known, i);
+      continue;
+    }
+    const Result<void> opened = open_listener(i);
+    if (!opened) listen_problem_ = opened.error().to_string();
+  }
+  const policy::JournalSettings& journal = policy_->policy.journal();
+  journal_.set_rotation(journal.rotate_octets, journal.rotate_daily);
+}
+
+Result<void> NodeShard::open_listener(size_t index) {
+  const pipeline::OpenListener& open = policy_->listeners[index];
+  auto in_force = std::make_unique<pipeline::ListenerInForce>();
+  in_force->number = open.number;
+  in_force->version = policy_.again();
+  in_force->index = index;
+  const serve::SmtpServerOptions options = server_options(in_force->settings(), open);
+  Result<std::unique_ptr<SmtpServer>> server = SmtpServer::start(shard_, options, service_);
+  if (!server) {
+    Error error = std::move(server.error());
+    error.message = fmt::format("listener {}: {}", open.address.to_string(), error.message);
+    return std::unexpected(std::move(error));
+  }
+  context_.listeners.push_back(std::move(in_force));
+  auto listening = std::make_unique<Listening>();
+  listening->number = open.number;
+  listening->server = std::move(*server);
+  listening_.push_back(std::move(listening));
+  return {};
+}
+
+void NodeShard::follow_listener(Listening& listening, size_t index) {
+  pipeline::ListenerInForce& in_force = context_.listener(listening.number);
+  in_force.version = policy_.again();
+  in_force.index = index;
+  listening.server->set_session_options(session_options(in_force.settings()));
+}
+
+Task<void> NodeShard::close_listener(Shard& shard, Listening& listening, MonoTime deadline) {
+  co_await listening.server->drain(shard, deadline);
+  closed_listeners_.add(listening.server->counters());
+  forget_listener(listening.number);
+}
+
+void NodeShard::forget_listener(uint32_t number) {
+  std::erase_if(listening_, [number](const auto& listening) { return listening->number == number; });
+  std::erase_if(context_.listeners, [number](const auto& in_force) { return in_force->number == number; });
+}
+
+// --- the end ---
+
+Task<void> NodeShard::stop(Shard& shard) {
+  listening_allowed_ = false;
+  const MonoTime deadline = shard.now() + limits::kDrainWait;
+  for (const auto& listening : listening_) {
+    if (std::exchange(listening->draining, true)) continue;
+    const bool spawned = closing_.spawn(shard, close_listener(shard, *listening, deadline));
+    SLUICE_CHECK(spawned);
+  }
+  closing_.close();
+  const Wake drained = co_await closing_.wait_empty(shard, kNever);
   SLUICE_CHECK(drained == Wake::Notified);
   hop_watch_.stop();
   co_await dns_.stop(shard);  // answers what evaluations still wait for; other shards now ask for themselves
@@ -133,7 +215,11 @@ ShardReport NodeShard::report() const {
   report.pipeline = context_.counters;
   report.journal = journal_.counters();
   report.hops = hops_.counters();
-  for (const auto& server : servers_) report.connections += server->counters().connections;
+  report.policy_number = policy_.number();
+  report.listen_problem = listen_problem_;
+  serve::SmtpServerCounters smtp = closed_listeners_;
+  for (const auto& listening : listening_) smtp.add(listening->server->counters());
+  report.connections = smtp.connections;
   report.dns_questions = dns_.resolver_statistics().sent_udp + dns_.resolver_statistics().sent_tcp;
   report.dns_forwarded = dns_.statistics().forwarded;
   return report;
@@ -160,7 +246,7 @@ void NodeShard::log_journal(Shard& shard, store::JournalEvent event) {
   if (!refused && event != store::JournalEvent::TakesAgain) return;
   resources_.log.write(shard.wall_now(), refused ? LogLevel::Error : LogLevel::Info,
                        refused ? "journal.refused" : "journal.takes_again",
-                       {{"path", resources_.policy.journal().path}, {"shard", shard.id().value}});
+                       {{"path", journal_.path()}, {"shard", shard.id().value}});
 }
 
 void NodeShard::log_resolver_event(Shard& shard, const dns::ResolverEvent& event) {

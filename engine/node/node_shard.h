@@ -1,5 +1,9 @@
 // NodeShard: all that one shard of the node is made of, built from the bottom up and taken down in reverse:
 // DNS, next hops, journal, pipeline, and an SMTP server for each listener. One shard.
+//
+// A new policy is published into NodeResources::policies and taken up between two turns: listeners that it
+// has and we have not are opened, those that it has no more are drained, for the others its settings hold
+// from the next connection on. A transaction ends under the version that it began with.
 #pragma once
 
 #include "dnscache/client/dns_client.h"
@@ -9,14 +13,13 @@
 #include "engine/delivery/next_hops.h"
 #include "engine/node/hop_watch.h"
 #include "engine/pipeline/context.h"
+#include "engine/pipeline/live_policy.h"
 #include "engine/pipeline/pipeline_service.h"
 #include "engine/store/journal.h"
 #include "io/reactor/shard.h"
 #include "io/runtime/log.h"
 #include "io/runtime/task_group.h"
 #include "io/serve/smtp_server.h"
-#include "rules/policy/policy.h"
-#include "rules/policy/removed_fields.h"
 
 #include <functional>
 #include <memory>
@@ -26,13 +29,12 @@
 
 namespace sluice::node {
 
-// Shared by all shards, immutable while they run but for the mail in `homes`.
+// Shared by all shards, immutable while they run but for the versions in `policies` and the mail in `homes`.
 struct NodeResources {
-  const policy::Policy& policy;
-  const policy::RemovedFields& removed_fields;
+  pipeline::LivePolicies&
+      policies;  // each shard is attached before its NodeShard is made, and detached after it
   const dns::HostsTable& hosts;
   std::vector<Endpoint> dns_servers;
-  std::vector<Endpoint> addresses;  // of the listeners, with the ports that were reserved for port 0
   runtime::Log& log;
   dns::HomeShards* homes = nullptr;            // null: one shard, which asks everything itself
   uint64_t bodies_max = limits::kShardBodies;  // of each shard
@@ -44,18 +46,21 @@ struct ShardReport {
   pipeline::PipelineCounters pipeline;
   store::JournalCounters journal;
   serve::HopCounters hops;
+  uint64_t policy_number = 0;  // of the version that was taken up last; the least of all shards
+  std::string listen_problem;  // a listener of that version that could not be opened
   uint64_t connections = 0;
   uint64_t dns_questions = 0;  // sent upstream
   uint64_t dns_forwarded = 0;  // asked at another shard
   void add(const ShardReport& other);
 };
 
-class NodeShard {
+class NodeShard final : private runtime::PostBox {
  public:
   NodeShard(reactor::Shard& shard, const NodeResources& resources,
             store::JournalOptions::Listener on_journal);
   NodeShard(const NodeShard&) = delete;
   NodeShard& operator=(const NodeShard&) = delete;
+  ~NodeShard();
 
   // Opens the journal and the listeners. After an error only stop() may be called.
   runtime::Task<Result<void>> start(reactor::Shard& shard);
@@ -68,10 +73,24 @@ class NodeShard {
   ShardReport report() const;
 
  private:
-  runtime::Task<void> drain_server(reactor::Shard& shard, serve::SmtpServer& server, MonoTime deadline);
+  // One listening address of ours.
+  struct Listening {
+    uint32_t number;
+    std::unique_ptr<serve::SmtpServer> server;
+    bool draining = false;
+  };
+
+  void collect() override;
+  void take_policy();
+  Result<void> open_listener(size_t index);
+  void follow_listener(Listening& listening, size_t index);
+  runtime::Task<void> close_listener(reactor::Shard& shard, Listening& listening, MonoTime deadline);
+  void forget_listener(uint32_t number);
   void log_resolver_event(reactor::Shard& shard, const dns::ResolverEvent& event);
 
+  reactor::Shard& shard_;
   const NodeResources& resources_;
+  pipeline::PolicyPin policy_;  // the newest that was taken up
   dns::DnsClient dns_;
   std::optional<dns::HomeShard> home_;
   delivery::NextHopDirectory directory_;
@@ -81,8 +100,12 @@ class NodeShard {
   runtime::TaskGroup background_;
   pipeline::PipelineContext context_;
   pipeline::PipelineService service_;
-  std::vector<std::unique_ptr<serve::SmtpServer>> servers_;
+  std::vector<std::unique_ptr<Listening>> listening_;
+  runtime::TaskGroup closing_;  // listeners that a reload took away
+  serve::SmtpServerCounters closed_listeners_;
+  std::string listen_problem_;
   bool journal_open_ = false;
+  bool listening_allowed_ = false;  // started, and not stopping
 };
 
 }  // namespace sluice::node

@@ -1,17 +1,18 @@
-// PipelineContext: what the messages of one shard share: the policy, the DNS, the way to the next hops, the
-// journal, and the counts. Owned by engine/node; outlives every connection of the shard. One shard.
+// PipelineContext: what the messages of one shard share: the listeners with the policy in force, the DNS, the
+// way to the next hops, the journal, and the counts. Owned by engine/node; outlives every connection of the
+// shard. One shard.
 #pragma once
 
 #include "dnscache/client/dns_client.h"
 #include "engine/delivery/hop_pools.h"
 #include "engine/message/disposition.h"
+#include "engine/pipeline/live_policy.h"
 #include "engine/store/journal.h"
 #include "io/runtime/task_group.h"
-#include "rules/policy/policy.h"
-#include "rules/policy/removed_fields.h"
 
 #include <cstdint>
-#include <optional>
+#include <memory>
+#include <vector>
 
 namespace sluice::pipeline {
 
@@ -24,16 +25,19 @@ struct PipelineCounters {
 };
 
 struct PipelineContext {
-  const policy::Policy& policy;
-  const policy::RemovedFields& removed_fields;
   dns::DnsClient& dns;
   delivery::HopPools& hops;
   store::Journal& journal;
   runtime::TaskGroup& background;  // evaluations that outlive their transaction
+  // Each lives as long as a session that came in by it.
+  std::vector<std::unique_ptr<ListenerInForce>> listeners{};
   message::Balance balance{};
   uint64_t held_octets = 0;                         // capacity of all bodies
   uint64_t held_octets_max = limits::kShardBodies;  // above it 452 4.3.1
   PipelineCounters counters{};
+
+  // The number must be one of an open listener.
+  ListenerInForce& listener(uint32_t number) const;
 };
 
 }  // namespace sluice::pipeline

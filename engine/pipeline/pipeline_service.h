@@ -10,7 +10,7 @@ namespace sluice::pipeline {
 
 class PipelineService final : public serve::SmtpService {
  public:
-  // The context and its policy outlive the service. SmtpConnection::listener indexes Policy::listeners().
+  // The context outlives the service. SmtpConnection::listener is the number of one of its listeners.
   explicit PipelineService(PipelineContext& context) : context_(context) {}
 
   std::unique_ptr<serve::SmtpHandler> make_handler(reactor::Shard& shard,

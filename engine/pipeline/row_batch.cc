@@ -9,7 +9,7 @@ using runtime::Task;
 using store::Appended;
 
 message::TransactionFacts RowBatch::facts() const {
-  return {transaction_.id.text(), transaction_.evidence, context_.policy.version(), peer_,
+  return {transaction_.id.text(), transaction_.evidence, transaction_.policy().version(), peer_,
           transaction_.message_octets};
 }
 

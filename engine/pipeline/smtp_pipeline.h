@@ -33,7 +33,8 @@ using reactor::Shard;
 
 class SmtpPipeline final : public serve::SmtpHandler {
  public:
-  SmtpPipeline(PipelineContext& context, const policy::Listener& listener,
+  // All outlive the pipeline.
+  SmtpPipeline(PipelineContext& context, const ListenerInForce& listener,
                const serve::SmtpConnection& connection)
       : context_(context), listener_(listener), connection_(connection) {}
 
@@ -98,11 +99,11 @@ class SmtpPipeline final : public serve::SmtpHandler {
   runtime::Task<serve::Done> write_not_told(Shard& shard);
   void close_transaction();
 
-  bool trusted() const { return context_.policy.is_trusted(connection_.client.address); }
+  bool trusted() const { return transaction_->policy().is_trusted(connection_.client.address); }
   RowBatch rows() const { return {context_, *transaction_, connection_.peer.address}; }
 
   PipelineContext& context_;
-  const policy::Listener& listener_;
+  const ListenerInForce& listener_;
   const serve::SmtpConnection& connection_;
   std::unique_ptr<Transaction> transaction_;
   // Relayed, and our 250 is on its way: at most as many as replies can wait. Those whose client had gone are

@@ -66,7 +66,7 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
   if (tx.spf.started()) co_await finish_spf(shard);
   std::vector<Verdict> verdicts;
   for (const AcceptedRecipient& recipient : tx.recipients) {
-    verdicts.push_back(policy::decide(context_.policy, recipient.binding, tx.evidence, Stage::EndOfData));
+    verdicts.push_back(policy::decide(tx.policy(), recipient.binding, tx.evidence, Stage::EndOfData));
   }
   // One group (W-4): the same rule, exemption and evidence, so the same action for all.
   smtp::Reply reply;
@@ -96,7 +96,7 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard) {
 
   const std::optional<evidence::SpfOutcome>& helo = tx.evidence.spf.helo;
   const bool helo_says_none = !helo || helo->result == auth::SpfResult::None;
-  if (!context_.policy.spf().from_header_if_null_sender || !tx.evidence.sender.is_null() || !helo_says_none)
+  if (!tx.policy().spf().from_header_if_null_sender || !tx.evidence.sender.is_null() || !helo_says_none)
     co_return;
   const auto author = mail::find_author(tx.header.block());
   if (!author) co_return;
@@ -105,8 +105,8 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard) {
   request.sender = tx.evidence.sender;
   request.identities.from_header = true;
   request.from_author = author->text();
-  request.receiver = listener_.hostname;
-  request.time = context_.policy.dns().spf_evaluation;
+  request.receiver = tx.listener->hostname;
+  request.time = tx.policy().dns().spf_evaluation;
   ++context_.counters.spf_evaluations;
   (void)tx.spf_from_author.start(shard, context_.dns, context_.background, std::move(request));
   const bool author_finished = co_await tx.spf_from_author.wait(shard, deadline);
@@ -117,21 +117,22 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard) {
 // Topmost first: result headers stand above our Received (RFC 7208 section 9.1).
 std::string SmtpPipeline::trace_fields(Shard& shard, const Verdict& verdict) const {
   const Transaction& tx = *transaction_;
-  const policy::ResultHeaderSettings& settings = context_.policy.result_header();
+  const policy::ResultHeaderSettings& settings = tx.policy().result_header();
   std::string fields;
-  const evidence::SpfOutcome* outcome = policy::governing_spf(context_.policy, tx.evidence);
+  const evidence::SpfOutcome* outcome = policy::governing_spf(tx.policy(), tx.evidence);
   if (verdict.insert_header && outcome != nullptr) {
     const evidence::Client& from = tx.evidence.client;
     fields += policy::spf_result_field(settings.name, *outcome, from, tx.evidence.sender).to_line();
     if (settings.received_spf) {
-      fields += policy::received_spf_field(listener_.hostname, *outcome, from, tx.evidence.sender).to_line();
+      fields +=
+          policy::received_spf_field(tx.listener->hostname, *outcome, from, tx.evidence.sender).to_line();
     }
   }
   mail::ReceivedTrace trace;
   trace.helo = connection_.hello;
   trace.client_name = tx.evidence.client.reverse_name;
   trace.client = tx.evidence.client.address;
-  trace.by = listener_.hostname;
+  trace.by = tx.listener->hostname;
   trace.protocol = protocol_of(connection_, tx);
   trace.id = tx.id.text();
   if (tx.recipients.size() == 1) trace.only_recipient = tx.recipients.front().address;
@@ -144,7 +145,7 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& 
   Transaction& tx = *transaction_;
   const mail::HeaderBlock& block = tx.header.block();
   std::vector<size_t> removed;
-  if (!trusted()) removed = delivery::find_removed(block, context_.removed_fields);
+  if (!trusted()) removed = delivery::find_removed(block, tx.version->removed_fields);
   for (const size_t index : removed) tx.evidence.flags.removed_fields.emplace_back(block[index].name);
   delivery::EditedMessage edited;
   edit_message(edited, trace_fields(shard, verdicts.front()), block, removed, tx.body, tx.header_wire_octets);

@@ -37,16 +37,16 @@ evidence::Client SmtpPipeline::client() const {
 
 Eventual<Answer> SmtpPipeline::on_mail(Shard& shard, smtp::MailFrom& mail, serve::TraceId transaction) {
   ++context_.counters.transactions;
-  transaction_ = std::make_unique<Transaction>(transaction, context_.held_octets);
+  transaction_ = std::make_unique<Transaction>(transaction, context_.held_octets, listener_);
   Transaction& tx = *transaction_;
-  tx.evidence.direction = listener_.direction;
+  tx.evidence.direction = tx.listener->direction;
   tx.evidence.client = client();
   tx.evidence.sender = {std::string(mail.sender.local_part()), std::string(mail.sender.domain())};
   tx.sender = mail.sender.text();
   tx.declared_size = mail.size;
   tx.body_type = mail.body;
   tx.smtputf8 = mail.smtputf8;
-  if (policy::is_spf_certain_at_mail(context_.policy, listener_.direction, tx.evidence.client,
+  if (policy::is_spf_certain_at_mail(tx.policy(), tx.listener->direction, tx.evidence.client,
                                      tx.evidence.sender)) {
     start_spf(shard);
   }
@@ -59,14 +59,13 @@ void SmtpPipeline::start_spf(Shard& shard) {
   SpfRequest request;
   request.client = tx.evidence.client;
   request.sender = tx.evidence.sender;
-  request.identities = policy::spf_identities(context_.policy, tx.evidence.client, tx.evidence.sender);
+  request.identities = policy::spf_identities(tx.policy(), tx.evidence.client, tx.evidence.sender);
   request.identities.from_header = false;  // after the header block, and only where HELO gave None (D-2)
   const bool helo_missing = tx.evidence.client.helo.empty() && tx.evidence.client.reverse_name.empty();
-  request.find_reverse_name =
-      helo_missing && (tx.evidence.sender.is_null() || context_.policy.spf().check_helo);
-  request.check_helo = context_.policy.spf().check_helo;
-  request.receiver = listener_.hostname;
-  request.time = context_.policy.dns().spf_evaluation;
+  request.find_reverse_name = helo_missing && (tx.evidence.sender.is_null() || tx.policy().spf().check_helo);
+  request.check_helo = tx.policy().spf().check_helo;
+  request.receiver = tx.listener->hostname;
+  request.time = tx.policy().dns().spf_evaluation;
   ++context_.counters.spf_evaluations;
   // A group that is closed leaves the inquiry finished and empty: the rule sees TempError.
   (void)tx.spf.start(shard, context_.dns, context_.background, std::move(request));
@@ -80,7 +79,7 @@ Task<Answer> SmtpPipeline::take_recipient(Shard& shard, mail::Address address) {
   ++context_.balance.named;
   Transaction& tx = *transaction_;
   const policy::RecipientView view{address.local_part(), address.domain()};
-  RecipientBinding binding = context_.policy.bind(tx.evidence.client.address, listener_.direction, view);
+  RecipientBinding binding = tx.policy().bind(tx.evidence.client.address, tx.listener->direction, view);
   std::string text = address.text();
   if (address.is_bare_postmaster() && binding.accepted()) text += '@' + binding.recipient_domain;
 
@@ -109,7 +108,7 @@ Task<Answer> SmtpPipeline::take_recipient(Shard& shard, mail::Address address) {
 Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::ask_policy(Shard& shard,
                                                                     const RecipientBinding& binding) {
   Transaction& tx = *transaction_;
-  const policy::Policy& policy = context_.policy;
+  const policy::Policy& policy = tx.policy();
   const SpfNeed need = policy::needs_spf(policy, binding, tx.evidence.client, tx.evidence.sender);
   if (need == SpfNeed::Never) co_return std::nullopt;
   if (context_.dns.outage() && !binding.exempt) {

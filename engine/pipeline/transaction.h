@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/message/body.h"
+#include "engine/pipeline/live_policy.h"
 #include "engine/pipeline/spf_inquiry.h"
 #include "io/mail/header_block.h"
 #include "io/serve/hop_pool.h"
@@ -26,11 +27,16 @@ struct AcceptedRecipient {
 };
 
 struct Transaction {
-  // `held_octets`: see message::Body.
-  Transaction(serve::TraceId transaction_id, uint64_t& held_octets) : id(transaction_id), body(held_octets) {}
+  // `held_octets`: see message::Body. The policy in force at the listener stays this transaction's.
+  Transaction(serve::TraceId transaction_id, uint64_t& held_octets, const ListenerInForce& at)
+      : version(at.version.again()), listener(&at.settings()), id(transaction_id), body(held_octets) {}
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
+  const policy::Policy& policy() const { return version->policy; }
+
+  PolicyPin version;  // first: what the rest borrows from
+  const policy::Listener* listener;
   serve::TraceId id;
   evidence::Evidence evidence;
   std::string sender;  // without brackets; empty for <>

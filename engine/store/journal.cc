@@ -220,6 +220,11 @@ Task<void> Journal::sync_folder(Shard& shard) {
   (void)co_await closing;
 }
 
+void Journal::set_rotation(uint64_t octets, bool daily) {
+  options_.rotate_octets = octets;
+  options_.rotate_daily = daily;
+}
+
 void Journal::note_written_elsewhere(uint64_t octets) {
   file_octets_ += octets;
   wake_.notify();

@@ -90,6 +90,10 @@ class Journal {
   // Another shard's write failed: the file may end inside a line.
   void note_refused_elsewhere() { torn_ = true; }
 
+  // From now on; see JournalOptions.
+  void set_rotation(uint64_t octets, bool daily);
+
+  const std::string& path() const { return options_.path; }
   const JournalCounters& counters() const { return counters_; }
 
  private:

@@ -20,6 +20,7 @@ bool ends_session(const Answer& answer) { return answer && (answer->code == 421 
 ServerConnection::ServerConnection(SmtpServer& server, Shard& shard, net::StreamPtr stream)
     : server_(server),
       counters_(server.counters_),
+      session_options_(*server.session_options_.back()),
       stream_(std::move(stream)),
       connection_{.id = server.ids_.next(shard.wall_now()),
                   .listener = server.options_.listener,
@@ -29,11 +30,11 @@ ServerConnection::ServerConnection(SmtpServer& server, Shard& shard, net::Stream
                   .xclient = {},
                   .hello = {}},
       handler_(nullptr),
-      session_(server.options_.session, smtp::XclientPeer::NotListed),
+      session_(session_options_.options, smtp::XclientPeer::NotListed),
       waiting_since_(shard.now()) {
   connection_.xclient_listed = server.service_.may_xclient(connection_);
   if (connection_.xclient_listed) {
-    session_ = smtp::ServerSession(server.options_.session, smtp::XclientPeer::Listed);
+    session_ = smtp::ServerSession(session_options_.options, smtp::XclientPeer::Listed);
   }
   stream_->set_write_wait(server.options_.write_wait);
   server.enter(*this);

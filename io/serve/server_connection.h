@@ -68,6 +68,7 @@ class ServerConnection {
 
   SmtpServer& server_;
   SmtpServerCounters& counters_;
+  SmtpServer::SessionOptions& session_options_;  // what the session borrows
   net::StreamPtr stream_;
   SmtpConnection connection_;
   std::unique_ptr<SmtpHandler> handler_;

@@ -20,6 +20,21 @@ IpAddress client_key(const IpAddress& address) {
 
 }  // namespace
 
+void SmtpServerCounters::add(const SmtpServerCounters& other) {
+  connections += other.connections;
+  over_shard_limit += other.over_shard_limit;
+  over_client_limit += other.over_client_limit;
+  early_talkers += other.early_talkers;
+  time_outs += other.time_outs;
+  protocol_ends += other.protocol_ends;
+  broken += other.broken;
+  transactions += other.transactions;
+  messages += other.messages;
+  accepted += other.accepted;
+  aborted += other.aborted;
+  body_octets += other.body_octets;
+}
+
 Result<std::unique_ptr<SmtpServer>> SmtpServer::start(Shard& shard, const SmtpServerOptions& options,
                                                       SmtpService& service) {
   std::unique_ptr<SmtpServer> server(new SmtpServer(shard, options, service));
@@ -30,7 +45,9 @@ Result<std::unique_ptr<SmtpServer>> SmtpServer::start(Shard& shard, const SmtpSe
 }
 
 SmtpServer::SmtpServer(Shard& shard, const SmtpServerOptions& options, SmtpService& service)
-    : shard_(shard), options_(options), service_(service), ids_(shard.id(), shard.random()()) {}
+    : shard_(shard), options_(options), service_(service), ids_(shard.id(), shard.random()()) {
+  set_session_options(options_.session);
+}
 
 SmtpServer::~SmtpServer() { SLUICE_CHECK(connections_.empty()); }
 
@@ -61,7 +78,21 @@ bool SmtpServer::is_proxy(const net::Stream& stream) const {
   return service_.may_xclient(connection);
 }
 
+void SmtpServer::set_session_options(const smtp::ServerOptions& options) {
+  session_options_.push_back(std::make_unique<SessionOptions>());
+  session_options_.back()->options = options;
+  drop_unused_options();
+}
+
+void SmtpServer::drop_unused_options() {
+  const SessionOptions* newest = session_options_.back().get();
+  std::erase_if(session_options_, [newest](const std::unique_ptr<SessionOptions>& each) {
+    return each->sessions == 0 && each.get() != newest;
+  });
+}
+
 void SmtpServer::enter(ServerConnection& connection) {
+  ++connection.session_options_.sessions;
   connection.place_ = connections_.size();
   connections_.push_back(&connection);
   ++per_client_[client_key(connection.peer().address)];
@@ -73,6 +104,8 @@ void SmtpServer::leave(ServerConnection& connection) {
   connections_.pop_back();
   const auto client = per_client_.find(client_key(connection.peer().address));
   if (--client->second == 0) per_client_.erase(client);
+  SessionOptions& options = connection.session_options_;
+  if (--options.sessions == 0 && &options != session_options_.back().get()) drop_unused_options();
 }
 
 runtime::Task<void> SmtpServer::serve(Shard& shard, std::unique_ptr<ServerConnection> connection) {
@@ -100,6 +133,10 @@ runtime::Task<void> SmtpServer::drain(Shard& shard, MonoTime deadline) {
     for (ServerConnection* connection : connections_) connection->break_off(shard);
     deadline = kNever;
   }
+}
+
+void SmtpServer::hurry_drain() {
+  for (ServerConnection* connection : connections_) connection->break_off(shard_);
 }
 
 }  // namespace sluice::serve

@@ -67,6 +67,8 @@ struct SmtpServerCounters {
   uint64_t accepted = 0;       // ... and answered 2xx
   uint64_t aborted = 0;        // transactions that ended otherwise
   uint64_t body_octets = 0;    // in wire form
+
+  void add(const SmtpServerCounters& other);
 };
 
 class SmtpServer final : private net::AcceptSink {
@@ -83,9 +85,13 @@ class SmtpServer final : private net::AcceptSink {
   size_t sessions() const { return connections_.size(); }
   const SmtpServerCounters& counters() const { return counters_; }
   bool draining() const { return draining_; }
+  // For sessions that begin from now on; those that are open keep what they were greeted with.
+  void set_session_options(const smtp::ServerOptions& options);
   // W-16; the deadline is limits::kDrainWait away. Over when every session has ended; at the deadline those
   // that are left are broken off.
   [[nodiscard]] runtime::Task<void> drain(Shard& shard, MonoTime deadline);
+  // During a drain: what its deadline would do, now.
+  void hurry_drain();
 
  private:
   friend class ServerConnection;
@@ -98,8 +104,16 @@ class SmtpServer final : private net::AcceptSink {
   void enter(ServerConnection& connection);
   void leave(ServerConnection& connection);
 
+  // What sessions borrow. The newest is at the back; an older one goes with its last session.
+  struct SessionOptions {
+    smtp::ServerOptions options;
+    size_t sessions = 0;
+  };
+  void drop_unused_options();
+
   Shard& shard_;
   SmtpServerOptions options_;
+  std::vector<std::unique_ptr<SessionOptions>> session_options_;
   SmtpService& service_;
   std::unique_ptr<net::Listener> listener_;
   runtime::TaskGroup group_;

@@ -46,6 +46,7 @@ std::string with_addresses(std::string text, reactor::SimWorld& sim) {
       text.replace(at, word.size(), by);
     }
   };
+  replace("@second", Endpoint{sim.address("node"), 26}.to_string());
   replace("@node", Endpoint{sim.address("node"), NodeWorld::kPort}.to_string());
   replace("@hopaddress", sim.address("hop").to_string());
   replace("@hop", Endpoint{sim.address("hop"), 25}.to_string());
@@ -72,8 +73,6 @@ NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml, u
     : sim_(kSeed),
       log_path_(make_log_file()),
       log_(open_log(log_path_)),
-      policy_(compile(policy_toml, sim_)),
-      removed_(policy_->result_header()),
       node_shard_(ShardId{0}, sim_.make_reactor("node")),
       hop_shard_(ShardId{1}, sim_.make_reactor("hop")),
       dns_shard_(ShardId{2}, sim_.make_reactor("dns")),
@@ -85,10 +84,14 @@ NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml, u
   hop_ = std::make_unique<ScriptedHop>(hop_shard_, Endpoint{sim_.address("hop"), 25});
   sim_.add_address("hop", kOtherHop);
   other_hop_ = std::make_unique<ScriptedHop>(hop_shard_, Endpoint{kOtherHop, 25});
-  std::vector<Endpoint> listeners;
-  for (const policy::Listener& listener : policy_->listeners()) listeners.push_back(listener.address);
-  resources_.emplace(node::NodeResources{
-      *policy_, *removed_, hosts_, {Endpoint{sim_.address("dns"), 53}}, std::move(listeners), *log_});
+  policy::Policy policy = compile(policy_toml, sim_);
+  std::vector<pipeline::OpenListener> listeners;
+  for (const policy::Listener& each : policy.listeners())
+    listeners.push_back({next_listener_++, each.address});
+  policies_ = std::make_unique<pipeline::LivePolicies>(
+      1, std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners)));
+  policies_->attach(node_shard_);
+  resources_.emplace(node::NodeResources{*policies_, hosts_, {Endpoint{sim_.address("dns"), 53}}, *log_});
   resources_->bodies_max = bodies_max;
   node_ = std::make_unique<node::NodeShard>(node_shard_, *resources_, nullptr);
   std::optional<Result<void>> started;
@@ -134,6 +137,17 @@ void NodeWorld::run_until(const bool& done) {
 
 void NodeWorld::pass(std::chrono::nanoseconds time) { sim_.run(shards_, sim_.now() + time); }
 
+void NodeWorld::reload(std::string_view policy_toml) {
+  policy::Policy policy = compile(policy_toml, sim_);
+  std::vector<pipeline::OpenListener> listeners = pipeline::listeners_that_stay(policies_->newest(), policy);
+  for (pipeline::OpenListener& each : listeners) {
+    if (each.number == 0) each.number = next_listener_++;
+  }
+  policies_->publish(std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners)));
+}
+
+size_t NodeWorld::policy_versions() { return policies_->collect(); }
+
 void NodeWorld::begin_stop() {
   stopping_ = true;
   EXPECT_TRUE(node_tasks_.spawn(node_shard_, stop_node(node_shard_, node_ended_)));
@@ -155,6 +169,7 @@ void NodeWorld::end_stop() {
   run_until(ended);
   pass(2s);
   node_.reset();
+  policies_->detach(node_shard_);
   pass(1s);
   EXPECT_EQ(node_shard_.reactor().in_flight(), 0U) << "the node left sockets or operations behind";
   EXPECT_EQ(node_shard_.frame_pool().frames_in_use(), 0U) << "a coroutine of the node never ended";
@@ -181,6 +196,23 @@ Dialogue NodeWorld::talk_with_pause(const std::vector<std::string>& lines, size_
   course.lines = lines;
   course.before = before;
   course.pause = pause;
+  return follow(std::move(course));
+}
+
+Dialogue NodeWorld::talk_and(const std::vector<std::string>& lines, size_t before,
+                             std::function<void()> action) {
+  Course course;
+  course.lines = lines;
+  course.before = before;
+  course.pause = 1s;
+  course.action = std::move(action);
+  return follow(std::move(course));
+}
+
+Dialogue NodeWorld::talk_at(uint16_t port, const std::vector<std::string>& lines) {
+  Course course;
+  course.lines = lines;
+  course.port = port;
   return follow(std::move(course));
 }
 
@@ -276,7 +308,7 @@ size_t replies_to(const std::string& line, bool is_message) {
 // After a refused DATA the message itself is left out.
 Task<void> NodeWorld::run_dialogue(Shard& shard, Course course, Dialogue& dialogue, bool& ended) {
   const std::vector<std::string>& lines = course.lines;
-  const Endpoint node{sim_.address("node"), kPort};
+  const Endpoint node{sim_.address("node"), course.port};
   const MonoTime deadline = shard.now() + 60s;
   std::expected<net::StreamPtr, int> connected = co_await net::Stream::connect(shard, node, deadline);
   if (!connected) {
@@ -304,6 +336,7 @@ Task<void> NodeWorld::run_dialogue(Shard& shard, Course course, Dialogue& dialog
     if (dialogue.closed || next == lines.size() || lines[next] == kLeave) break;
     if (next == course.before) {
       if (course.drain) begin_stop();
+      if (course.action) course.action();
       runtime::Signal nobody;
       const MonoTime until = shard.now() + course.pause;
       (void)co_await nobody.wait_until(shard, until);

@@ -13,6 +13,7 @@
 #include "tests/node_sim/sim_dns_server.h"
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,10 @@ class NodeWorld {
   // A client that thinks for `pause` before it says line number `before`.
   Dialogue talk_with_pause(const std::vector<std::string>& lines, size_t before,
                            std::chrono::nanoseconds pause);
+  // Something happens right before line number `before` is said.
+  Dialogue talk_and(const std::vector<std::string>& lines, size_t before, std::function<void()> action);
+  // A dialogue at another listener of the node.
+  Dialogue talk_at(uint16_t port, const std::vector<std::string>& lines);
   // A client that is cut off right behind its last line.
   void talk_and_reset(const std::vector<std::string>& lines);
   // The node is told to stop before line number `before` is said.
@@ -65,6 +70,10 @@ class NodeWorld {
   // That many clients send these octets as their message's beginning, and then nothing; they stay until
   // stop().
   void leave_in_body(const std::string& octets, int clients);
+
+  // Another policy takes effect at the node's next turn, as by SIGHUP.
+  void reload(std::string_view policy_toml);
+  size_t policy_versions();  // that are still alive
 
   // Lets the world go on for a time.
   void pass(std::chrono::nanoseconds time);
@@ -88,6 +97,8 @@ class NodeWorld {
     std::vector<std::string> lines;
     size_t before = SIZE_MAX;
     std::chrono::nanoseconds pause{0};
+    std::function<void()> action;
+    uint16_t port = kPort;
     bool drain = false;
     bool reset_at_end = false;
     size_t drain_behind = SIZE_MAX;
@@ -105,8 +116,7 @@ class NodeWorld {
   reactor::SimWorld sim_;
   std::string log_path_;
   std::unique_ptr<runtime::Log> log_;
-  std::optional<policy::Policy> policy_;
-  std::optional<policy::RemovedFields> removed_;
+  std::unique_ptr<pipeline::LivePolicies> policies_;
   dns::HostsTable hosts_;
   std::optional<node::NodeResources> resources_;
   reactor::Shard node_shard_;
@@ -117,6 +127,7 @@ class NodeWorld {
   std::unique_ptr<SimDnsServer> dns_;
   std::unique_ptr<ScriptedHop> hop_;
   std::unique_ptr<ScriptedHop> other_hop_;
+  uint32_t next_listener_ = 1;
   std::unique_ptr<node::NodeShard> node_;
   runtime::TaskGroup node_tasks_;
   runtime::TaskGroup hop_tasks_;
