@@ -30,6 +30,8 @@ std::string words_of(ClientFault::Kind kind) {
       return "closing";
     case ClientFault::Kind::Refused:
       return "session refused";
+    case ClientFault::Kind::Message:
+      return "message unreadable";
     case ClientFault::Kind::Broken:
       return "not SMTP";
   }
