@@ -1,12 +1,7 @@
 #include "engine/message/journal_row.h"
 
+#include "io/base/digits.h"
 #include "io/base/json_text.h"
-
-#include <chrono>
-#include <iterator>
-
-#include <fmt/chrono.h>
-#include <fmt/format.h>
 
 namespace sluice::message {
 namespace {
@@ -14,8 +9,9 @@ namespace {
 constexpr uint64_t kSchemaVersion = 1;
 
 std::string format_time(WallTime time) {
-  const auto second = std::chrono::floor<std::chrono::seconds>(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", second, (time - second).count());
+  std::string text;
+  append_timestamp(text, time);
+  return text;
 }
 
 std::string_view to_word(evidence::ClientSource source) {

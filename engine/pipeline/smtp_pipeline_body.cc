@@ -32,7 +32,11 @@ Eventual<Answer> SmtpPipeline::on_body(Shard& shard, Chunk piece) {
 std::optional<smtp::Reply> SmtpPipeline::read_header(std::string_view wire_octets) {
   Transaction& tx = *transaction_;
   if (tx.header.state() != HeaderReader::State::Reading) return std::nullopt;
-  std::string_view rest = wire_octets;
+  // Unstuffing looks ahead, so it is shown no more than the block needs: the empty line is where it is with
+  // stuffing dots too. One that lies across two pieces, or in front, is found by the header's reader.
+  const size_t empty_line = wire_octets.find("\n\r\n");
+  std::string_view rest =
+      wire_octets.substr(0, empty_line == std::string_view::npos ? empty_line : empty_line + 3);
   std::string_view span;
   while (tx.header.state() == HeaderReader::State::Reading && tx.unstuffer.next(rest, span)) {
     const size_t taken = tx.header.feed(span);

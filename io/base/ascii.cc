@@ -10,4 +10,12 @@ std::string to_ascii_lower(std::string_view text) {
   return lowered;
 }
 
+void append_printable(std::string& out, std::string_view text) {
+  const size_t before = out.size();
+  out.append(text);
+  for (size_t i = before; i < out.size(); ++i) {
+    if (!is_ascii_printable(out[i])) out[i] = '?';
+  }
+}
+
 }  // namespace sluice

@@ -41,4 +41,7 @@ constexpr std::string_view trim(std::string_view text) {
 
 std::string to_ascii_lower(std::string_view text);
 
+// Every octet that is not printable becomes '?': what may stand in a reply or a header field.
+void append_printable(std::string& out, std::string_view text);
+
 }  // namespace sluice

@@ -1,5 +1,7 @@
 #include "io/base/ip.h"
 
+#include "io/base/digits.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -73,8 +75,16 @@ bool IpAddress::is_private() const {
 }
 
 std::string IpAddress::to_string() const {
+  std::string out;
+  if (is_v4()) {
+    for (size_t i = 0; i < 4; ++i) {
+      if (i != 0) out.push_back('.');
+      append_number(out, bytes_[i]);
+    }
+    return out;
+  }
   std::array<char, kLongestText> text{};
-  inet_ntop(is_v4() ? AF_INET : AF_INET6, bytes_.data(), text.data(), text.size());
+  inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
   return text.data();
 }
 

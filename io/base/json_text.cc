@@ -1,7 +1,6 @@
 #include "io/base/json_text.h"
 
-#include <array>
-#include <charconv>
+#include "io/base/digits.h"
 
 namespace sluice {
 namespace {
@@ -100,9 +99,7 @@ JsonObject& JsonObject::text(std::string_view key, std::string_view value) {
 
 JsonObject& JsonObject::number(std::string_view key, uint64_t value) {
   begin(key);
-  std::array<char, 20> digits{};
-  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  out_.append(digits.data(), written.ptr);
+  append_number(out_, value);
   return *this;
 }
 

@@ -2,11 +2,10 @@
 
 #include "io/base/ascii.h"
 #include "io/base/check.h"
+#include "io/base/digits.h"
 
 #include <algorithm>
 #include <array>
-
-#include <fmt/format.h>
 
 namespace sluice::mail {
 
@@ -41,6 +40,7 @@ bool stands_bare(std::string_view value) {
 constexpr char printable_or_mark(char c) { return is_ascii_printable(c) ? c : '?'; }
 
 void append_escaped(std::string& out, std::string_view value, std::string_view escaped) {
+  if (value.find_first_of(escaped) == std::string_view::npos) return append_printable(out, value);
   for (const char raw : value) {
     const char c = printable_or_mark(raw);
     if (escaped.contains(c)) out.push_back('\\');
@@ -75,13 +75,13 @@ FieldWriter::FieldWriter(std::string& out, std::string_view name) : out_(out) {
 
 FieldWriter& FieldWriter::text(std::string_view words) {
   SLUICE_CHECK(!ended_);
-  append_escaped(out_, words, {});
+  append_printable(out_, words);
   return *this;
 }
 
 FieldWriter& FieldWriter::number(uint64_t value) {
   SLUICE_CHECK(!ended_);
-  out_.append(fmt::format_int(value).c_str());
+  append_number(out_, value);
   return *this;
 }
 
@@ -127,10 +127,17 @@ void append_date(std::string& out, WallTime time) {
   const auto day = floor<days>(time);
   const year_month_day date{day};
   const hh_mm_ss clock{floor<seconds>(time - day)};
-  fmt::format_to(std::back_inserter(out), "{}, {:02} {} {:04} {:02}:{:02}:{:02} +0000",
-                 kDays[weekday{day}.c_encoding()], static_cast<unsigned>(date.day()),
-                 kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
-                 clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  out.append(kDays[weekday{day}.c_encoding()]).append(", ");
+  append_padded(out, static_cast<unsigned>(date.day()), 2);
+  out.append(" ").append(kMonths[static_cast<unsigned>(date.month()) - 1]).append(" ");
+  append_padded(out, static_cast<uint64_t>(static_cast<int>(date.year())), 4);
+  out.push_back(' ');
+  append_padded(out, static_cast<uint64_t>(clock.hours().count()), 2);
+  out.push_back(':');
+  append_padded(out, static_cast<uint64_t>(clock.minutes().count()), 2);
+  out.push_back(':');
+  append_padded(out, static_cast<uint64_t>(clock.seconds().count()), 2);
+  out.append(" +0000");
 }
 
 std::string format_date(WallTime time) {

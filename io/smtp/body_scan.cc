@@ -1,13 +1,92 @@
+// The block scan is compiled once for each instruction set that Highway knows (this file includes itself, in
+// the macros' namespaces) and the best one is chosen when the program first needs it.
 #include "io/smtp/body_scan.h"
 
 #include <algorithm>
 #include <bit>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "io/smtp/body_scan.cc"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
 
+HWY_BEFORE_NAMESPACE();
+namespace sluice::smtp::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr size_t kBlock = 64;
+
+// Books the lines that end in a block: bit i of `ends` is the LF of a CRLF.
+HWY_INLINE void book_lines(uint64_t ends, BodyScan& scan) {
+  if (ends == 0) {
+    scan.line_octets += kBlock;
+    return;
+  }
+  uint64_t begin = 0;  // of the current line inside the block
+  // A line that lies inside the block is shorter than it, so most often only the first can be the longest.
+  for (uint64_t left = ends; left != 0; left &= left - 1) {
+    const auto end = static_cast<uint64_t>(std::countr_zero(left));
+    scan.longest_line = std::max(scan.longest_line, scan.line_octets + end - begin - 1);
+    scan.line_octets = 0;
+    begin = end + 1;
+    if (scan.longest_line >= kBlock) break;
+  }
+  scan.line_octets = static_cast<uint64_t>(std::countl_zero(ends));
+}
+
+// Whole blocks in which nothing stops the scan; returns how many octets they are.
+size_t scan_blocks(const char* octets, size_t size, BodyScan& kept) {
+  const hn::CappedTag<uint8_t, kBlock> d;
+  const size_t lanes = hn::Lanes(d);
+  const auto cr = hn::Set(d, '\r');
+  const auto lf = hn::Set(d, '\n');
+  const auto dot = hn::Set(d, '.');
+  const auto nul = hn::Zero(d);
+  auto seen = hn::Zero(d);
+  BodyScan scan = kept;  // in registers: a reference could be to the octets that are read
+  size_t position = 0;
+  for (; size - position >= kBlock; position += kBlock) {
+    // Bit i stands for octet i of the block.
+    uint64_t is_cr = 0;
+    uint64_t is_lf = 0;
+    uint64_t is_dot = 0;
+    uint64_t is_nul = 0;
+    auto block_seen = seen;
+    for (size_t at = 0; at < kBlock; at += lanes) {
+      const auto v = hn::LoadU(d, reinterpret_cast<const uint8_t*>(octets) + position + at);
+      const auto bits = [&](auto mask) HWY_ATTR {
+        uint64_t word = 0;
+        hn::StoreMaskBits(d, mask, reinterpret_cast<uint8_t*>(&word));
+        return word << at;
+      };
+      is_cr |= bits(hn::Eq(v, cr));
+      is_lf |= bits(hn::Eq(v, lf));
+      is_dot |= bits(hn::Eq(v, dot));
+      is_nul |= bits(hn::Eq(v, nul));
+      block_seen = hn::Or(block_seen, v);
+    }
+    const uint64_t behind_cr = is_cr << 1 | (scan.after_cr ? 1U : 0U);
+    const uint64_t ends = is_lf & behind_cr;
+    const uint64_t starts = ends << 1 | (scan.line_start ? 1U : 0U);
+    if (((is_lf ^ behind_cr) | is_nul | (is_dot & starts)) != 0) break;
+    seen = block_seen;
+    book_lines(ends, scan);
+    scan.after_cr = is_cr >> (kBlock - 1) != 0;
+    scan.line_start = ends >> (kBlock - 1) != 0;
+  }
+  const auto high = hn::Set(d, 0x80);
+  if (!hn::AllTrue(d, hn::Eq(hn::And(seen, high), nul))) scan.eight_bit = true;
+  kept = scan;
+  return position;
+}
+
+}  // namespace sluice::smtp::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace sluice::smtp {
+
+HWY_EXPORT(scan_blocks);
 
 ScanResult scan_body_scalar(std::string_view octets, BodyScan& scan) {
   for (size_t i = 0; i < octets.size(); ++i) {
@@ -31,84 +110,14 @@ ScanResult scan_body_scalar(std::string_view octets, BodyScan& scan) {
   return {octets.size(), ScanStop::End};
 }
 
-#if defined(__SSE2__)
-
-namespace {
-
-constexpr size_t kBlock = 64;
-
-// Bit i stands for octet i of the block.
-struct BlockMasks {
-  uint64_t cr = 0;
-  uint64_t lf = 0;
-  uint64_t nul = 0;
-  uint64_t dot = 0;
-  uint64_t high = 0;
-};
-
-BlockMasks masks_of(const char* block) {
-  BlockMasks masks;
-  const __m128i cr = _mm_set1_epi8('\r');
-  const __m128i lf = _mm_set1_epi8('\n');
-  const __m128i dot = _mm_set1_epi8('.');
-  const __m128i nul = _mm_setzero_si128();
-  const auto bits = [](__m128i lanes) {
-    return static_cast<uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(lanes)));
-  };
-  for (unsigned shift = 0; shift < kBlock; shift += 16) {
-    const __m128i lanes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + shift));
-    masks.cr |= bits(_mm_cmpeq_epi8(lanes, cr)) << shift;
-    masks.lf |= bits(_mm_cmpeq_epi8(lanes, lf)) << shift;
-    masks.nul |= bits(_mm_cmpeq_epi8(lanes, nul)) << shift;
-    masks.dot |= bits(_mm_cmpeq_epi8(lanes, dot)) << shift;
-    masks.high |= bits(lanes) << shift;
-  }
-  return masks;
-}
-
-// Books the lines that end in a block: bit i of `ends` is the LF of a CRLF.
-void book_lines(uint64_t ends, BodyScan& scan) {
-  if (ends == 0) {
-    scan.line_octets += kBlock;
-    return;
-  }
-  uint64_t begin = 0;  // of the current line inside the block
-  // A line that lies inside the block is shorter than it, so most often only the first can be the longest.
-  for (uint64_t left = ends; left != 0; left &= left - 1) {
-    const auto end = static_cast<uint64_t>(std::countr_zero(left));
-    scan.longest_line = std::max(scan.longest_line, scan.line_octets + end - begin - 1);
-    scan.line_octets = 0;
-    begin = end + 1;
-    if (scan.longest_line >= kBlock) break;
-  }
-  scan.line_octets = static_cast<uint64_t>(std::countl_zero(ends));
-}
-
-}  // namespace
-
 ScanResult scan_body(std::string_view octets, BodyScan& scan) {
   size_t position = 0;
-  for (; octets.size() - position >= kBlock; position += kBlock) {
-    const BlockMasks masks = masks_of(octets.data() + position);
-    const uint64_t behind_cr = masks.cr << 1 | (scan.after_cr ? 1U : 0U);
-    const uint64_t ends = masks.lf & behind_cr;
-    const uint64_t starts = ends << 1 | (scan.line_start ? 1U : 0U);
-    const uint64_t stops = (masks.lf ^ behind_cr) | masks.nul | (masks.dot & starts);
-    if (stops != 0) break;  // the scalar scan says which and where, inside this block
-    book_lines(ends, scan);
-    scan.after_cr = masks.cr >> (kBlock - 1) != 0;
-    scan.line_start = ends >> (kBlock - 1) != 0;
-    if (masks.high != 0) scan.eight_bit = true;
-  }
+  if (octets.size() >= 64) position = HWY_DYNAMIC_DISPATCH(scan_blocks)(octets.data(), octets.size(), scan);
+  // What is left over, and inside a block that stops the scan: which octet, and why.
   ScanResult rest = scan_body_scalar(octets.substr(position), scan);
   rest.consumed += position;
   return rest;
 }
 
-#else
-
-ScanResult scan_body(std::string_view octets, BodyScan& scan) { return scan_body_scalar(octets, scan); }
-
-#endif
-
 }  // namespace sluice::smtp
+#endif  // HWY_ONCE

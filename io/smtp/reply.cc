@@ -1,21 +1,15 @@
 #include "io/smtp/reply.h"
 
 #include "io/base/ascii.h"
+#include "io/base/digits.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace sluice::smtp {
 
 namespace {
 
 constexpr char printable_or_mark(char c) { return is_ascii_printable(c) ? c : '?'; }
-
-void append_number(std::string& out, unsigned value) {
-  char digits[10];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  out.append(digits, static_cast<size_t>(end - digits));
-}
 
 void append_status(std::string& out, EnhancedStatus status) {
   append_number(out, status.status_class);
@@ -91,7 +85,7 @@ void append_reply(std::string& out, uint16_t code, EnhancedStatus status, std::s
       append_status(out, status);
       if (!line.empty()) out.push_back(' ');
     }
-    for (const char c : line) out.push_back(printable_or_mark(c));
+    append_printable(out, line);
     out.append("\r\n");
     if (last) return;
     text.remove_prefix(newline + 1);
