@@ -50,11 +50,16 @@ static_assert(kShardBodies > 2 * kMessageOctets);
 // --- SMTP times (RFC 5321 section 4.5.3.2; W-2, W-7) ---
 inline constexpr auto kServerCommandWait = 300s;  // 4.5.3.2.7. 421 4.4.2
 inline constexpr auto kServerDataWait = 180s;     // 4.5.3.2.5, between two data blocks. 421 4.4.2
-inline constexpr auto kServerWriteWait = 60s;     // ours: a client that does not read its replies. Closed
-inline constexpr auto kHopConnectWait = 30s;      // ours: connect and greeting
-inline constexpr auto kHopCommandWait = 300s;     // 4.5.3.2.2, .3: MAIL, RCPT
-inline constexpr auto kHopDataInitWait = 120s;    // 4.5.3.2.4
-inline constexpr auto kHopEndOfDataWait = 240s;   // W-7: of the 300 s in which we answer the final dot
+inline constexpr auto kServerBodyGrace = 300s;  // ours: for a message, beside what its octets earn. 421 4.4.2
+inline constexpr uint64_t kServerDataRate = 500;   // guessed, a setting: octets that earn a second. 421 4.4.2
+inline constexpr auto kServerMessageWait = 3600s;  // guessed, a setting: for one message. 421 4.4.2
+inline constexpr auto kServerSessionWait = 3600s;  // guessed, a setting: without a message. 421 4.4.2
+static_assert(kServerBodyGrace > kServerDataWait);
+inline constexpr auto kServerWriteWait = 60s;    // ours: a client that does not read its replies. Closed
+inline constexpr auto kHopConnectWait = 30s;     // ours: connect and greeting
+inline constexpr auto kHopCommandWait = 300s;    // 4.5.3.2.2, .3: MAIL, RCPT
+inline constexpr auto kHopDataInitWait = 120s;   // 4.5.3.2.4
+inline constexpr auto kHopEndOfDataWait = 240s;  // W-7: of the 300 s in which we answer the final dot
 inline constexpr auto kHopBodyWait = 10s;  // W-2: then RSET, and the envelope is repeated at end of data
 inline constexpr auto kAuthenticationWait = 30s;  // W-7: from the final dot
 inline constexpr auto kAnswerWait = 300s;         // W-7: from the final dot to our reply
@@ -69,6 +74,12 @@ inline constexpr size_t kReplyBacklog =
 inline constexpr size_t kBodyChunk = 16 * 1024;  // guessed: size of a body's tail chunk for small receives
 inline constexpr size_t kShardSessions = 10000;  // guessed, a setting: connections of one shard. 421 4.3.2
 inline constexpr size_t kClientSessions = 100;   // guessed, a setting: of one address, per shard. 421 4.7.0
+inline constexpr size_t kClientFaults = 3;       // ours: faults of a session before its replies are delayed
+inline constexpr size_t kClientRefusalsPerFault = 10;  // ours: refused recipients that weigh as one error
+inline constexpr auto kClientDelay = 8s;  // guessed, a setting: longest delay of a reply; 1 s at first
+inline constexpr size_t kDelayedSessions =
+    1000;  // ours: waiting so on one shard; further ones are not delayed
+inline constexpr size_t kClientArrivals = 65536;  // ours: addresses counted in one second; further ones pass
 inline constexpr size_t kTurningAway = 200;  // ours: being told 421 at once; further ones are closed without
 inline constexpr auto kDrainWait = 60s;      // W-16: running transactions, then they are broken off
 inline constexpr auto kCloseLinger = 2s;     // guessed: for the peer to read our last words

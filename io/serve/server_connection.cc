@@ -31,12 +31,13 @@ ServerConnection::ServerConnection(SmtpServer& server, Shard& shard, net::Stream
                   .hello = {}},
       handler_(nullptr),
       session_(session_options_.options, smtp::XclientPeer::NotListed),
-      waiting_since_(shard.now()) {
+      clock_(server.options_.limits.times, shard.now()) {
   connection_.xclient_listed = server.service_.may_xclient(connection_);
   if (connection_.xclient_listed) {
     session_ = smtp::ServerSession(session_options_.options, smtp::XclientPeer::Listed);
+    clock_.bind(ClientClock::Bound::Proxy);
   }
-  stream_->set_write_wait(server.options_.write_wait);
+  stream_->set_write_wait(server.options_.limits.write_wait);
   server.enter(*this);
 }
 
@@ -46,6 +47,7 @@ void ServerConnection::break_off(Shard& shard) {
   if (std::exchange(broken_off_, true)) return;
   if (!std::exchange(ended_, true)) reason_ = DisconnectReason::Draining;
   stream_->abort();
+  delay_.notify();
   if (handler_) handler_->on_drain_deadline(shard);
 }
 
@@ -88,12 +90,10 @@ runtime::Task<void> ServerConnection::converse(Shard& shard) {
         break;
       case Event::Kind::Flush:
         send_replies();
-        // A client that does not read is broken off by the stream's write wait; then the next receive says
-        // so.
-        if (stream_->unsent() > limits::kReplyBacklog) (void)co_await stream_->flush(shard, kNever);
+        if (reads_too_little()) co_await await_reader(shard);
         break;
       case Event::Kind::Body:
-        waiting_since_ = shard.now();
+        clock_.heard(shard.now());
         counters_.body_octets += event.octets.size();
         body_.add(event.octets, event.carried);
         break;
@@ -122,7 +122,8 @@ runtime::Task<void> ServerConnection::converse(Shard& shard) {
         Eventual<Answer> asked = ask(shard, event);
         const Answer answer = co_await std::move(asked);
         settle(event, answer);
-        waiting_since_ = shard.now();
+        clock_.heard(shard.now());
+        if (event.kind == Event::Kind::Data) clock_.body_ends();  // the time of this message begins anew
         break;
       }
     }
@@ -132,24 +133,31 @@ runtime::Task<void> ServerConnection::converse(Shard& shard) {
 // --- octets ---
 
 runtime::Task<ServerConnection::Next> ServerConnection::take_input(Shard& shard) {
-  if (session_.in_body()) {
-    body_.end_chunk(input_, Adopt::Allowed);
-    if (body_.has_ready()) co_await pass_body(shard);
-  }
+  if (collect_body()) co_await take_body(shard);
   input_.reset();
   if (server_.draining() && !session_.in_transaction()) {
     fail_with(kDraining, DisconnectReason::Draining);
     co_return Next::GoOn;
   }
-  if (session_.has_output()) waiting_since_ = shard.now();  // a command was complete
+  const MonoClock::duration delay = delay_due();
+  if (delay > MonoClock::duration{}) co_await delay_replies(shard, delay);
+  if (session_.has_output()) clock_.heard(shard.now());  // a command was complete
   send_replies();
-  const MonoTime deadline = input_deadline();
+  if (reads_too_little()) co_await await_reader(shard);
+  keep_time(shard);
+  const MonoTime deadline = clock_.deadline();
+  if (shard.now() >= deadline) {
+    ++counters_.time_outs;
+    fail_with(kTimedOut, DisconnectReason::TimedOut);
+    co_return Next::GoOn;
+  }
   net::Received got = co_await stream_->receive(shard, deadline);
   if (!answered_.empty()) report_told(shard, /*last=*/false);
   switch (got.event) {
     case net::StreamEvent::Data:
       input_ = std::move(got.chunk);
-      if (session_.dropping_body()) waiting_since_ = shard.now();  // as for octets that are kept
+      if (session_.dropping_body()) clock_.heard(shard.now());  // as for octets that are kept
+      clock_.body_octets(input_.size());
       session_.feed(input_.view());
       co_return Next::GoOn;
     case net::StreamEvent::Interrupted:  // a drain; what it asks for is done above
@@ -169,9 +177,56 @@ runtime::Task<ServerConnection::Next> ServerConnection::take_input(Shard& shard)
   co_return Next::End;
 }
 
-MonoTime ServerConnection::input_deadline() const {
-  const bool in_data = session_.in_body() || session_.dropping_body();
-  return waiting_since_ + (in_data ? server_.options_.data_wait : server_.options_.command_wait);
+// The octets of the message in the chunk that has been read. True: some are ready to go on.
+bool ServerConnection::collect_body() {
+  if (!session_.in_body()) return false;
+  body_.end_chunk(input_, Adopt::Allowed);
+  return body_.has_ready();
+}
+
+runtime::Task<void> ServerConnection::take_body(Shard& shard) {
+  const MonoTime begin = shard.now();
+  co_await pass_body(shard);
+  clock_.we_took(shard.now() - begin);
+}
+
+void ServerConnection::keep_time(Shard& shard) {
+  const bool in_body = session_.in_body() || session_.dropping_body();
+  if (in_body && !clock_.in_body()) clock_.body_begins(shard.now());
+  if (!in_body) clock_.body_ends();
+}
+
+// Replies wait while the client does not read them; after its time the stream is broken, and the next receive
+// says so.
+runtime::Task<void> ServerConnection::await_reader(Shard& shard) {
+  const MonoTime deadline = shard.now() + server_.options_.limits.write_wait;
+  const bool sent = co_await stream_->flush(shard, deadline);
+  if (!sent) stream_->abort();
+}
+
+// --- a client that errs again and again ---
+
+MonoClock::duration ServerConnection::delay_due() {
+  const size_t faults = session_.errors() + session_.refused_recipients() / limits::kClientRefusalsPerFault;
+  const bool more = faults > std::exchange(faults_, faults);
+  if (!more || faults <= limits::kClientFaults || connection_.xclient_listed) return {};
+  const size_t doublings = std::min<size_t>(faults - limits::kClientFaults - 1, 20);
+  return std::min<MonoClock::duration>(std::chrono::seconds(int64_t{1} << doublings),
+                                       server_.options_.limits.delay_max);
+}
+
+// Only this client waits; nothing more of it is read meanwhile.
+runtime::Task<void> ServerConnection::delay_replies(Shard& shard, MonoClock::duration delay) {
+  if (server_.delayed_ >= limits::kDelayedSessions) {
+    ++counters_.not_delayed;
+    co_return;
+  }
+  ++server_.delayed_;
+  ++counters_.delays;
+  const MonoTime until = shard.now() + delay;
+  delay_.reset();
+  (void)co_await delay_.wait_until(shard, until);
+  --server_.delayed_;
 }
 
 void ServerConnection::send_replies() {
@@ -311,7 +366,9 @@ runtime::Task<void> ServerConnection::end_of_data(Shard& shard, const Event& eve
   if (is_positive(answer)) ++counters_.accepted;
   answered_.push_back(transaction_);
   decide(answer);
-  waiting_since_ = shard.now();
+  clock_.heard(shard.now());
+  clock_.message_ends(shard.now());
+  clock_.body_ends();
 }
 
 void ServerConnection::report_told(Shard& shard, bool last) {
@@ -340,7 +397,7 @@ runtime::Task<void> ServerConnection::finish(Shard& shard) {
   send_replies();
   if (reason_ == DisconnectReason::Protocol) ++counters_.protocol_ends;
   const bool listening = reason_ != DisconnectReason::Broken;
-  const MonoTime flush_deadline = shard.now() + server_.options_.write_wait;
+  const MonoTime flush_deadline = shard.now() + server_.options_.limits.write_wait;
   if (listening) (void)co_await stream_->flush(shard, flush_deadline);
   if (!answered_.empty()) report_told(shard, /*last=*/true);
   const MonoTime linger_until = shard.now() + limits::kCloseLinger;

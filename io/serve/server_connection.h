@@ -6,8 +6,10 @@
 #include "io/base/chunk.h"
 #include "io/base/clock.h"
 #include "io/net/stream.h"
+#include "io/runtime/signal.h"
 #include "io/runtime/task.h"
 #include "io/serve/body_collector.h"
+#include "io/serve/client_clock.h"
 #include "io/serve/smtp_handler.h"
 #include "io/serve/smtp_server.h"
 #include "io/smtp/server_session.h"
@@ -28,7 +30,10 @@ class ServerConnection {
 
   runtime::Task<void> run(Shard& shard);
   const Endpoint& peer() const { return connection_.peer; }
-  void notice_drain() { stream_->interrupt(); }
+  void notice_drain() {
+    stream_->interrupt();
+    delay_.notify();
+  }
   // W-16: the drain's time is over.
   void break_off(Shard& shard);
 
@@ -40,7 +45,13 @@ class ServerConnection {
   runtime::Task<void> greet(Shard& shard);
   runtime::Task<void> converse(Shard& shard);
   runtime::Task<Next> take_input(Shard& shard);
+  bool collect_body();
+  runtime::Task<void> take_body(Shard& shard);
   runtime::Task<void> pass_body(Shard& shard);
+  MonoClock::duration delay_due();
+  runtime::Task<void> delay_replies(Shard& shard, MonoClock::duration delay);
+  bool reads_too_little() const { return stream_->unsent() > limits::kReplyBacklog; }
+  runtime::Task<void> await_reader(Shard& shard);
   runtime::Task<void> end_of_data(Shard& shard, const Event& event);
   runtime::Task<void> abort_transaction(Shard& shard, AbortReason reason, const smtp::Reply* reply);
   runtime::Task<void> finish(Shard& shard);
@@ -55,7 +66,7 @@ class ServerConnection {
   void send_replies();
   void report_told(Shard& shard, bool last);
   void fail_with(const smtp::FixedReply& reply, DisconnectReason reason);
-  MonoTime input_deadline() const;
+  void keep_time(Shard& shard);
 
   // What a HELO or XCLIENT that is refused in the end must not change.
   struct Identity {
@@ -83,8 +94,10 @@ class ServerConnection {
   bool ended_ = false;             // the reason is known
   bool broken_off_ = false;        // what the client sent before does not matter any more
   DisconnectReason reason_ = DisconnectReason::ClientClosed;
-  MonoTime waiting_since_;  // a command or octets of the body are awaited since then
-  size_t place_ = 0;        // in the server's list
+  ClientClock clock_;
+  size_t faults_ = 0;  // of the session, as far as its replies were delayed for them
+  runtime::Signal delay_;
+  size_t place_ = 0;  // in the server's list
 };
 
 }  // namespace sluice::serve

@@ -12,6 +12,8 @@ namespace {
 
 constexpr smtp::FixedReply kTooManySessions{421, {4, 3, 2}, "Too many connections, try again later"};
 constexpr smtp::FixedReply kTooManyOfClient{421, {4, 7, 0}, "Too many connections from your address"};
+constexpr smtp::FixedReply kTooFast{421, {4, 7, 0}, "Too many new connections from your address, slow down"};
+constexpr std::chrono::seconds kArrivalsTime{1};
 
 // What counts as one client: an IPv4 address, or the /64 that an IPv6 host has to itself.
 IpAddress client_key(const IpAddress& address) {
@@ -24,6 +26,10 @@ void SmtpServerCounters::add(const SmtpServerCounters& other) {
   connections += other.connections;
   over_shard_limit += other.over_shard_limit;
   over_client_limit += other.over_client_limit;
+  over_client_rate += other.over_client_rate;
+  closed_unheard += other.closed_unheard;
+  delays += other.delays;
+  not_delayed += other.not_delayed;
   early_talkers += other.early_talkers;
   time_outs += other.time_outs;
   protocol_ends += other.protocol_ends;
@@ -52,21 +58,53 @@ SmtpServer::SmtpServer(Shard& shard, const SmtpServerOptions& options, SmtpServi
 SmtpServer::~SmtpServer() { SLUICE_CHECK(connections_.empty()); }
 
 void SmtpServer::on_stream(net::StreamPtr stream) {
-  const auto same_client = per_client_.find(client_key(stream->peer().address));
-  const size_t of_client = same_client == per_client_.end() ? 0 : same_client->second;
-  const bool shard_full = connections_.size() >= options_.sessions_max;
-  const bool client_full = of_client >= options_.sessions_per_client_max && !is_proxy(*stream);
-  if (!shard_full && !client_full) {
+  const smtp::FixedReply* const reason = reason_to_turn_away(*stream);
+  if (reason == nullptr) {
     ++counters_.connections;
     auto connection = std::make_unique<ServerConnection>(*this, shard_, std::move(stream));
     (void)group_.spawn(shard_, serve(shard_, std::move(connection)));
     return;
   }
-  ++(shard_full ? counters_.over_shard_limit : counters_.over_client_limit);
-  if (turning_away_ >= limits::kTurningAway) return;  // a flood is not worth its words
+  if (turning_away_ >= limits::kTurningAway) {  // a flood is not worth its words
+    ++counters_.closed_unheard;
+    return;
+  }
   ++turning_away_;
-  const smtp::FixedReply reply = shard_full ? kTooManySessions : kTooManyOfClient;
-  if (!group_.spawn(shard_, turn_away(shard_, std::move(stream), reply))) --turning_away_;
+  if (!group_.spawn(shard_, turn_away(shard_, std::move(stream), *reason))) --turning_away_;
+}
+
+size_t SmtpServer::sessions_of_shard() const {
+  return options_.shard_sessions != nullptr ? *options_.shard_sessions : connections_.size();
+}
+
+// Null: it is welcome.
+const smtp::FixedReply* SmtpServer::reason_to_turn_away(const net::Stream& stream) {
+  if (sessions_of_shard() >= options_.limits.sessions_max) {
+    ++counters_.over_shard_limit;
+    return &kTooManySessions;
+  }
+  const IpAddress client = client_key(stream.peer().address);
+  const auto same_client = per_client_.find(client);
+  if (same_client != per_client_.end() && same_client->second >= options_.limits.sessions_per_client_max &&
+      !is_proxy(stream)) {
+    ++counters_.over_client_limit;
+    return &kTooManyOfClient;
+  }
+  if (options_.limits.connections_per_second != 0 && too_fast(client) && !is_proxy(stream)) {
+    ++counters_.over_client_rate;
+    return &kTooFast;
+  }
+  return nullptr;
+}
+
+bool SmtpServer::too_fast(const IpAddress& client) {
+  const MonoTime now = shard_.now();
+  if (now - arrivals_begin_ >= kArrivalsTime) {
+    arrivals_.clear();
+    arrivals_begin_ = now;
+  }
+  if (arrivals_.size() >= limits::kClientArrivals && !arrivals_.contains(client)) return false;
+  return ++arrivals_[client] > options_.limits.connections_per_second;
 }
 
 // A listed peer speaks for many clients.
@@ -93,6 +131,7 @@ void SmtpServer::drop_unused_options() {
 
 void SmtpServer::enter(ServerConnection& connection) {
   ++connection.session_options_.sessions;
+  if (options_.shard_sessions != nullptr) ++*options_.shard_sessions;
   connection.place_ = connections_.size();
   connections_.push_back(&connection);
   ++per_client_[client_key(connection.peer().address)];
@@ -102,6 +141,7 @@ void SmtpServer::leave(ServerConnection& connection) {
   connections_[connection.place_] = connections_.back();
   connections_[connection.place_]->place_ = connection.place_;
   connections_.pop_back();
+  if (options_.shard_sessions != nullptr) --*options_.shard_sessions;
   const auto client = per_client_.find(client_key(connection.peer().address));
   if (--client->second == 0) per_client_.erase(client);
   SessionOptions& options = connection.session_options_;

@@ -2,10 +2,12 @@
 // smtp::ServerSession and one SmtpHandler over each stream, and drains.
 //
 // - Replies to what came in one piece leave in one write.
-// - Times: a command within command_wait, body octets within data_wait of the last ones, else 421 4.4.2.
-//   A client that does not read its replies for write_wait is broken off.
+// - Times: see ClientClock; else 421 4.4.2. A client that does not read its replies for write_wait is broken
+//   off, and while many of them wait, no command of it is read.
 // - Over sessions_max of the shard: 421 4.3.2; over sessions_per_client_max of one address (IPv6: one
-//   /64): 421 4.7.0, unless it may say XCLIENT; both without a handler.
+//   /64), or over connections_per_second of it: 421 4.7.0, unless it may say XCLIENT; all without a handler.
+// - Replies to a client of many errors and refused recipients come later and later, up to delay_max, without
+//   holding up anybody else; not for who may say XCLIENT.
 // - Body octets: a receive that fills at least half of its buffer is handed on as it is; less is copied
 //   into a tail Chunk, so that single octets cannot pin buffers (SmtpHandler::on_body).
 // - drain() is W-16: the backlog is accepted, the listener closed, idle sessions get 421 4.3.2, sessions
@@ -24,6 +26,7 @@
 #include "io/reactor/shard.h"
 #include "io/runtime/task.h"
 #include "io/runtime/task_group.h"
+#include "io/serve/client_clock.h"
 #include "io/serve/smtp_handler.h"
 #include "io/serve/trace_id.h"
 #include "io/smtp/server_session.h"
@@ -41,16 +44,24 @@ class ServerConnection;
 // What to do with a client that talks before it is greeted (RFC 5321 section 4.3.1 wants it to wait).
 enum class EarlyTalker : uint8_t { Count, Refuse };  // Refuse: 554 5.5.0
 
+// What one shard allows its clients. Taken over by set_limits() while sessions are open, for these too.
+struct ClientLimits {
+  size_t sessions_max = limits::kShardSessions;
+  size_t sessions_per_client_max = limits::kClientSessions;
+  size_t connections_per_second = 0;  // of one address; 0: any
+  ClientTimes times;
+  MonoClock::duration write_wait = limits::kServerWriteWait;
+  MonoClock::duration delay_max = limits::kClientDelay;  // 0: none
+};
+
 struct SmtpServerOptions {
   reactor::ListenOptions listen;
   uint32_t listener = 0;  // handed on in SmtpConnection
   smtp::ServerOptions session;
-  size_t sessions_max = limits::kShardSessions;
-  size_t sessions_per_client_max = limits::kClientSessions;
+  ClientLimits limits;
+  // Counts the sessions of all servers of the shard, and outlives them; sessions_max is then for all of them.
+  size_t* shard_sessions = nullptr;
   EarlyTalker early_talker = EarlyTalker::Count;
-  MonoClock::duration command_wait = limits::kServerCommandWait;
-  MonoClock::duration data_wait = limits::kServerDataWait;
-  MonoClock::duration write_wait = limits::kServerWriteWait;
 };
 
 // Counted on this shard since the start.
@@ -58,6 +69,10 @@ struct SmtpServerCounters {
   uint64_t connections = 0;       // with a handler
   uint64_t over_shard_limit = 0;  // 421 4.3.2
   uint64_t over_client_limit = 0;
+  uint64_t over_client_rate = 0;
+  uint64_t closed_unheard = 0;  // ... of these, more at a time than are told why
+  uint64_t delays = 0;          // replies that were held back
+  uint64_t not_delayed = 0;     // ... and were not, because too many were already
   uint64_t early_talkers = 0;
   uint64_t time_outs = 0;
   uint64_t protocol_ends = 0;  // too many errors, unreadable lines
@@ -87,6 +102,7 @@ class SmtpServer final : private net::AcceptSink {
   bool draining() const { return draining_; }
   // For sessions that begin from now on; those that are open keep what they were greeted with.
   void set_session_options(const smtp::ServerOptions& options);
+  void set_limits(const ClientLimits& limits) { options_.limits = limits; }
   // W-16; the deadline is limits::kDrainWait away. Over when every session has ended; at the deadline those
   // that are left are broken off.
   [[nodiscard]] runtime::Task<void> drain(Shard& shard, MonoTime deadline);
@@ -101,6 +117,9 @@ class SmtpServer final : private net::AcceptSink {
   static runtime::Task<void> serve(Shard& shard, std::unique_ptr<ServerConnection> connection);
   runtime::Task<void> turn_away(Shard& shard, net::StreamPtr stream, smtp::FixedReply reply);
   bool is_proxy(const net::Stream& stream) const;
+  const smtp::FixedReply* reason_to_turn_away(const net::Stream& stream);
+  bool too_fast(const IpAddress& client);
+  size_t sessions_of_shard() const;
   void enter(ServerConnection& connection);
   void leave(ServerConnection& connection);
 
@@ -120,7 +139,10 @@ class SmtpServer final : private net::AcceptSink {
   TraceIdSource ids_;
   std::vector<ServerConnection*> connections_;
   std::map<IpAddress, size_t> per_client_;
+  std::map<IpAddress, size_t> arrivals_;  // since arrivals_begin_, for less than a second
+  MonoTime arrivals_begin_{};
   size_t turning_away_ = 0;
+  size_t delayed_ = 0;
   bool draining_ = false;
   SmtpServerCounters counters_;
 };

@@ -167,6 +167,7 @@ class ServerSession {
   bool smtputf8() const { return mail_.smtputf8; }
   size_t accepted_recipients() const { return accepted_recipients_; }
   size_t errors() const { return errors_; }
+  size_t refused_recipients() const { return refused_recipients_; }  // answered 5xx
   // Fed and not used yet: what a client sent without waiting. Drop-and-close checks can look at it.
   size_t unread_input() const { return input_.size(); }
 

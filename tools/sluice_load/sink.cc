@@ -51,7 +51,7 @@ class SinkProgram final : public reactor::ShardProgram {
     options.listen.address = options_.listen;
     options.session.hostname = options_.hostname;
     // A sink takes what comes: many sessions of one address, and no message is its last.
-    options.sessions_per_client_max = options.sessions_max;
+    options.limits.sessions_per_client_max = options.limits.sessions_max;
     auto server = serve::SmtpServer::start(shard, options, sink.service);
     if (server) {
       sink.server = std::move(*server);
