@@ -77,6 +77,8 @@ void ShardReport::add(const ShardReport& other) {
   connections += other.connections;
   dns_questions += other.dns_questions;
   dns_forwarded += other.dns_forwarded;
+  sessions += other.sessions;
+  body_octets_held += other.body_octets_held;
 }
 
 NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::JournalOptions::Listener on_journal)
@@ -218,7 +220,11 @@ ShardReport NodeShard::report() const {
   report.policy_number = policy_.number();
   report.listen_problem = listen_problem_;
   serve::SmtpServerCounters smtp = closed_listeners_;
-  for (const auto& listening : listening_) smtp.add(listening->server->counters());
+  for (const auto& listening : listening_) {
+    smtp.add(listening->server->counters());
+    report.sessions += listening->server->sessions();
+  }
+  report.body_octets_held = context_.held_octets;
   report.connections = smtp.connections;
   report.dns_questions = dns_.resolver_statistics().sent_udp + dns_.resolver_statistics().sent_tcp;
   report.dns_forwarded = dns_.statistics().forwarded;

@@ -51,6 +51,8 @@ struct ShardReport {
   uint64_t connections = 0;
   uint64_t dns_questions = 0;  // sent upstream
   uint64_t dns_forwarded = 0;  // asked at another shard
+  uint64_t sessions = 0;          // now
+  uint64_t body_octets_held = 0;  // now: what the budget of bodies has booked
   void add(const ShardReport& other);
 };
 
