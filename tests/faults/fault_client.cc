@@ -283,7 +283,8 @@ Task<void> FaultClient::body(Shard& shard, Talk& talk, size_t index, Attempt& at
 Task<void> FaultClient::chunks(Shard& shard, Talk& talk, Attempt& attempt, size_t index,
                                std::string message) {
   ledger_.tally().count("client sends chunks");
-  if (dice_.chance(0.2) && !attempt.bad_body) message.resize(message.size() - 2);
+  if (dice_.chance(0.2) && !attempt.bad_body && !message.ends_with("\r\n\r\n"))
+    message.resize(message.size() - 2);
   bool refused = false;
   while (!attempt.dot_sent && talk.open && !refused) {
     const size_t size = dice_.chance(0.3) ? message.size() : dice_.below(message.size() + 1);

@@ -171,6 +171,9 @@ Task<void> FaultHop::command(Shard& shard, Talk& talk, std::string line) {
   if (verb == "EHLO") {
     std::string reply = ehlo_reply();
     (void)co_await answer(shard, talk, HopStage::Ehlo, std::move(reply));
+  } else if (verb == "HELO") {  // after an EHLO that was refused
+    std::string reply = "250 hop.example";
+    (void)co_await answer(shard, talk, HopStage::Ehlo, std::move(reply));
   } else if (verb == "MAIL") {
     if (talk.mail) ledger_.violated("hop {} got MAIL within a transaction", number_);
     std::string yes = "250 2.1.0 ok";

@@ -70,6 +70,8 @@ void Ledger::check_message(size_t hop, const Attempt& attempt, std::string_view 
   if (!message.ends_with(attempt.expected)) {
     violated("hop {} has other octets than attempt {} sent: {} of {}", hop, attempt.number, message.size(),
              attempt.expected.size());
+    say("it has: {}", message.substr(0, 2000));
+    say("it should end so: {}", std::string_view(attempt.expected).substr(0, 2000));
     return;
   }
   std::string_view added = message.substr(0, message.size() - attempt.expected.size());
