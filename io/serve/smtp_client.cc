@@ -62,6 +62,7 @@ runtime::Task<SmtpClient::Opened> SmtpClient::open(Shard& shard, Endpoint remote
     co_return std::unexpected(std::move(fault));
   }
   std::unique_ptr<SmtpClient> client(new SmtpClient(std::move(*stream), std::move(options)));
+  client->milestones_.connected = shard.now();
   const net::StreamStop::Watch watch(stop, *client->stream_);
   ClientResult ready = co_await client->handshake(shard, deadline);
   if (!ready) co_return std::unexpected(std::move(ready.error()));
@@ -82,6 +83,8 @@ runtime::Task<ClientResult> SmtpClient::handshake(Shard& shard, MonoTime deadlin
       refused.reply = std::move(result->reply);
       co_return std::unexpected(std::move(refused));
     }
+    if (wanted == smtp::ClientCommand::Greeting) milestones_.greeted = shard.now();
+    milestones_.ready = shard.now();
     if (wanted == smtp::ClientCommand::Hello) co_return result;
   }
   co_return std::unexpected(fault(ClientFault::Kind::Broken));

@@ -88,6 +88,13 @@ struct MessageOctets {
   std::vector<std::string_view> tail{};
 };
 
+// When each step of open() was over, for whoever measures; `ready`: EHLO (or HELO) answered.
+struct ClientMilestones {
+  MonoTime connected;
+  MonoTime greeted;
+  MonoTime ready;
+};
+
 class SmtpClient {
  public:
   using Opened = std::expected<std::unique_ptr<SmtpClient>, ClientFault>;
@@ -98,6 +105,7 @@ class SmtpClient {
   SmtpClient& operator=(const SmtpClient&) = delete;
 
   const smtp::Capabilities& capabilities() const { return session_.capabilities(); }
+  const ClientMilestones& milestones() const { return milestones_; }
 
   // Queue one command each.
   void mail(std::string_view sender, const smtp::MailParameters& parameters) {
@@ -122,6 +130,10 @@ class SmtpClient {
   // XCLIENT with what the peer takes of it, its new greeting, and EHLO again.
   [[nodiscard]] runtime::Task<ClientResult> xclient(Shard& shard, const smtp::XclientOverrides& overrides,
                                                     MonoTime deadline);
+  // True when the kernel has taken all that was written; false when the connection broke or the deadline passed.
+  [[nodiscard]] net::Stream::Flush flush(Shard& shard, MonoTime deadline) {
+    return stream_->flush(shard, deadline);
+  }
   // QUIT, its reply if it comes until the deadline, and the end of the connection.
   [[nodiscard]] runtime::Task<void> quit(Shard& shard, MonoTime deadline);
   // Breaks the connection at once: whoever waits gets a ClientFault, Lost.
@@ -147,6 +159,7 @@ class SmtpClient {
   Chunk input_;  // what the session was fed with
   std::string output_;
   ClientOptions options_;
+  ClientMilestones milestones_;
   bool cut_ = false;  // a message was not sent to its end
 };
 
