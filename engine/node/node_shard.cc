@@ -30,13 +30,15 @@ serve::HopOptions hop_options(const policy::Policy& policy) {
   return options;
 }
 
-store::JournalOptions journal_options(const Shard& shard, const policy::JournalSettings& settings,
+store::JournalOptions journal_options(const Shard& shard, const NodeResources& resources,
+                                      const policy::JournalSettings& settings,
                                       store::JournalOptions::Listener on_journal) {
   store::JournalOptions options;
   options.path = settings.path;
   options.rotate_octets = settings.rotate_octets;
   options.rotate_daily = settings.rotate_daily;
   options.rotates = shard.id().value == 0;
+  options.shared = resources.homes != nullptr;  // several shards
   options.on_event = std::move(on_journal);
   return options;
 }
@@ -89,7 +91,7 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::Journa
       directory_(dns_, resources.hosts),
       hops_(directory_, hop_options(policy_->policy)),
       hop_watch_(shard, hops_, resources.log),
-      journal_(journal_options(shard, policy_->policy.journal(), std::move(on_journal))),
+      journal_(journal_options(shard, resources, policy_->policy.journal(), std::move(on_journal))),
       context_{dns_, hops_, journal_, background_},
       service_(context_) {
   shard.attach(*this);

@@ -37,7 +37,7 @@ Task<Result<void>> Journal::start(Shard& shard) {
   }
   file_ = {static_cast<int32_t>(opened)};
   file_day_ = day_of(shard.wall_now());
-  co_await sync_folder(shard);
+  name_synced_ = co_await sync_folder(shard);
   const bool spawned = writer_.spawn(shard, write_batches(shard));
   SLUICE_CHECK(spawned);
   co_return Result<void>();
@@ -128,7 +128,7 @@ Task<bool> Journal::ensure_open(Shard& shard) {
   file_ = {static_cast<int32_t>(opened)};
   file_octets_ = 0;
   file_day_ = day_of(shard.wall_now());
-  co_await sync_folder(shard);
+  name_synced_ = co_await sync_folder(shard);
   co_return true;
 }
 
@@ -142,7 +142,7 @@ Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
     slices.push_back({text.data(), text.size()});
     octets += text.size();
   };
-  if (torn_) add(line_feed);
+  if (torn_ || options_.shared) add(line_feed);
   for (auto& [kept, count] : ring_) {
     add(kept);
     rows += count;
@@ -176,9 +176,14 @@ Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
     co_return Written::Done;
   }
   ++counters_.syncs;
-  FileOperation syncing = sync_file(shard, file_, reactor::SyncMode::Data);
-  const int64_t synced = co_await syncing;
-  const Written written = synced < 0 ? Written::Unsynced : Written::Done;
+  // The folder first: it holds the names of the files before this one, too.
+  if (!name_synced_) name_synced_ = co_await sync_folder(shard);
+  Written written = Written::Unsynced;
+  if (name_synced_) {
+    FileOperation syncing = sync_file(shard, file_, reactor::SyncMode::Data);
+    const int64_t synced = co_await syncing;
+    if (synced >= 0) written = Written::Done;
+  }
   report(shard, written, octets);
   co_return written;
 }
@@ -207,17 +212,19 @@ Task<void> Journal::rotate(Shard& shard) {
 }
 
 // A new name is durable once its folder is: a synced row in a file that nobody can find is lost.
-Task<void> Journal::sync_folder(Shard& shard) {
+Task<bool> Journal::sync_folder(Shard& shard) {
   const std::string folder = std::filesystem::path(options_.path).parent_path().string();
   FileOperation opening =
       open_file(shard, folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   const int64_t opened = co_await opening;
-  if (opened < 0) co_return;
+  if (opened < 0) co_return false;
   const reactor::FileId id{static_cast<int32_t>(opened)};
   FileOperation syncing = sync_file(shard, id, reactor::SyncMode::All);
-  (void)co_await syncing;
+  const int64_t synced = co_await syncing;
   FileOperation closing = close_file(shard, id);
   (void)co_await closing;
+  if (synced >= 0) ++counters_.folder_syncs;
+  co_return synced >= 0;
 }
 
 void Journal::set_rotation(uint64_t octets, bool daily) {

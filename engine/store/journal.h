@@ -56,6 +56,9 @@ struct JournalOptions {
   uint64_t rotate_octets = 0;             // 0: never by size
   bool rotate_daily = false;              // at the first row of a new UTC day
   bool rotates = true;                    // one shard rotates for all; the others are told to reopen()
+  // Others append to the file. Then each batch begins with a line feed: a write of theirs may have been torn
+  // a moment ago, and a row that continues such a line would be lost to readers, synced or not.
+  bool shared = false;
   using Listener = std::function<void(JournalEvent, uint64_t octets)>;
   Listener on_event;
 };
@@ -66,6 +69,7 @@ struct JournalCounters {
   uint64_t rows_dropped = 0;  // the ring was full
   uint64_t writes_refused = 0;
   uint64_t syncs = 0;
+  uint64_t folder_syncs = 0;  // that succeeded
   uint64_t rotations = 0;
 };
 
@@ -116,7 +120,7 @@ class Journal {
   runtime::Task<bool> ensure_open(reactor::Shard& shard);
   bool rotation_due(const reactor::Shard& shard) const;
   runtime::Task<void> rotate(reactor::Shard& shard);
-  runtime::Task<void> sync_folder(reactor::Shard& shard);
+  runtime::Task<bool> sync_folder(reactor::Shard& shard);
   void report(const reactor::Shard& shard, Written written, uint64_t octets);
   void settle(Pending& pending, Written written);
   void keep(Pending& pending);
@@ -132,6 +136,7 @@ class Journal {
   bool reopen_ = false;         // wanted
   bool reopen_failed_ = false;  // tried in vain: again with the next batch, not before
   bool torn_ = false;           // a write failed somewhere inside a line
+  bool name_synced_ = false;    // a crash cannot take the file's name
   bool stopping_ = false;
   std::vector<Pending*> waiting_;  // in the frames of append()
   std::vector<Pending*> batch_;

@@ -66,11 +66,16 @@ class Node(Program):
         return reports[0]
 
 
+def filled_lines(journal):
+    """The lines of a journal; several shards put empty ones between theirs."""
+    return [line for line in journal.read_text().splitlines() if line]
+
+
 def tracking_rows(*journals):
     """The rows of recipients, from one file or several."""
     rows = []
     for journal in journals:
-        for line in journal.read_text().splitlines():
+        for line in filled_lines(journal):
             row = json.loads(line)
             if row["kind"] == "tracking":
                 rows.append(row)

@@ -136,6 +136,32 @@ TEST_F(JournalOnDisk, ASyncThatFailsRefusesTheDeletionAndKeepsTheRelaysRow) {
   close();
 }
 
+TEST_F(JournalOnDisk, ARowDoesNotContinueALineThatAnotherShardsRefusedWriteTore) {
+  JournalOptions options;
+  options.shared = true;
+  open(options);
+  // What the other shard has just left behind, before its word of it arrives.
+  world_.put_file("node", std::string(kPath), "{\"row\":\"of anoth");
+  journal_->reopen();
+  EXPECT_EQ(append("{\"row\":1}\n", Durability::Synced), Appended::Durable);
+  close();
+  EXPECT_EQ(content(), "{\"row\":\"of anoth\n{\"row\":1}\n");
+}
+
+TEST_F(JournalOnDisk, ARowIsNotSyncedBeforeTheNameOfItsFile) {
+  open();
+  reactor::SimDiskFaults faults;
+  faults.sync_error = 1;
+  world_.set_disk_faults("node", faults);
+  world_.remove_file("node", std::string(kPath));
+  journal_->reopen();
+  EXPECT_EQ(append("{\"row\":1}\n", Durability::Written), Appended::Durable);  // opens it; the folder refuses
+  world_.set_disk_faults("node", {});
+  EXPECT_EQ(append("{\"row\":2}\n", Durability::Synced), Appended::Durable);
+  EXPECT_EQ(journal_->counters().folder_syncs, 2U);  // at the start, and before the row
+  close();
+}
+
 // Shows: W-17
 TEST_F(JournalOnDisk, RotatesBySizeAndGoesOnInANewFile) {
   JournalOptions options;
