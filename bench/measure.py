@@ -21,7 +21,8 @@ class MeasureError(SystemExit):
 
 
 def on_processor(index):
-    return lambda: os.sched_setaffinity(0, {PROCESSORS[index]})
+    """For preexec_fn; None: any."""
+    return None if index is None else lambda: os.sched_setaffinity(0, {PROCESSORS[index]})
 
 
 def free_port():
@@ -108,10 +109,10 @@ class Program:
 
     cpu_of = staticmethod(cpu_of_process)
 
-    def __init__(self, command, ready_port=None, processor=-1, pin=True):
+    def __init__(self, command, ready_port=None, processor=-1):
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True,
-                                        preexec_fn=on_processor(processor) if pin else None)
+                                        preexec_fn=on_processor(processor))
         try:
             if ready_port is None:
                 line = self.process.stdout.readline()
@@ -172,8 +173,8 @@ class Programs:
         self._started.append(program)
         return program
 
-    def start(self, command, ready_port=None, processor=-1, pin=True):
-        return self.add(Program([str(word) for word in command], ready_port, processor, pin))
+    def start(self, command, ready_port=None, processor=-1):
+        return self.add(Program([str(word) for word in command], ready_port, processor))
 
 
 def bare_sink(programs, build, processor=0):
@@ -210,7 +211,7 @@ preset = "reject"
 {extra}"""
 
 
-def start_node(programs, build, folder, next_hop, *, zone=None, shards=1, name="node", processor=-1, pin=True,
+def start_node(programs, build, folder, next_hop, *, zone=None, shards=1, name="node", processor=-1,
                dns_processor=0):
     """sluiced with its own sluice-dns; `zone`: more text for its zone file."""
     folder = pathlib.Path(folder) / name
@@ -218,12 +219,11 @@ def start_node(programs, build, folder, next_hop, *, zone=None, shards=1, name="
     zone_file = folder / "zone.yml"
     zone_file.write_text('sender.example:\n  - SPF: "v=spf1 ip4:127.0.0.0/8 -all"\n' + (zone or ""))
     dns = programs.start([build / "bin" / "sluice-dns", "--listen", "127.0.0.1:0", "--zone", zone_file],
-                         processor=dns_processor, pin=pin)
+                         processor=dns_processor)
     policy = folder / "policy.toml"
     address = f"127.0.0.1:{free_port() if shards > 1 else 0}"
     policy.write_text(policy_text(folder, next_hop, dns.listener, shards, address))
-    return programs.start([build / "bin" / "sluiced", "--policy", policy, *([] if pin else ["--no-pin"])],
-                          processor=processor, pin=pin)
+    return programs.start([build / "bin" / "sluiced", "--policy", policy], processor=processor)
 
 
 # --- loads ----------------------------------------------------------------------------------------------------------
@@ -240,17 +240,17 @@ def bare_load(build, port, messages, *, per_connection=1, size=20480, corpus=Non
 
 
 def generator_load(build, port, messages, *, per_connection=1, size=20480, connections=16, seconds=120, extra=(),
-                   all_accepted=True):
+                   all_accepted=True, processor=0):
     """`sluice-load send`; its summary."""
     command = [build / "bin" / "sluice-load", "send", "--connect", f"127.0.0.1:{port}", "--connections", connections,
                "--messages", messages, "--messages-per-connection", per_connection, "--size", size, "--from", SENDER, "--to",
                f"rcpt@{MANAGED}", "--helo", "client.example", "--quiet", "--seconds", seconds, *extra]
-    return _run_load(command, messages if all_accepted else None, seconds)
+    return _run_load(command, messages if all_accepted else None, seconds, processor)
 
 
-def _run_load(command, messages, seconds):
+def _run_load(command, messages, seconds, processor=0):
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=seconds + 60, check=False, preexec_fn=on_processor(0))
+                          timeout=seconds + 60, check=False, preexec_fn=on_processor(processor))
     if not done.stdout.strip():
         raise MeasureError(f"{command[0]} ended with {done.returncode}: {done.stderr}")
     summary = json.loads(done.stdout.strip().splitlines()[-1])
