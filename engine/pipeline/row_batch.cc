@@ -8,12 +8,19 @@ using reactor::Shard;
 using runtime::Task;
 using store::Appended;
 
+namespace {
+
+constexpr size_t kUsualRow = 1024;  // octets: most rows need no second allocation
+
+}  // namespace
+
 message::TransactionFacts RowBatch::facts() const {
   return {transaction_.id.text(), transaction_.evidence, transaction_.policy().version(), peer_,
           transaction_.message_octets};
 }
 
 void RowBatch::end_recipient(Shard& shard, const message::TrackingRow& row) {
+  if (rows_.empty()) rows_.reserve(kUsualRow);
   message::append_tracking_row(rows_, facts(), row, shard.wall_now());
   ++count_;
   ++ended_.of(row.disposition);

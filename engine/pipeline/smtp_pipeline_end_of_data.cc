@@ -26,6 +26,8 @@ using store::Durability;
 
 namespace {
 
+constexpr size_t kTraceFields = 1024;  // octets that a result header and Received usually stay below
+
 Disposition disposition_of(HopResult result, const smtp::Reply& reply) {
   switch (result) {
     case HopResult::Accepted:
@@ -119,6 +121,7 @@ std::string SmtpPipeline::trace_fields(Shard& shard, const Verdict& verdict) con
   const Transaction& tx = *transaction_;
   const policy::ResultHeaderSettings& settings = tx.policy().result_header();
   std::string fields;
+  fields.reserve(kTraceFields);
   const evidence::SpfOutcome* outcome = policy::governing_spf(tx.policy(), tx.evidence);
   if (verdict.insert_header && outcome != nullptr) {
     const evidence::Client& from = tx.evidence.client;

@@ -20,6 +20,10 @@ std::string_view without_line_end(std::string_view line) {
 
 constexpr unsigned kCommentDepth = 32;  // ours
 
+// Room for most header blocks at once, instead of growing to it step by step.
+constexpr size_t kUsualOctets = 4096;
+constexpr size_t kUsualFields = 32;
+
 }  // namespace
 
 HeaderField HeaderBlock::operator[](size_t index) const {
@@ -53,6 +57,10 @@ size_t HeaderBlock::count(std::string_view name) const {
 }
 
 size_t HeaderReader::feed(std::string_view octets) {
+  if (block_.text_.empty()) {
+    block_.text_.reserve(kUsualOctets);
+    block_.entries_.reserve(kUsualFields);
+  }
   size_t taken = 0;
   while (state_ == State::Reading && taken < octets.size()) {
     const std::string_view rest = octets.substr(taken);

@@ -24,8 +24,7 @@ class FramePool {
 
  private:
   static constexpr size_t kGranule = 64;
-  static constexpr size_t kClasses =
-      64;  // frames up to 4 KB are reused; larger ones come from the heap each time
+  static constexpr size_t kClasses = 192;  // frames below 12 KB are reused; larger ones come from the heap
 
   struct Header {
     FramePool* pool;

@@ -10,8 +10,6 @@
 #include <optional>
 #include <utility>
 
-#include <fmt/format.h>
-
 namespace sluice::policy {
 namespace {
 
@@ -25,36 +23,52 @@ constexpr std::string_view kNoHelo = "unknown";  // the client said nothing, and
 constexpr size_t kShortValue = 120;              // mechanism and problem, so that a field stays readable
 constexpr size_t kLine = limits::kSmtpTextLineAdvised;
 
-// U-labels become A-labels; what is still not printable ASCII becomes '?'.
-std::string printable(std::string_view identity) {
-  std::string text(identity);
-  if (!std::ranges::all_of(identity, is_ascii)) {
-    const size_t at = identity.rfind('@');
-    const size_t domain = at == std::string_view::npos ? 0 : at + 1;
-    if (const std::optional<std::string> labels = to_domain_name(identity.substr(domain))) {
-      text = std::string(identity.substr(0, domain)) + *labels;
+// U-labels become A-labels; what is still not printable ASCII becomes '?'. Most identities are as they should
+// be.
+class Printable {
+ public:
+  explicit Printable(std::string_view identity) : text_(identity) {
+    if (std::ranges::all_of(identity, is_ascii_printable)) return;
+    std::string labelled(identity);
+    if (!std::ranges::all_of(identity, is_ascii)) {
+      const size_t at = identity.rfind('@');
+      const size_t domain = at == std::string_view::npos ? 0 : at + 1;
+      if (const std::optional<std::string> labels = to_domain_name(identity.substr(domain))) {
+        labelled = std::string(identity.substr(0, domain)) + *labels;
+      }
     }
+    append_printable(changed_, labelled);
+    text_ = changed_;
   }
-  for (char& c : text) {
-    if (!is_ascii_printable(c)) c = '?';
-  }
-  return text;
-}
+  Printable(const Printable&) = delete;
+  Printable& operator=(const Printable&) = delete;
+
+  std::string_view text() const { return text_; }
+
+ private:
+  std::string changed_;
+  std::string_view text_;
+};
 
 // Puts a backslash before every octet of `special`; at most `octets`, and never half an escape.
-std::string escaped(std::string_view text, std::string_view special, size_t octets) {
-  std::string result;
+void append_escaped(std::string& out, std::string_view text, std::string_view special, size_t octets) {
+  if (text.size() <= octets && text.find_first_of(special) == std::string_view::npos) {
+    out.append(text);
+    return;
+  }
+  const size_t end = out.size() + octets;
   for (const char c : text) {
     const bool needs_escape = special.contains(c);
-    if (result.size() + (needs_escape ? 2 : 1) > octets) break;
-    if (needs_escape) result += '\\';
-    result += c;
+    if (out.size() + (needs_escape ? 2 : 1) > end) break;
+    if (needs_escape) out += '\\';
+    out += c;
   }
-  return result;
 }
 
-std::string quoted(std::string_view text, size_t octets) {
-  return '"' + escaped(text, "\"\\", octets - 2) + '"';
+void append_quoted(std::string& out, std::string_view text, size_t octets) {
+  out += '"';
+  append_escaped(out, text, "\"\\", octets - 2);
+  out += '"';
 }
 
 constexpr bool is_atext(char c) {
@@ -67,104 +81,151 @@ bool is_dot_atom(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return is_atext(c) || c == '.'; });
 }
 
-std::string received_spf_value(std::string_view text, size_t octets) {
-  const std::string plain = printable(text);
-  return is_dot_atom(plain) && plain.size() <= octets ? plain : quoted(plain, octets);
+void append_received_spf_value(std::string& out, std::string_view text, size_t octets) {
+  const Printable plain(text);
+  if (is_dot_atom(plain.text()) && plain.text().size() <= octets) {
+    out += plain.text();
+  } else {
+    append_quoted(out, plain.text(), octets);
+  }
 }
 
 struct Names {
-  std::string checked;   // {sender}
   std::string ip;        // {ip}
   std::string envelope;  // <> for the null sender
-  std::string helo;
+  std::string composed;
+  std::string_view helo;
+  std::string_view checked;  // {sender}: one of the others, or the outcome's
+
+  Names(const SpfOutcome& outcome, const Client& client, const Sender& sender)
+      : ip(client.address.to_string()),
+        envelope(sender.is_null() ? "<>" : sender.to_string()),
+        helo(evidence::helo_name(client)) {
+    if (helo.empty()) helo = kNoHelo;
+    if (outcome.identity == Identity::From) {
+      checked = outcome.domain;
+    } else if (outcome.identity == Identity::Helo || sender.is_null()) {
+      checked = composed.append("postmaster@").append(helo);
+    } else {
+      checked = envelope;
+    }
+  }
+  Names(const Names&) = delete;
+  Names& operator=(const Names&) = delete;
 };
 
-Names names_of(const SpfOutcome& outcome, const Client& client, const Sender& sender) {
-  Names names;
-  const std::string_view helo = evidence::helo_name(client);
-  names.helo = helo.empty() ? kNoHelo : helo;
-  names.ip = client.address.to_string();
-  names.envelope = sender.is_null() ? "<>" : sender.to_string();
-  if (outcome.identity == Identity::From) {
-    names.checked = outcome.domain;
-  } else if (outcome.identity == Identity::Helo || sender.is_null()) {
-    names.checked = "postmaster@" + names.helo;
-  } else {
-    names.checked = names.envelope;
-  }
-  return names;
+void append_comment_text(std::string& out, std::string_view identity) {
+  append_escaped(out, Printable(identity).text(), "()\"\\", limits::kHeaderIdentity);
 }
 
 // The wording is fixed, slips included: filters of administrators match it.
-std::string comment_for(SpfResult result, std::string_view sender, std::string_view ip) {
+void append_comment(std::string& out, SpfResult result, const Names& names) {
+  const auto phrase = [&](std::string_view before, std::string_view between, std::string_view behind) {
+    out += before;
+    append_comment_text(out, names.checked);
+    out.append(between).append(between.empty() ? "" : names.ip).append(behind);
+  };
   switch (result) {
     case SpfResult::Pass:
-      return fmt::format("domain of {} designates {} as permitted sender", sender, ip);
+      return phrase("domain of ", " designates ", " as permitted sender");
     case SpfResult::Fail:
-      return fmt::format("domain of {} does not designates {} as permitted sender", sender, ip);
+      return phrase("domain of ", " does not designates ", " as permitted sender");
     case SpfResult::SoftFail:
-      return fmt::format("domain of transitioning {} discourages use of {} as permitted sender", sender, ip);
+      return phrase("domain of transitioning ", " discourages use of ", " as permitted sender");
     case SpfResult::Neutral:
-      return fmt::format("{} is neither permitted nor denied by domain of {}", ip, sender);
+      out += names.ip;
+      return phrase(" is neither permitted nor denied by domain of ", "", "");
     case SpfResult::None:
-      return fmt::format("domain of {} does not designate permitted sender hosts", sender);
+      return phrase("domain of ", "", " does not designate permitted sender hosts");
     case SpfResult::PermError:
-      return fmt::format("domain of {} uses mechanism not recognized by this client", sender);
+      return phrase("domain of ", "", " uses mechanism not recognized by this client");
     case SpfResult::TempError:
-      return fmt::format("error in processing during lookup of {}", sender);
+      return phrase("error in processing during lookup of ", "", "");
   }
-  return {};
 }
+
+void append_key_value(std::string& out, std::string_view identity) {
+  const Printable plain(identity);
+  const bool as_it_is = std::ranges::all_of(
+      plain.text(), [](char c) { return is_atext(c) || std::string_view(".@[]:<>").contains(c); });
+  if (as_it_is) {
+    out += plain.text().substr(0, limits::kHeaderIdentity);
+  } else {
+    append_quoted(out, plain.text(), limits::kHeaderIdentity);
+  }
+}
+
+constexpr size_t kUsualField = 512;
 
 }  // namespace
 
 std::string HeaderField::to_line() const {
-  std::string line = name + ": " + value;
-  std::string folded;
-  while (line.size() > kLine) {
+  std::string text;
+  text.reserve(name.size() + value.size() + 16);
+  text.append(name).append(": ").append(value);
+  for (size_t line = 0; text.size() - line > kLine;) {
     // Before a space, so that unfolding gives the value back octet for octet. There is one in every part that
     // we write; a foreign part is far shorter than a line.
-    const size_t space = line.rfind(' ', kLine);
-    if (space == std::string::npos || space <= name.size() + 1) break;
-    folded += line.substr(0, space) + "\r\n";
-    line.erase(0, space);
+    const size_t space = text.rfind(' ', line + kLine);
+    if (space == std::string::npos || space <= std::max(line, name.size() + 1)) break;
+    text.insert(space, "\r\n");
+    line = space + 2;
   }
-  return folded + line + "\r\n";
+  return text.append("\r\n");
 }
 
 std::string comment_text(std::string_view identity) {
-  return escaped(printable(identity), "()\"\\", limits::kHeaderIdentity);
+  std::string text;
+  append_comment_text(text, identity);
+  return text;
 }
 
 std::string key_value_text(std::string_view identity) {
-  const std::string plain = printable(identity);
-  const bool as_it_is = std::ranges::all_of(
-      plain, [](char c) { return is_atext(c) || std::string_view(".@[]:<>").contains(c); });
-  if (as_it_is && plain.size() <= limits::kHeaderIdentity) return plain;
-  return as_it_is ? plain.substr(0, limits::kHeaderIdentity) : quoted(plain, limits::kHeaderIdentity);
+  std::string text;
+  append_key_value(text, identity);
+  return text;
 }
 
 HeaderField spf_result_field(std::string_view name, const SpfOutcome& outcome, const Client& client,
                              const Sender& sender) {
-  const Names names = names_of(outcome, client, sender);
-  const std::string comment = comment_for(outcome.result, comment_text(names.checked), names.ip);
-  return {std::string(name),
-          fmt::format("{} ({}) client-ip={}; envelope-from={}; helo={}", auth::header_word(outcome.result),
-                      comment, names.ip, key_value_text(names.envelope), key_value_text(names.helo))};
+  const Names names(outcome, client, sender);
+  std::string value;
+  value.reserve(kUsualField);
+  value.append(auth::header_word(outcome.result)).append(" (");
+  append_comment(value, outcome.result, names);
+  value.append(") client-ip=").append(names.ip).append("; envelope-from=");
+  append_key_value(value, names.envelope);
+  value.append("; helo=");
+  append_key_value(value, names.helo);
+  return {std::string(name), std::move(value)};
 }
 
 HeaderField received_spf_field(std::string_view receiver, const SpfOutcome& outcome, const Client& client,
                                const Sender& sender) {
-  const Names names = names_of(outcome, client, sender);
-  const std::string comment = comment_for(outcome.result, comment_text(names.checked), names.ip);
-  std::string value = fmt::format(
-      "{} ({}: {}) receiver={}; client-ip={}; envelope-from={}; helo={}; identity={}",
-      auth::rfc_word(outcome.result), comment_text(receiver), comment,
-      received_spf_value(receiver, limits::kHeaderIdentity), received_spf_value(names.ip, 64),
-      quoted(printable(names.envelope), limits::kHeaderIdentity),
-      received_spf_value(names.helo, limits::kHeaderIdentity), auth::identity_word(outcome.identity));
-  if (outcome.mechanism) value += "; mechanism=" + received_spf_value(*outcome.mechanism, kShortValue);
-  if (!outcome.problem.empty()) value += "; problem=" + received_spf_value(outcome.problem, kShortValue);
+  const Names names(outcome, client, sender);
+  std::string value;
+  value.reserve(kUsualField);
+  value.append(auth::rfc_word(outcome.result)).append(" (");
+  append_comment_text(value, receiver);
+  value.append(": ");
+  append_comment(value, outcome.result, names);
+  value.append(") receiver=");
+  append_received_spf_value(value, receiver, limits::kHeaderIdentity);
+  value.append("; client-ip=");
+  append_received_spf_value(value, names.ip, 64);
+  value.append("; envelope-from=");
+  append_quoted(value, Printable(names.envelope).text(), limits::kHeaderIdentity);
+  value.append("; helo=");
+  append_received_spf_value(value, names.helo, limits::kHeaderIdentity);
+  value.append("; identity=").append(auth::identity_word(outcome.identity));
+  if (outcome.mechanism) {
+    value.append("; mechanism=");
+    append_received_spf_value(value, *outcome.mechanism, kShortValue);
+  }
+  if (!outcome.problem.empty()) {
+    value.append("; problem=");
+    append_received_spf_value(value, outcome.problem, kShortValue);
+  }
   return {std::string(kReceivedSpfField), std::move(value)};
 }
 
