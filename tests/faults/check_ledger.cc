@@ -75,7 +75,8 @@ class Checker {
         ledger_.violated("{} was told {}, and its row says {}", named.address, told, last_);
     } else if (told >= 400) {
       // Of a deletion that was taken back, a crash may have kept the first row and lost the second.
-      const bool amendment_lost = lossy_ && last_ == "deleted" && attempt.domain == kDeletingDomain;
+      const bool may_be_lost = lossy_ || node_.rows_dropped() != 0;
+      const bool amendment_lost = may_be_lost && last_ == "deleted" && attempt.domain == kDeletingDomain;
       if (!last_.empty() && last_ != "deferred" && last_ != "unknown" && !amendment_lost)
         ledger_.violated("{} was told {}, and its row says {}", named.address, told, last_);
     } else if (!attempt.dot_sent && taken) {

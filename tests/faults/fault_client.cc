@@ -410,6 +410,11 @@ void FaultClient::on_reply(Talk& talk, int code, std::string_view text) {
     ledger_.violated("client {} has a reply behind 421: {}", number_, text);
   } else if (code == 421) {
     talk.told_421 = true;
+    // A time-out is for those who keep us waiting, not for those who wait.
+    const bool waits = !talk.expected.empty() && !talk.dead_link;
+    if (waits && text.find(" 4.4.2 ") != text.npos)
+      ledger_.violated("client {} waited for a reply to {}, and was told: {}", number_,
+                       to_word(static_cast<uint8_t>(talk.expected.front().asked)), text);
     talk.expected.clear();
   } else if (talk.expected.empty()) {
     ledger_.violated("client {} has a reply to nothing: {}", number_, text);
