@@ -184,6 +184,52 @@ TEST_F(SimWorldTest, ResetsStrikeBothEnds) {
   EXPECT_EQ(listener.streams[0]->end, ECONNRESET);
 }
 
+TEST_F(SimWorldTest, ALateReportOfAStreamThatHasGoneReachesNobody) {
+  SimReactorOptions options;
+  options.late_report = 1;
+  client = world.make_reactor("client", options);
+  RecordedListener listener(*server);
+  listener.listen(smtp());
+  for (int i = 0; i < 20; ++i) {
+    RecordedStream gone(*client);
+    gone.connect(smtp());
+    ASSERT_TRUE(until([&] { return gone.connected.has_value(); }));
+    gone.close(CloseMode::Abort);
+    ASSERT_TRUE(until([&] { return gone.closed; }));
+    // Has the slot of the one before when that one's report comes; RecordedStream objects to a foreign one.
+    RecordedStream next(*client);
+    next.connect(smtp());
+    EXPECT_EQ(next.id.slot, gone.id.slot);
+    const MonoTime later = world.now() + 2ms;
+    while (world.step() && world.now() < later) {
+      client->poll(world.now());
+      server->poll(world.now());
+    }
+    ASSERT_TRUE(until([&] { return next.connected.has_value(); }));
+    EXPECT_TRUE(next.sent.empty());
+    next.close(CloseMode::Abort);
+    ASSERT_TRUE(until([&] { return next.closed; }));
+  }
+  EXPECT_EQ(world.injected()[static_cast<size_t>(SimInjection::LateReport)], 40U);
+}
+
+TEST_F(SimWorldTest, ASendThatIsCanceledIsReportedAWhileLaterAndBeforeTheEnd) {
+  RecordedListener listener(*server);
+  listener.when_accepted = [&](RecordedStream& stream) { server->pause_receive(stream.id); };
+  listener.listen(smtp());
+  RecordedStream stream(*client);
+  stream.connect(smtp());
+  ASSERT_TRUE(until([&] { return stream.connected.has_value(); }));
+  stream.send(std::string(1 << 20, 'x'));  // more than the two ends hold
+  client->poll(world.now());
+  stream.close(CloseMode::Abort);
+  client->poll(world.now());
+  EXPECT_FALSE(stream.closed);  // until then nobody may touch its octets
+  ASSERT_TRUE(until([&] { return stream.closed; }));
+  EXPECT_EQ(stream.sent, std::vector<int>{ECANCELED});
+  EXPECT_EQ(world.injected()[static_cast<size_t>(SimInjection::CanceledSend)], 1U);
+}
+
 TEST_F(SimWorldTest, DatagramsAreLostAndDoubled) {
   RecordedDatagrams receiver(*server);
   receiver.open({.local = {world.address("mx"), 53}, .remote = {}});
