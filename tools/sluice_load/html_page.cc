@@ -45,11 +45,12 @@ const drawn = (tag, attributes, parent, text) => {
   if (text !== undefined) e.textContent = text;
   parent.append(e); return e;
 };
+const count = v => Math.round(v).toLocaleString("en");
 const number = v => v >= 1000 ? Math.round(v).toLocaleString("en") : v >= 10 ? v.toFixed(1) : v >= 0.1 || v === 0 ? v.toFixed(2) : v.toPrecision(2);
 
 // lines: [{name, colour, dash, points: [[x, y], ...]}]; scales: {log, ticks: [[value, label], ...], map} of x and y.
 function plot(parent, title, note, lines, x, y) {
-  const W = 560, H = 270, left = 58, right = 12, top = 10, bottom = 30;
+  const W = 560, H = 270, left = 58, right = 34, top = 10, bottom = 30;
   const figure = element("figure", undefined, parent);
   const caption = element("figcaption", title + " ", figure); element("small", note, caption);
   const svg = drawn("svg", {viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title}, figure);
@@ -72,7 +73,7 @@ function plot(parent, title, note, lines, x, y) {
 const linear = (most, unit) => {
   const rough = Math.max(most, 1e-9) / 5, size = 10 ** Math.floor(Math.log10(rough)), step = [1, 2, 5, 10].find(m => m * size >= rough) * size;
   const end = Math.ceil(most / step) * step || step, ticks = [];
-  for (let i = 0; i * step <= end * 1.0001; ++i) ticks.push([i * step, number(i * step) + (unit || "")]);
+  for (let i = 0; i * step <= end * 1.0001; ++i) ticks.push([i * step, (+(i * step).toPrecision(6)).toLocaleString("en") + (unit || "")]);
   return {part: v => v / end, ticks};
 };
 const logarithmic = (least, most) => {
@@ -88,14 +89,17 @@ function curves(parent, point, title, note) {
   const shares = [0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999];
   const place = share => Math.min(-Math.log10(Math.max(1 - share, 1e-5)), 5);
   const lines = runs.map((run, n) => ({name: nameOf(run, n), colour: colour(n), points: run.points_us[point].count === 0 ? [] :
-    run.curves_us[point].filter(([share]) => (1 - share) * run.points_us[point].count >= 1 || share < 1).map(([share, us]) =>
-      [place(share), us / 1000, `${(share * 100).toFixed(3)} %: ${number(us / 1000)} ms`])}));
+    run.curves_us[point].filter(([share]) => (1 - share) * run.points_us[point].count >= 1).map(([share, us]) =>
+      [place(share), us / 1000, `${+(share * 100).toFixed(3)} %: ${number(us / 1000)} ms`]).concat([[place(1 - 1 / run.points_us[point].count),
+      run.points_us[point].max / 1000, `greatest: ${number(run.points_us[point].max / 1000)} ms`]])}));
   if (values(lines, 0).length === 0) return;
   plot(parent, title, note, lines, {part: v => v / 5, ticks: shares.map(s => [place(s), `${+(s * 100).toFixed(3)} %`])}, millisScale(lines));
 }
+// Without a last second that the run did not fill.
+const whole = (run, column) => column.length > 1 && column.length * run.series.width_seconds > run.seconds + 0.05 ? column.slice(0, -1) : column;
 function overTime(parent, title, note, kinds, scale, choose) {
   const lines = runs.flatMap((run, n) => kinds.map(([key, dash, factor, words]) => ({name: `${nameOf(run, n)}, ${words}`, colour: colour(n), dash,
-    points: (run.series[key] || []).map((v, i) => [i * run.series.width_seconds, factor(v, run)])}))).filter(line => choose ? choose(line) : true);
+    points: whole(run, run.series[key] || []).map((v, i) => [i * run.series.width_seconds, factor(v, run)])}))).filter(line => choose ? choose(line) : true);
   const most = Math.max(1, ...values(lines, 0));
   const ys = scale === "log" ? millisScale(lines) : linear(Math.max(1, ...values(lines, 1)));
   plot(parent, title, note, lines, linear(most, " s"), ys);
@@ -108,8 +112,8 @@ if (runs.length > 1) {
 runs.forEach((run, n) => {
   const profile = run.profile ? run.profile.map(p => p.from === p.to ? `${p.from}/s for ${p.seconds} s` : `${p.from} to ${p.to}/s in ${p.seconds} s`).join(", ") : "closed loop";
   const line = element("p", `${nameOf(run, n)}: ${run.server}, ${profile}${run.arrivals === "poisson" ? " (Poisson)" : ""}, ${run.connections_at_once} connections; ` +
-    `${number(run.sent)} answered in ${number(run.seconds)} s (${number(run.messages_per_second)}/s), ${number(run.accepted)} accepted, ` +
-    `${number(run.refused_messages)} refused, ${number(run.errors)} errors${run.interrupted ? "; interrupted" : ""}.`, root);
+    `${count(run.sent)} answered in ${number(run.seconds)} s (${number(run.messages_per_second)}/s), ${count(run.accepted)} accepted, ` +
+    `${count(run.refused_messages)} refused, ${count(run.errors)} errors${run.interrupted ? "; interrupted" : ""}.`, root);
   if (!run.generator.kept_schedule) { element("br", undefined, line); element("span", `The schedule was not kept: ${run.generator.problem}.`, line).className = "warn"; }
 });
 

@@ -20,6 +20,7 @@ constexpr unsigned kFailuresMax =
 // A body of so many octets fits the socket's buffer at once; of a longer one it is waited for that the kernel
 // took its end.
 constexpr uint64_t kOneSend = uint64_t{64} * 1024;
+constexpr auto kLook = 2ms;
 
 std::string words_of(const ClientFault& fault) {
   switch (fault.kind) {
@@ -121,7 +122,7 @@ runtime::Task<bool> Sender::sleep(Shard& shard, size_t worker, MonoTime until) {
 
 runtime::Task<std::optional<Sender::Ticket>> Sender::next_ticket(Shard& shard, size_t worker,
                                                                  bool connected) {
-  if (stopping_) co_return std::nullopt;
+  if (stopping_ || claimed_ == plan_.messages) co_return std::nullopt;
   if (!plan_.schedule) {
     const auto pause = std::chrono::milliseconds(connected ? plan_.pause_ms.draw(random_) : 0);
     const MonoTime pause_end = shard.now() + pause;
@@ -133,8 +134,8 @@ runtime::Task<std::optional<Sender::Ticket>> Sender::next_ticket(Shard& shard, s
   }
   std::optional<Ticket> ticket = claim(shard.now());
   if (!ticket) co_return std::nullopt;
-  const bool early = ticket->due > shard.now();
-  if (early) {
+  const bool free_in_time = ticket->due >= shard.now();
+  if (ticket->due > shard.now()) {
     const MonoTime due = ticket->due;
     const bool slept = co_await sleep(shard, worker, due);
     if (!slept) co_return std::nullopt;  // stopped before it was due
@@ -142,20 +143,20 @@ runtime::Task<std::optional<Sender::Ticket>> Sender::next_ticket(Shard& shard, s
     ++tally_.unsent;  // so far behind that the run would not end
     co_return Ticket{};
   }
-  begin(*ticket, shard.now(), early);
+  begin(*ticket, shard.now(), free_in_time);
   co_return ticket;
 }
 
-void Sender::begin(const Ticket& ticket, MonoTime now, bool slept) {
+void Sender::begin(const Ticket& ticket, MonoTime now, bool free_in_time) {
   ++tally_.begun;
   TimeBucket& second = tally_.series.at(now - start_);
   ++second.begun;
   uint64_t late = 0;
   if (plan_.schedule) {
     late = micros(now - ticket.due);
-    (slept ? tally_.lag : tally_.queue).record(late);
-    if (slept && late > Tally::kLateMicros) ++tally_.late;
-    if (slept) second.lag_max_us = std::max(second.lag_max_us, late);
+    (free_in_time ? tally_.lag : tally_.queue).record(late);
+    if (free_in_time && late > Tally::kLateMicros) ++tally_.late;
+    if (free_in_time) second.lag_max_us = std::max(second.lag_max_us, late);
   }
   if (observer_ != nullptr) observer_->begun(late);
 }
@@ -340,8 +341,13 @@ runtime::Task<ClientResult> Sender::send_body(Shard& shard, SmtpClient& client, 
   if (!wanted || attempt.message.size() <= kOneSend)
     co_return co_await client.send_body(shard, octets, deadline);
   client.write_body(octets);
-  const bool taken = co_await client.flush(shard, deadline);
-  if (taken) attempt.last_octet = shard.now();
+  // The moment is known to be behind the last look that found octets left, and counts from there.
+  for (bool waiting = true; waiting;) {
+    attempt.last_octet = shard.now();
+    const MonoTime look = std::min(deadline, attempt.last_octet + kLook);
+    const bool taken = co_await client.flush(shard, look);
+    waiting = !taken && shard.now() >= look && look < deadline;
+  }
   Eventual<ClientResult> awaited = client.next_reply(shard, deadline);
   ClientResult reply = co_await std::move(awaited);
   if (!reply || !client.all_sent()) {

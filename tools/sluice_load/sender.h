@@ -108,7 +108,7 @@ class Sender {
                                                bool wanted);
   void take_answer(EnvelopeAnswer& answer, const serve::ClientReply& reply, MonoClock::duration waited);
   MonoTime reply_deadline(MonoTime now) const;
-  void begin(const Ticket& ticket, MonoTime now, bool slept);
+  void begin(const Ticket& ticket, MonoTime now, bool free_in_time);
   void answered(const smtp::Reply& reply, const Attempt& attempt, MonoTime now);
   void failed(const std::string& words, const Ticket& ticket, MonoTime now);
 
