@@ -1,12 +1,35 @@
 #include "engine/delivery/hop_pools.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace sluice::delivery {
 
 using reactor::Shard;
 using runtime::Task;
 using serve::HopPool;
+
+namespace {
+
+// What tells two lists apart: rows do not show how a list is divided.
+std::string key_of(std::span<const policy::NextHop> hops) {
+  std::string key = hops_text(hops);
+  for (const policy::NextHop& hop : hops) {
+    key += ' ';
+    key += std::to_string(hop.priority) + '/' + std::to_string(hop.weight);
+    if (hop.send_xclient) key += 'x';
+  }
+  return key;
+}
+
+template <class Look>
+void for_each_list(const policy::Policy& policy, Look look) {
+  for (const policy::ManagedDomain& domain : policy.domains()) look(std::span(domain.next_hops));
+  if (const auto& outbound = policy.outbound_next_hop()) look(std::span(&*outbound, 1));
+}
+
+}  // namespace
 
 std::string hops_text(std::span<const policy::NextHop> hops) {
   std::string text;
@@ -17,58 +40,97 @@ std::string hops_text(std::span<const policy::NextHop> hops) {
   return text;
 }
 
-Task<HopPool*> HopPools::find(Shard& shard, std::span<const policy::NextHop> hops) {
-  std::string key = hops_text(hops);
-  const auto known = pools_.find(key);
-  if (known != pools_.end() && shard.now() < known->second.refresh_at) co_return known->second.pool.get();
+std::vector<std::string> hop_names(const policy::Policy& policy) {
+  std::set<std::string> names;
+  for_each_list(policy, [&names](std::span<const policy::NextHop> hops) {
+    for (const policy::NextHop& hop : hops) names.insert(hop.to_string());
+  });
+  return {names.begin(), names.end()};
+}
 
-  std::vector<Endpoint> endpoints = co_await directory_.resolve(shard, hops);
-  // Others may have made the entry while we waited. Without an address there is none, and the next one asks
-  // again.
-  if (endpoints.empty()) {
-    const auto kept = pools_.find(key);
-    co_return kept == pools_.end() ? nullptr : kept->second.pool.get();
+Task<HopPool*> HopPools::find(Shard& shard, std::span<const policy::NextHop> hops) {
+  std::string key = key_of(hops);
+  List& list = lists_[key];
+  list.retired = false;
+  if (list.pool != nullptr) {
+    const MonoTime now = shard.now();
+    if (now < list.refresh_at) co_return list.pool.get();
+    if (now < list.old_until) {
+      // A group that is closed leaves things as they are: the node is stopping.
+      if (!list.refreshing) list.refreshing = group_.spawn(shard_, refresh(shard_, key));
+      co_return list.pool.get();
+    }
   }
-  Entry& entry = pools_[std::move(key)];
-  if (entry.pool == nullptr) {
-    serve::HopOptions options = defaults_;
-    options.endpoints = std::move(endpoints);
-    entry.pool = std::make_unique<HopPool>(shard, std::move(options));
+  list.hops.assign(hops.begin(), hops.end());
+  std::vector<policy::NextHop> asked = list.hops;
+  ResolvedHops resolved = co_await directory_.resolve(shard, std::move(asked));
+  co_return take(key, std::move(resolved));
+}
+
+Task<void> HopPools::refresh(Shard& shard, std::string key) {
+  List& list = lists_[key];
+  std::vector<policy::NextHop> asked = list.hops;
+  ResolvedHops resolved = co_await directory_.resolve(shard, std::move(asked));
+  take(key, std::move(resolved));
+}
+
+// Others may have made or taken away the list while we waited.
+HopPool* HopPools::take(const std::string& key, ResolvedHops resolved) {
+  List& list = lists_[key];
+  list.refreshing = false;
+  list.ourselves = std::move(resolved.ourselves);
+  const MonoTime now = shard_.now();
+  list.refresh_at = resolved.ttl ? now + *resolved.ttl : kNever;
+  list.old_until = resolved.ttl ? list.refresh_at + *resolved.ttl : kNever;
+  // Without an address the old ones stay, and without those the next one asks again.
+  if (!resolved.any_address()) return list.pool.get();
+  if (list.pool == nullptr) {
+    list.pool = std::make_unique<HopPool>(destinations_, std::move(resolved.hosts));
   } else {
-    entry.pool->set_endpoints(std::move(endpoints));
+    list.pool->set_hosts(std::move(resolved.hosts));
   }
-  const bool fixed =
-      std::ranges::all_of(hops, [](const policy::NextHop& hop) { return hop.address.has_value(); });
-  entry.refresh_at = fixed ? kNever : shard.now() + kRefresh;
-  co_return entry.pool.get();
+  return list.pool.get();
+}
+
+std::string HopPools::why_none(const std::string& next_hops) const {
+  for (const auto& [key, list] : lists_) {
+    if (hops_text(list.hops) == next_hops && !list.ourselves.empty())
+      return list.ourselves.front() + " leads back to this node";
+  }
+  return "no address for " + next_hops;
+}
+
+void HopPools::adopt(const policy::Policy& policy, serve::HopOptions options) {
+  destinations_.set_options(std::move(options));
+  std::set<std::string> named;
+  for_each_list(policy, [&named](std::span<const policy::NextHop> hops) { named.insert(key_of(hops)); });
+  for (auto& [key, list] : lists_) {
+    list.retired = !named.contains(key);
+    list.refresh_at = {};  // what is our own listener may have changed
+  }
+  sweep();
+}
+
+void HopPools::sweep() {
+  std::erase_if(lists_, [this](const auto& entry) {
+    const List& list = entry.second;
+    if (!list.retired || list.refreshing) return false;
+    if (list.pool == nullptr) return true;
+    if (list.pool->transactions() != 0) return false;
+    of_the_past_.add(list.pool->counters());
+    return true;
+  });
 }
 
 Task<void> HopPools::stop(Shard& shard, MonoTime deadline) {
-  for (auto& [key, entry] : pools_) {
-    if (entry.pool != nullptr) co_await entry.pool->stop(shard, deadline);
-  }
+  group_.close();
+  while (group_.size() != 0) (void)co_await group_.wait_empty(shard, kNever);
+  co_await destinations_.stop(shard, deadline);
 }
 
 serve::HopCounters HopPools::counters() const {
-  serve::HopCounters sum;
-  for (const auto& [key, entry] : pools_) {
-    if (entry.pool == nullptr) continue;
-    const serve::HopCounters& each = entry.pool->counters();
-    sum.connects += each.connects;
-    sum.connect_failures += each.connect_failures;
-    sum.sessions_reused += each.sessions_reused;
-    sum.sessions_retired += each.sessions_retired;
-    sum.retries += each.retries;
-    sum.parked += each.parked;
-    sum.repeated_envelopes += each.repeated_envelopes;
-    sum.recipients_accepted += each.recipients_accepted;
-    sum.recipients_refused += each.recipients_refused;
-    sum.delivered += each.delivered;
-    sum.refused += each.refused;
-    sum.faults += each.faults;
-    sum.unknown += each.unknown;
-    sum.sent_without_8bitmime += each.sent_without_8bitmime;
-  }
+  serve::HopCounters sum = of_the_past_;
+  for_each([&sum](const std::string&, const HopPool& pool) { sum.add(pool.counters()); });
   return sum;
 }
 

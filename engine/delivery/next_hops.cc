@@ -3,6 +3,7 @@
 #include "io/runtime/when_all.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace sluice::delivery {
@@ -24,14 +25,31 @@ void append_addresses(std::vector<IpAddress>& out, const Answer& answer) {
 
 }  // namespace
 
-Task<std::vector<IpAddress>> NextHopDirectory::resolve_name(Shard& shard, std::string host) {
-  const auto name = dns::DnsName::from_text(host);
-  std::vector<IpAddress> addresses;
-  if (!name) co_return addresses;
-  std::ranges::copy(hosts_.find(*name, IpFamily::V4), std::back_inserter(addresses));
-  std::ranges::copy(hosts_.find(*name, IpFamily::V6), std::back_inserter(addresses));
-  if (!addresses.empty()) co_return addresses;
+bool OwnAddresses::contains(const Endpoint& endpoint) const {
+  return std::ranges::any_of(listeners, [&](const Endpoint& listener) {
+    if (listener.port != endpoint.port) return false;
+    if (listener.address == endpoint.address || endpoint.address.is_unspecified()) return true;
+    if (!listener.address.is_unspecified()) return false;
+    // [::] takes IPv4 too; 0.0.0.0 only that.
+    if (listener.address.is_v4() && !endpoint.address.is_v4()) return false;
+    return endpoint.address.is_loopback() || std::ranges::find(machine, endpoint.address) != machine.end();
+  });
+}
 
+bool ResolvedHops::any_address() const {
+  return std::ranges::any_of(hosts, [](const serve::HopHost& host) { return !host.addresses.empty(); });
+}
+
+Task<NextHopDirectory::Found> NextHopDirectory::resolve_name(Shard& shard, std::string host) {
+  Found found;
+  const auto name = dns::DnsName::from_text(host);
+  if (!name) co_return found;
+  std::ranges::copy(hosts_.find(*name, IpFamily::V4), std::back_inserter(found.addresses));
+  std::ranges::copy(hosts_.find(*name, IpFamily::V6), std::back_inserter(found.addresses));
+  if (!found.addresses.empty()) {
+    found.ttl = kHostsTtl;
+    co_return found;
+  }
   dns::LookupBudget budget;
   budget.deadline = shard.now() + limits::kDnsQuestionWait;
   const Question v4{*name, RecordType::A};
@@ -39,29 +57,51 @@ Task<std::vector<IpAddress>> NextHopDirectory::resolve_name(Shard& shard, std::s
   Task<Answer> ask_v4 = client_.ask(shard, v4, LookupKind::Uncounted, budget);
   Task<Answer> ask_v6 = client_.ask(shard, v6, LookupKind::Uncounted, budget);
   const auto [v4_answer, v6_answer] = co_await runtime::when_all(shard, std::move(ask_v4), std::move(ask_v6));
-  append_addresses(addresses, v4_answer);
-  append_addresses(addresses, v6_answer);
-  if (!addresses.empty()) {
-    last_good_[host] = addresses;
-    co_return addresses;
-  }
+  append_addresses(found.addresses, v4_answer);
+  append_addresses(found.addresses, v6_answer);
   const bool unsure = dns::is_temporary(v4_answer.status) || dns::is_temporary(v6_answer.status);
+  if (!found.addresses.empty()) {
+    for (const Answer* answer : {&v4_answer, &v6_answer}) {
+      if (!answer->records.empty()) found.ttl = std::min(found.ttl, std::chrono::seconds(answer->ttl));
+    }
+    if (unsure) found.ttl = std::min(found.ttl, kRetry);  // a family is missing that may be there
+    last_good_[host] = found.addresses;
+    co_return found;
+  }
+  found.ttl = kRetry;
   const auto kept = last_good_.find(host);
-  if (unsure && kept != last_good_.end()) co_return kept->second;
-  co_return addresses;
+  if (unsure && kept != last_good_.end()) found.addresses = kept->second;
+  co_return found;
 }
 
-Task<std::vector<Endpoint>> NextHopDirectory::resolve(Shard& shard, std::span<const policy::NextHop> hops) {
-  std::vector<Endpoint> endpoints;
+Task<ResolvedHops> NextHopDirectory::resolve(Shard& shard, std::vector<policy::NextHop> hops) {
+  ResolvedHops resolved;
   for (const policy::NextHop& hop : hops) {
+    serve::HopHost host;
+    host.name = hop.to_string();
+    host.priority = hop.priority;
+    host.weight = hop.weight;
+    host.send_xclient = hop.send_xclient;
+    std::vector<IpAddress> addresses;
     if (hop.address) {
-      endpoints.push_back({*hop.address, hop.port});
-      continue;
+      addresses.push_back(*hop.address);
+    } else {
+      Found found = co_await resolve_name(shard, hop.host);
+      addresses = std::move(found.addresses);
+      const std::chrono::seconds ttl = std::clamp(found.ttl, kTtlMin, kTtlMax);
+      resolved.ttl = std::min(ttl, resolved.ttl.value_or(ttl));
     }
-    const std::vector<IpAddress> addresses = co_await resolve_name(shard, hop.host);
-    for (const IpAddress& address : addresses) endpoints.push_back({address, hop.port});
+    bool ourselves = false;
+    for (const IpAddress& address : addresses) {
+      const Endpoint endpoint{address, hop.port};
+      const bool ours = own_.contains(endpoint);
+      ourselves = ourselves || ours;
+      if (!ours) host.addresses.push_back(endpoint);
+    }
+    if (ourselves) resolved.ourselves.push_back(host.name);
+    resolved.hosts.push_back(std::move(host));
   }
-  co_return endpoints;
+  co_return resolved;
 }
 
 }  // namespace sluice::delivery

@@ -5,6 +5,10 @@ namespace sluice::node {
 using runtime::LogLevel;
 
 void HopWatch::on_timer() {
+  hops_.sweep();
+  hops_.for_each_loop([this](const std::string& next_hops, bool leads_to_us) {
+    tell_change(leads_to_us, told_[next_hops].leads_to_us, "hop.leads_to_us", "hop.leads_away", next_hops);
+  });
   hops_.for_each(
       [this](const std::string& next_hops, const serve::HopPool& pool) { look_at(next_hops, pool); });
   start();

@@ -1,6 +1,7 @@
 #include "engine/node/node.h"
 
 #include "engine/node/journal_end.h"
+#include "engine/node/machine_addresses.h"
 #include "engine/node/reserved_port.h"
 #include "engine/node/system_file.h"
 
@@ -156,6 +157,8 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   if (shards > 1) homes_ = std::make_unique<dns::HomeShards>(group_->directory(), random_seed());
   resources_ = std::make_unique<NodeResources>(NodeResources{*policies_, hosts_, std::move(*servers), log_});
   resources_->homes = homes_.get();
+  resources_->shards = shards;
+  resources_->machine = machine_addresses();
   members_ = std::make_unique<runtime::PerShard<Member>>(shards);
   started_ = std::make_unique<std::latch>(static_cast<ptrdiff_t>(shards));
   start_results_.resize(shards);

@@ -24,9 +24,29 @@ dns::DnsClientSettings dns_settings(const NodeResources& resources, const policy
   return settings;
 }
 
-serve::HopOptions hop_options(const policy::Policy& policy) {
+delivery::OwnAddresses own_addresses(const pipeline::LivePolicy& live, const NodeResources& resources) {
+  delivery::OwnAddresses own;
+  for (const pipeline::OpenListener& listener : live.listeners) own.listeners.push_back(listener.address);
+  own.machine = resources.machine;
+  return own;
+}
+
+// A shard's part of what the node may have open to one address.
+size_t session_share(const policy::DeliverySettings& delivery, size_t shards, size_t shard) {
+  const size_t share = delivery.connections / shards + (shard < delivery.connections % shards ? 1 : 0);
+  return std::clamp<size_t>(share, 1, delivery.connections_per_shard);
+}
+
+serve::HopOptions hop_options(const Shard& shard, const NodeResources& resources,
+                              const policy::Policy& policy) {
+  const policy::DeliverySettings& delivery = policy.delivery();
   serve::HopOptions options;
   options.our_name = policy.node().hostname;
+  options.sessions_max = session_share(delivery, resources.shards, shard.id().value);
+  options.waiting_max = delivery.queue;
+  options.queue_wait = delivery.queue_wait;
+  options.session_transactions = delivery.connection_messages;
+  options.idle_wait = delivery.idle;
   return options;
 }
 
@@ -88,8 +108,9 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::Journa
       resources_(resources),
       policy_(resources.policies.pin(shard)),
       dns_(shard, dns_settings(resources, policy_->policy)),
-      directory_(dns_, resources.hosts),
-      hops_(directory_, hop_options(policy_->policy)),
+      own_(own_addresses(*policy_, resources)),
+      directory_(dns_, resources.hosts, own_),
+      hops_(shard, directory_, hop_options(shard, resources, policy_->policy)),
       hop_watch_(shard, hops_, resources.log),
       journal_(journal_options(shard, resources, policy_->policy.journal(), std::move(on_journal))),
       context_{dns_, hops_, journal_, background_},
@@ -147,6 +168,8 @@ void NodeShard::take_policy() {
     const Result<void> opened = open_listener(i);
     if (!opened) listen_problem_ = opened.error().to_string();
   }
+  own_ = own_addresses(*policy_, resources_);
+  hops_.adopt(policy_->policy, hop_options(shard_, resources_, policy_->policy));
   const policy::JournalSettings& journal = policy_->policy.journal();
   journal_.set_rotation(journal.rotate_octets, journal.rotate_daily);
 }

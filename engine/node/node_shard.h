@@ -38,6 +38,8 @@ struct NodeResources {
   runtime::Log& log;
   dns::HomeShards* homes = nullptr;            // null: one shard, which asks everything itself
   uint64_t bodies_max = limits::kShardBodies;  // of each shard
+  size_t shards = 1;
+  std::vector<IpAddress> machine{};  // its own addresses: W-11
 };
 
 // What a shard can say of itself when it has stopped.
@@ -49,8 +51,8 @@ struct ShardReport {
   uint64_t policy_number = 0;  // of the version that was taken up last; the least of all shards
   std::string listen_problem;  // a listener of that version that could not be opened
   uint64_t connections = 0;
-  uint64_t dns_questions = 0;  // sent upstream
-  uint64_t dns_forwarded = 0;  // asked at another shard
+  uint64_t dns_questions = 0;     // sent upstream
+  uint64_t dns_forwarded = 0;     // asked at another shard
   uint64_t sessions = 0;          // now
   uint64_t body_octets_held = 0;  // now: what the budget of bodies has booked
   void add(const ShardReport& other);
@@ -95,6 +97,7 @@ class NodeShard final : private runtime::PostBox {
   pipeline::PolicyPin policy_;  // the newest that was taken up
   dns::DnsClient dns_;
   std::optional<dns::HomeShard> home_;
+  delivery::OwnAddresses own_;  // W-11: where a next hop would lead back to us
   delivery::NextHopDirectory directory_;
   delivery::HopPools hops_;
   HopWatch hop_watch_;

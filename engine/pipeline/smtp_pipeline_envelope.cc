@@ -151,13 +151,10 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::offer_to_next_hop(Shard
   }
   if (tx.pool == nullptr) {
     refusal.reply = kNextHopUnreachable.to_reply();
-    refusal.next_hop_fault = "no address for " + tx.next_hop;
+    refusal.next_hop_fault = context_.hops.why_none(tx.next_hop);
     co_return refusal;
   }
-  if (tx.declared_size && tx.pool->size_limit() && *tx.declared_size > *tx.pool->size_limit()) {
-    refusal.reply = kMessageTooLarge.to_reply();
-    co_return refusal;
-  }
+  // Made at once: the pool stays while it has a transaction.
   if (tx.hop == nullptr) {
     serve::HopEnvelope envelope;
     envelope.sender = tx.sender;
@@ -166,6 +163,10 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::offer_to_next_hop(Shard
     envelope.parameters.smtputf8 = tx.smtputf8;
     envelope.needs_smtputf8 = tx.smtputf8;
     tx.hop = std::make_unique<serve::HopTransaction>(*tx.pool, std::move(envelope));
+  }
+  if (tx.declared_size && tx.pool->size_limit() && *tx.declared_size > *tx.pool->size_limit()) {
+    refusal.reply = kMessageTooLarge.to_reply();
+    co_return refusal;
   }
   HopReply said = co_await tx.hop->rcpt(shard, std::move(address));
   if (said.accepted()) co_return std::nullopt;

@@ -92,6 +92,13 @@ inline constexpr size_t kHopSessions = 64;  // guessed, a setting: open sessions
 inline constexpr size_t kHopEndpoints = 16;     // ours: addresses tried for one hop
 inline constexpr auto kHopResetWait = 10s;      // ours: for the reply to RSET of a session that goes back
 inline constexpr auto kHopUnhealthyWait = 10s;  // guessed: an address that failed is tried last for so long
+inline constexpr auto kHopUnhealthyWaitMax = 300s;  // guessed: ... doubled with each further fault up to this
+inline constexpr auto kHopNextAddressWait =
+    5s;                                     // ours: TCP connect while other addresses are left; 2 repeats
+inline constexpr size_t kHopWaiting = 256;  // guessed, a setting: waiting for a session, per list. 451 4.4.5
+inline constexpr auto kHopQueueWait = 30s;  // guessed, a setting: for a session of a busy hop. 451 4.4.5
+inline constexpr unsigned kHopSessionTransactions = 1000;  // guessed, a setting: then QUIT
+static_assert(kHopNextAddressWait < kHopConnectWait);
 
 // --- DNS ---
 inline constexpr size_t kDnsName = 255;  // RFC 1035 2.3.4, octets on the wire

@@ -1,58 +1,49 @@
-// HopPool: the sessions of one shard to one next hop: opened, shared, reused and retired here (W-2, W-3).
-// What a message says over them is HopTransaction (hop_transaction.h); nobody else sees a session.
+// HopPool: one list of next hops, as a message's recipient domain names it, over the sessions of one shard
+// (hop_destinations.h): which address a transaction goes to, and what happens when that one does not work.
+// What a message says over a session is HopTransaction (hop_transaction.h); nobody else sees one.
 //
-// - W-3: a session is retired after 5 refused recipients or 50 RSETs, and never used again after a late,
-//   missing or unexpected reply.
-// - W-2: a transaction that waits for its client holds its session for body_wait at most; while others wait
-//   for a session, the one that has waited longest gives its session up at once.
-// - Endpoints are tried in order, those that failed lately last. At most sessions_max sessions; further
-//   transactions wait for one, within their deadline. A session that is idle for idle_wait is closed.
+// - Addresses in the order of hop_selection.h. Connect, greeting or EHLO that fail lead to the next address,
+//   within the transaction's deadline; TCP has next_address_wait for each while others are left (the
+//   addresses of both families are tried one after the other, not at once: one that is silent is remembered
+//   as failing, so that it costs its wait once and not for each message).
+// - Busy is not broken: where all sessions to the addresses of one priority are taken, a transaction waits
+// for
+//   one, at most queue_wait and with at most waiting_max others; then 451 4.4.5. It does not go on to hops of
+//   a higher priority number, which stand by for faults.
 //
-// Per shard. stop() must be awaited before the pool goes; transactions must be gone by then.
+// Per shard; gone before its destinations stop, after its transactions.
 #pragma once
 
 #include "io/base/clock.h"
 #include "io/base/ip.h"
-#include "io/base/limits.h"
-#include "io/net/stream.h"
 #include "io/reactor/shard.h"
-#include "io/runtime/signal.h"
 #include "io/runtime/task.h"
-#include "io/runtime/task_group.h"
-#include "io/runtime/timer_wheel.h"
+#include "io/serve/hop_destinations.h"
 #include "io/serve/hop_reply.h"
-#include "io/serve/smtp_client.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <expected>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace sluice::serve {
 
-struct HopOptions {
-  std::vector<Endpoint> endpoints;  // in the order of preference; IPv6 and IPv4 may be mixed
-  std::string our_name = "localhost";
-  bool send_xclient = false;  // SPF-16: hand on the client, where the hop offers XCLIENT
-  size_t sessions_max = limits::kHopSessions;
-  unsigned refusals_max = limits::kHopSessionRefusals;
-  unsigned resets_max = limits::kHopSessionResets;
-  MonoClock::duration connect_wait = limits::kHopConnectWait;  // connect, greeting and EHLO, per endpoint
-  MonoClock::duration command_wait = limits::kHopCommandWait;
-  MonoClock::duration data_init_wait = limits::kHopDataInitWait;
-  MonoClock::duration body_wait = limits::kHopBodyWait;  // W-2
-  MonoClock::duration idle_wait = limits::kHopIdleWait;
-  MonoClock::duration unhealthy_wait = limits::kHopUnhealthyWait;
+// One next hop of a list, with the addresses that its name has now.
+struct HopHost {
+  std::string name;       // for rows and metrics
+  unsigned priority = 0;  // lower is tried first
+  unsigned weight = 1;    // share among equals
+  bool send_xclient = false;
+  std::vector<Endpoint> addresses;
+  friend bool operator==(const HopHost&, const HopHost&) = default;
 };
 
 struct HopCounters {
   uint64_t connects = 0;
   uint64_t connect_failures = 0;
   uint64_t sessions_reused = 0;
-  uint64_t sessions_retired = 0;    // W-3, for refusals or RSETs
   uint64_t retries = 0;             // W-3, on a fresh connection
   uint64_t parked = 0;              // W-2
   uint64_t repeated_envelopes = 0;  // W-2
@@ -62,86 +53,76 @@ struct HopCounters {
   uint64_t refused = 0;  // at end of data
   uint64_t faults = 0;
   uint64_t unknown = 0;
+  uint64_t congested = 0;              // no session came free in time
   uint64_t sent_without_8bitmime = 0;  // W-9
+
+  void add(const HopCounters& other);
 };
 
-struct HopSession;
-class HopTransaction;
-
-class HopPool final : private runtime::Timer {
+class HopPool {
  public:
-  HopPool(Shard& shard, HopOptions options);
+  // The destinations outlive the pool.
+  HopPool(HopDestinations& destinations, std::vector<HopHost> hosts);
   ~HopPool();
   HopPool(const HopPool&) = delete;
   HopPool& operator=(const HopPool&) = delete;
 
-  const HopOptions& options() const { return options_; }
-  // New addresses, e.g. after a look-up. Sessions to others are not used again.
-  void set_endpoints(std::vector<Endpoint> endpoints);
+  const HopOptions& options() const { return destinations_.options(); }
+  // After a look-up. Sessions to addresses that no list names any more are not used again.
+  void set_hosts(std::vector<HopHost> hosts);
   // W-8: what the hop's last EHLO said: no value before there was one, or when it names no limit.
   std::optional<uint64_t> size_limit() const { return size_limit_; }
-  // False while the last that was seen of every endpoint was a fault between us and it.
+  // False while the last that was seen of every address was a fault between us and it.
   bool healthy() const;
   // Since when every recipient has been refused; null while at least one is accepted. An alarm after 60 s.
   std::optional<MonoTime> refusing_since() const { return refusing_since_; }
-  size_t open_sessions() const { return open_; }
-  size_t idle_sessions() const { return idle_.size(); }
+  size_t transactions() const { return transactions_; }
+  size_t waiting() const { return waiting_; }
+  // To the addresses of this list, whoever uses them.
+  size_t open_sessions() const;
+  size_t idle_sessions() const;
   const HopCounters& counters() const { return counters_; }
-
-  // Closes idle sessions with QUIT. Its replies, and those of sessions that are still being reset, are
-  // awaited until the deadline; what is left then is broken off.
-  [[nodiscard]] runtime::Task<void> stop(Shard& shard, MonoTime deadline);
 
  private:
   friend class HopTransaction;
-  using SessionPtr = std::unique_ptr<HopSession>;
-  using Acquired = std::expected<SessionPtr, HopReply>;
-  enum class Freshness : uint8_t { Any, Fresh };
-  struct EndpointHealth {
-    Endpoint endpoint;
-    MonoTime failed_until{};  // tried last until then
-    bool failing = false;     // the last that was seen of it was a fault
+  using SessionPtr = HopDestinations::SessionPtr;
+  using Freshness = HopDestinations::Freshness;
+  struct Unavailable {
+    HopReply reply;
+    bool lost = false;  // 421 or a close: worth another try
   };
-  // A transaction that wants a session: while it waits for room, or for a connection to be opened.
-  struct Waiter {
-    runtime::Signal room;
-    bool granted = false;  // off the list: room was made for it
-    net::StreamStop stop;
+  using Acquired = std::expected<SessionPtr, Unavailable>;
+  struct Candidate {
+    HopDestination* destination;
+    size_t host;
+    unsigned priority;
+    unsigned weight;
+  };
+  // What came of one walk along the list.
+  struct Walked {
+    SessionPtr session;
+    ClientFault fault;
   };
 
-  runtime::Task<Acquired> acquire(Shard& shard, Freshness freshness, MonoTime deadline, Waiter& waiter);
-  runtime::Task<bool> wait_for_room(Shard& shard, MonoTime deadline, Waiter& waiter, bool again);
-  runtime::Task<Acquired> open_session(Shard& shard, MonoTime deadline, Waiter& waiter);
-  std::vector<Endpoint> order_of_trial(MonoTime now) const;
+  // An idle session to the address that this transaction would go to, if it is there.
   SessionPtr take_idle();
-  // Back to the idle list, after RSET where a mail transaction is open, or closed if it is not fit for more.
-  void give_back(SessionPtr session);
-  void discard(SessionPtr session);
-  void keep_idle(SessionPtr session);
-  void retire(SessionPtr session);
-  runtime::Task<void> reset_and_keep(Shard& shard, SessionPtr session);
-  runtime::Task<void> quit(Shard& shard, SessionPtr session);
-  void room_was_made();
-  // Somebody waits for whom nothing is on its way back.
-  bool wants_room() const { return waiters_.size() > returning_.size(); }
-  bool serves(const Endpoint& endpoint) const;
-  void mark(const Endpoint& endpoint, bool works);
-  void note_recipient(bool accepted);
-  void on_timer() override;
+  runtime::Task<Acquired> acquire(reactor::Shard& shard, Freshness freshness, MonoTime deadline,
+                                  HopWaiter& waiter);
+  runtime::Task<Walked> walk(reactor::Shard& shard, Freshness freshness, MonoTime deadline,
+                             HopWaiter& waiter);
+  runtime::Task<bool> wait_for_room(reactor::Shard& shard, MonoTime deadline, HopWaiter& waiter);
+  std::vector<Candidate> order_of_trial(MonoTime now);
+  void leave_candidates(std::vector<Candidate> candidates);
+  void note_recipient(HopSession& session, bool accepted);
+  HopMeter& first_meter() { return candidates_.front().destination->meter; }
 
-  Shard& shard_;
-  HopOptions options_;
-  std::vector<EndpointHealth> endpoints_;
-  std::vector<SessionPtr> idle_;          // the one used last is at the back
-  std::vector<Waiter*> waiters_;          // for room; the oldest first
-  std::vector<HopTransaction*> holders_;  // have a session and no call under way; the oldest first
-  size_t open_ = 0;                       // idle, in use or being opened
-  std::vector<HopSession*> returning_;    // of these, waiting for the reply to RSET or QUIT
+  HopDestinations& destinations_;
+  std::vector<HopHost> hosts_;
+  std::vector<Candidate> candidates_;  // those of one host together
   size_t transactions_ = 0;
+  size_t waiting_ = 0;
   std::optional<uint64_t> size_limit_;
-  MonoTime quit_deadline_ = kNever;  // of stop()
   std::optional<MonoTime> refusing_since_;
-  runtime::TaskGroup group_;
   HopCounters counters_;
 };
 

@@ -12,6 +12,7 @@ constexpr smtp::FixedReply kHopTrouble{
     451, {4, 3, 0}, "The next server has a problem with us, try again later"};
 constexpr smtp::FixedReply kHopAway{451, {4, 4, 1}, "The next server does not answer, try again later"};
 constexpr smtp::FixedReply kHopLost{451, {4, 4, 2}, "The next server did not confirm the message"};
+constexpr smtp::FixedReply kHopBusy{451, {4, 4, 5}, "The next server is busy, try again later"};
 constexpr smtp::FixedReply kCutOff{451, {4, 3, 2}, "Service is going down, try again"};
 constexpr smtp::FixedReply kUnreadable{452, {4, 3, 1}, "Insufficient system storage, try again later"};
 constexpr smtp::FixedReply kNeedsSmtputf8{
@@ -81,6 +82,10 @@ HopReply map_fault(const ClientFault& fault) {
 
 HopReply unknown_outcome(const ClientFault& fault) {
   return own(HopResult::Unknown, kHopLost, fault.to_string());
+}
+
+HopReply hop_is_busy() {
+  return own(HopResult::Fault, kHopBusy, "no connection to the next hop came free in time");
 }
 
 HopReply cut_off() { return own(HopResult::Fault, kCutOff, "broken off by us"); }

@@ -37,6 +37,8 @@ HopReply map_other_reply(smtp::ClientCommand command, const smtp::Reply& reply);
 HopReply map_fault(const ClientFault& fault);
 // W-7: after our final dot.
 HopReply unknown_outcome(const ClientFault& fault);
+// All our connections to it are taken, and none came free. 451 4.4.5
+HopReply hop_is_busy();
 // W-16: we broke it off ourselves. 451 4.3.2
 HopReply cut_off();
 // W-9: the hop cannot take this address or header. 550 5.6.7

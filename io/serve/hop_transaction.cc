@@ -31,8 +31,8 @@ HopTransaction::~HopTransaction() {
 
 void HopTransaction::abandon() {
   disarm();
-  std::erase(pool_.holders_, this);
-  if (session_) pool_.give_back(std::move(session_));
+  pool_.destinations_.unhold(*this);
+  if (session_) pool_.destinations_.give_back(std::move(session_));
 }
 
 void HopTransaction::cancel() {
@@ -43,25 +43,31 @@ void HopTransaction::cancel() {
   if (!in_call_) abandon();
 }
 
-void HopTransaction::drop_session() {
-  if (!canceled_) pool_.mark(session_->endpoint, /*works=*/false);
-  pool_.discard(std::move(session_));
+// A fault of the hop; not where we broke it off.
+void HopTransaction::drop_session(ClientFault::Kind fault) {
+  HopDestination& destination = session_->destination;
+  const bool lost = fault == ClientFault::Kind::Lost || fault == ClientFault::Kind::Closing;
+  // A session that has served others may have reached the hop's own limits: the next one shows what is true.
+  const bool says_nothing = lost && session_->reused() && !retried_;
+  if (!canceled_) destination.meter.fault(fault);
+  if (!canceled_ && !says_nothing) pool_.destinations_.mark_failed(destination);
+  pool_.destinations_.discard(std::move(session_));
 }
 
 // --- W-2 ---
 
 void HopTransaction::enter_call() {
   in_call_ = true;
-  std::erase(pool_.holders_, this);
+  pool_.destinations_.unhold(*this);
 }
 
 void HopTransaction::leave_call(Shard& shard) {
   in_call_ = false;
   if (!session_) return;
-  if (canceled_ || shard.now() >= hold_until_ || pool_.wants_room()) {
+  if (canceled_ || shard.now() >= hold_until_ || pool_.destinations_.wants_room(session_->destination)) {
     park();
   } else {
-    pool_.holders_.push_back(this);
+    pool_.destinations_.hold(*this);
   }
 }
 
@@ -82,7 +88,7 @@ bool HopTransaction::may_retry(const std::optional<Setback>& setback) {
 }
 
 HopTransaction::Setback HopTransaction::setback_of(ClientFault fault) {
-  drop_session();
+  drop_session(fault.kind);
   if (canceled_) return {cut_off(), false};
   const bool lost = fault.kind == ClientFault::Kind::Lost || fault.kind == ClientFault::Kind::Closing;
   return {map_fault(fault), lost};
@@ -92,15 +98,18 @@ void HopTransaction::count(const HopReply& reply) {
   switch (reply.result) {
     case HopResult::Accepted:
       ++pool_.counters_.delivered;
+      meter_.add(&HopMetrics::delivered);
       break;
     case HopResult::Refused:
       ++pool_.counters_.refused;
+      meter_.add(&HopMetrics::refused);
       break;
     case HopResult::Fault:
       ++pool_.counters_.faults;
       break;
     case HopResult::Unknown:
       ++pool_.counters_.unknown;
+      meter_.add(&HopMetrics::unknown);
       break;
   }
 }
@@ -110,7 +119,7 @@ void HopTransaction::count(const HopReply& reply) {
 runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::ensure_session(Shard& shard,
                                                                                      MonoTime deadline) {
   // Half of it is kept for the envelope.
-  deadline = std::min(deadline, shard.now() + pool_.options_.command_wait / 2);
+  deadline = std::min(deadline, shard.now() + pool_.options().command_wait / 2);
   for (;;) {
     if (session_) co_return std::nullopt;
     std::optional<Setback> setback = co_await establish(shard, deadline);
@@ -122,14 +131,18 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::establish(
                                                                                 MonoTime deadline) {
   const HopPool::Freshness freshness = retried_ ? HopPool::Freshness::Fresh : HopPool::Freshness::Any;
   if (canceled_) co_return Setback{cut_off(), false};
-  HopPool::Acquired acquired = co_await pool_.acquire(shard, freshness, deadline, waiter_);
-  if (acquired) session_ = std::move(*acquired);
-  if (canceled_) {
-    if (session_) drop_session();
-    co_return Setback{cut_off(), false};
+  if (!retried_) session_ = pool_.take_idle();
+  if (!session_) {
+    HopPool::Acquired acquired = co_await pool_.acquire(shard, freshness, deadline, waiter_);
+    if (acquired) session_ = std::move(*acquired);
+    if (canceled_) {
+      if (session_) drop_session(ClientFault::Kind::Lost);
+      co_return Setback{cut_off(), false};
+    }
+    if (!acquired) co_return Setback{std::move(acquired.error().reply), acquired.error().lost};
   }
-  if (!acquired) co_return Setback{std::move(acquired.error()), false};
-  hold_until_ = shard.now() + pool_.options_.body_wait;
+  meter_ = session_->destination.meter;
+  hold_until_ = shard.now() + pool_.options().body_wait;
   shard.timers().arm(*this, hold_until_);
   co_return co_await declare_client(shard, deadline);
 }
@@ -139,7 +152,7 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::establish(
 runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::declare_client(Shard& shard,
                                                                                      MonoTime deadline) {
   const bool offered = session_->client->capabilities().xclient != 0;
-  if (!pool_.options_.send_xclient || !offered || session_->declared == envelope_.client)
+  if (!session_->destination.send_xclient || !offered || session_->declared == envelope_.client)
     co_return std::nullopt;
   ClientResult said = co_await session_->client->xclient(shard, envelope_.client, deadline);
   if (!said) co_return setback_of(std::move(said.error()));
@@ -159,9 +172,9 @@ runtime::Task<HopReply> HopTransaction::rcpt(Shard& shard, std::string recipient
 runtime::Task<std::vector<HopReply>> HopTransaction::rcpt_all(Shard& shard,
                                                               std::vector<std::string> recipients) {
   enter_call();
-  const MonoTime deadline = shard.now() + pool_.options_.command_wait;
+  const MonoTime deadline = shard.now() + pool_.options().command_wait;
   // Enough refusals: another session goes on from here, with the envelope so far (W-3).
-  if (session_ && session_->refusals >= pool_.options_.refusals_max) abandon();
+  if (session_ && session_->refusals >= pool_.options().refusals_max) abandon();
   std::optional<HopReply> for_all = sender_refusal_;
   std::vector<HopReply> answers;
   if (!for_all) {
@@ -232,7 +245,7 @@ runtime::Task<HopTransaction::Flight> HopTransaction::offer_once(Shard& shard,
     flight.sender_refusal = needs_smtputf8();
     co_return flight;
   }
-  deadline = std::min(deadline, shard.now() + pool_.options_.command_wait);
+  deadline = std::min(deadline, shard.now() + pool_.options().command_wait);
   const bool pipelining = client.capabilities().pipelining;
   const std::vector<Step> steps = plan(recipients);
   size_t said = 0;
@@ -270,7 +283,7 @@ bool HopTransaction::take_answer(Flight& flight, const Step& step, const smtp::R
   if (is_fault(said)) {
     // W-6: whatever else a hop says here is between us and it, and nobody's refusal.
     flight.setback = Setback{std::move(said), false};
-    drop_session();
+    drop_session(ClientFault::Kind::Refused);
     return false;
   }
   if (step.is_mail) {
@@ -279,7 +292,7 @@ bool HopTransaction::take_answer(Flight& flight, const Step& step, const smtp::R
     return !flight.sender_refusal;
   }
   if (!said.accepted()) ++session_->refusals;
-  if (!step.repeated) pool_.note_recipient(said.accepted());
+  if (!step.repeated) pool_.note_recipient(*session_, said.accepted());
   (step.repeated ? flight.repeated : flight.answers).push_back(std::move(said));
   return true;
 }
@@ -323,6 +336,7 @@ runtime::Task<HopReply> HopTransaction::deliver(Shard& shard, const MessageOctet
                                                 MonoTime deadline) {
   SLUICE_CHECK(!accepted_.empty());
   enter_call();
+  const MonoTime begun = shard.now();
   HopReply outcome;
   for (;;) {
     std::optional<HopReply> refusal = co_await repeat_envelope(shard, deadline);
@@ -330,7 +344,7 @@ runtime::Task<HopReply> HopTransaction::deliver(Shard& shard, const MessageOctet
       outcome = std::move(*refusal);
       break;
     }
-    const MonoTime data_deadline = std::min(deadline, shard.now() + pool_.options_.data_init_wait);
+    const MonoTime data_deadline = std::min(deadline, shard.now() + pool_.options().data_init_wait);
     std::optional<Setback> setback = co_await start_data(shard, data_deadline);
     if (!setback) {
       outcome = co_await send_message(shard, octets, deadline);
@@ -341,6 +355,7 @@ runtime::Task<HopReply> HopTransaction::deliver(Shard& shard, const MessageOctet
     break;
   }
   count(outcome);
+  meter_.took(&HopMetrics::delivery_time, shard.now() - begun);
   in_call_ = false;
   abandon();
   co_return outcome;
@@ -358,7 +373,7 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::start_data
   if (!result) co_return setback_of(std::move(result.error()));
   if (result->reply.intermediate()) co_return std::nullopt;
   HopReply said = map_other_reply(smtp::ClientCommand::Data, result->reply);
-  drop_session();
+  drop_session(ClientFault::Kind::Refused);
   co_return Setback{std::move(said), false};
 }
 
@@ -372,10 +387,10 @@ runtime::Task<HopReply> HopTransaction::send_message(Shard& shard, const Message
   if (!result) {
     const ClientFault fault = std::move(result.error());
     if (fault.kind == ClientFault::Kind::Message) {  // no fault of the hop's
-      pool_.discard(std::move(session_));
+      pool_.destinations_.discard(std::move(session_));
       co_return map_fault(fault);
     }
-    drop_session();
+    drop_session(fault.kind);
     // W-7: a hop that has our dot may have taken the message; one that says 421 has not.
     if (hop_has_all && fault.kind != ClientFault::Kind::Closing) co_return unknown_outcome(fault);
     if (canceled_) co_return cut_off();
@@ -383,13 +398,13 @@ runtime::Task<HopReply> HopTransaction::send_message(Shard& shard, const Message
   }
   HopReply said = map_end_of_data_reply(result->reply);
   if (said.accepted() && !hop_has_all) {  // it cannot have meant this message
-    drop_session();
+    drop_session(ClientFault::Kind::Broken);
     co_return map_other_reply(smtp::ClientCommand::EndOfData, result->reply);
   }
   if (said.result == HopResult::Fault) {
-    drop_session();
+    drop_session(ClientFault::Kind::Refused);
   } else {
-    pool_.mark(session_->endpoint, /*works=*/true);
+    pool_.destinations_.mark_spoke(session_->destination, /*served=*/true);
   }
   co_return said;
 }

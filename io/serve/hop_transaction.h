@@ -45,7 +45,7 @@ struct HopEnvelope {
   std::string sender;  // without brackets; empty for <>
   smtp::MailParameters parameters;
   bool needs_smtputf8 = false;
-  smtp::XclientOverrides client;  // sent only with HopOptions::send_xclient
+  smtp::XclientOverrides client;  // sent only to a HopHost with send_xclient
 };
 
 class HopTransaction final : private runtime::Timer {
@@ -110,11 +110,11 @@ class HopTransaction final : private runtime::Timer {
   bool take_answer(Flight& flight, const Step& step, const smtp::Reply& reply);
   void note_answers(const std::vector<std::string>& recipients, const std::vector<HopReply>& answers);
   std::optional<HopReply> late_refusal() const;
-  void drop_session();
+  void drop_session(ClientFault::Kind fault);
   void count(const HopReply& reply);
   void enter_call();
   void leave_call(Shard& shard);
-  friend class HopPool;
+  friend class HopDestinations;
   void park();
   void on_timer() override;
 
@@ -125,7 +125,8 @@ class HopTransaction final : private runtime::Timer {
   std::optional<HopReply> sender_refusal_;
   // What a repeated envelope was answered, for the first of accepted_; the others were accepted after it.
   std::vector<HopReply> late_answers_;
-  HopPool::Waiter waiter_;
+  HopWaiter waiter_;
+  HopMeter meter_;         // of the hop that it had last
   MonoTime hold_until_{};  // W-2
   bool in_call_ = false;
   bool retried_ = false;

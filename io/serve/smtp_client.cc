@@ -2,6 +2,7 @@
 
 #include "io/base/check.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -54,7 +55,11 @@ SmtpClient::SmtpClient(net::StreamPtr stream, ClientOptions options)
 
 runtime::Task<SmtpClient::Opened> SmtpClient::open(Shard& shard, Endpoint remote, ClientOptions options,
                                                    MonoTime deadline, net::StreamStop* stop) {
-  std::expected<net::StreamPtr, int> stream = co_await net::Stream::connect(shard, remote, deadline, stop);
+  MonoTime connected_by = deadline;
+  if (options.connect_wait != ClientOptions::kNoWait)
+    connected_by = std::min(deadline, shard.now() + options.connect_wait);
+  std::expected<net::StreamPtr, int> stream =
+      co_await net::Stream::connect(shard, remote, connected_by, stop);
   if (!stream) {
     ClientFault fault;
     fault.kind = ClientFault::Kind::Connect;

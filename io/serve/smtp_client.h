@@ -35,7 +35,9 @@ namespace sluice::serve {
 using reactor::Shard;
 
 struct ClientOptions {
-  std::string our_name = "localhost";  // in EHLO
+  static constexpr MonoClock::duration kNoWait = MonoClock::duration::max();
+  std::string our_name = "localhost";          // in EHLO
+  MonoClock::duration connect_wait = kNoWait;  // of TCP alone, within open()'s deadline
   MonoClock::duration command_wait = limits::kHopCommandWait;
   MonoClock::duration write_wait = limits::kServerDataWait;  // for each send; RFC 5321 4.5.3.2.5
 };

@@ -31,6 +31,7 @@ struct PolicySections {
   NodeSettings node;
   JournalSettings journal;
   DnsSettings dns;
+  DeliverySettings delivery;
   std::vector<Listener> listeners;
   std::vector<Cidr> trusted_networks;
   std::string postmaster_domain;  // empty: <Postmaster> without a domain is refused
@@ -76,6 +77,7 @@ class Policy {
   const NodeSettings& node() const { return sections_.node; }
   const JournalSettings& journal() const { return sections_.journal; }
   const DnsSettings& dns() const { return sections_.dns; }
+  const DeliverySettings& delivery() const { return sections_.delivery; }
   const ResultHeaderSettings& result_header() const { return sections_.result_header; }
   const SpfSettings& spf() const { return sections_.spf; }
   std::span<const Listener> listeners() const { return sections_.listeners; }

@@ -33,9 +33,22 @@ void read_top(SectionReader& reader, Draft& draft) {
 void read_outbound(const DocumentNode* table, Draft& draft, Diagnostics& diagnostics) {
   SectionReader reader(find_section("outbound"), table, "outbound", diagnostics);
   std::optional<NextHop> hop = reader.hop("next_hop");
+  const bool send_xclient = reader.boolean("send_xclient");
   if (!hop) return;
+  hop->send_xclient = send_xclient;
   draft.hops.push_back({*hop, {reader.position("next_hop"), reader.path_of("next_hop")}});
   draft.sections.outbound_next_hop = std::move(hop);
+}
+
+void read_delivery(const DocumentNode* table, Draft& draft, Diagnostics& diagnostics) {
+  SectionReader reader(find_section("delivery"), table, "delivery", diagnostics);
+  DeliverySettings& delivery = draft.sections.delivery;
+  delivery.connections = static_cast<unsigned>(reader.integer("connections"));
+  delivery.connections_per_shard = static_cast<unsigned>(reader.integer("connections_per_shard"));
+  delivery.queue = static_cast<unsigned>(reader.integer("queue"));
+  delivery.queue_wait = std::chrono::seconds(reader.integer("queue_seconds"));
+  delivery.connection_messages = static_cast<unsigned>(reader.integer("messages_per_connection"));
+  delivery.idle = std::chrono::seconds(reader.integer("idle_seconds"));
 }
 
 void read_listener(const DocumentNode& table, Draft& draft, Diagnostics& diagnostics) {
@@ -81,7 +94,9 @@ std::optional<NextHop> read_hop_table(const DocumentNode& table, std::string pat
   const auto port = static_cast<uint16_t>(reader.integer("port"));
   const auto priority = static_cast<unsigned>(reader.integer("priority"));
   const auto weight = static_cast<unsigned>(reader.integer("weight"));
+  const bool send_xclient = reader.boolean("send_xclient");
   if (!hop) return std::nullopt;
+  hop->send_xclient = send_xclient;
   hop->port = port;
   hop->priority = priority;
   hop->weight = weight;
@@ -144,6 +159,7 @@ void read_smtp_sections(const DocumentNode& root, Draft& draft, Diagnostics& dia
   SectionReader top(find_section(""), &root, "", diagnostics);
   read_top(top, draft);
   read_outbound(top.table("outbound"), draft, diagnostics);
+  read_delivery(top.table("delivery"), draft, diagnostics);
   for (const DocumentNode* table : top.tables("listener")) read_listener(*table, draft, diagnostics);
   for (const DocumentNode* table : top.tables("domain")) read_domain(*table, draft, diagnostics);
 }

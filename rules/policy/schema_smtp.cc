@@ -7,11 +7,16 @@ namespace sluice::policy::schema {
 namespace {
 
 constexpr std::array<std::string_view, 2> kDirections{"inbound", "outbound"};
-constexpr std::array<std::string_view, 10> kTopTables{"listener",       "domain", "outbound",      "node",
+constexpr std::array<std::string_view, 11> kTopTables{"listener",       "domain", "outbound",      "node",
                                                       "journal",        "dns",    "result_header", "events",
-                                                      "authentication", "spf"};
+                                                      "authentication", "spf",    "delivery"};
 static_assert(limits::kMessageOctets == 50ULL * 1024 * 1024);
 static_assert(limits::kSmtpRecipients == 1000);
+static_assert(limits::kHopSessions == 64);
+static_assert(limits::kHopWaiting == 256);
+static_assert(limits::kHopQueueWait == std::chrono::seconds(30));
+static_assert(limits::kHopSessionTransactions == 1000);
+static_assert(limits::kHopIdleWait == std::chrono::seconds(45));
 
 constexpr std::array kTop{
     Setting{.name = "trusted_networks",
@@ -34,6 +39,60 @@ constexpr std::array kOutbound{
             .type = ValueType::Hop,
             .at_zero = "not set: such mail is refused with 550 5.7.1",
             .text = "Where mail of trusted clients to domains that are not managed goes."},
+    Setting{.name = "send_xclient",
+            .type = ValueType::Boolean,
+            .default_text = "false",
+            .text = "As in `domain.next_hops`. The server then judges the client, and may not let it relay."},
+};
+
+constexpr std::array kDelivery{
+    Setting{.name = "connections",
+            .type = ValueType::Integer,
+            .default_text = "128",
+            .unit = "connections",
+            .minimum = 1,
+            .maximum = 100000,
+            .text = "To one address of a next hop, of the whole node. Divided among the shards; each has at "
+                    "least one. Keep it below what the server takes from one client."},
+    Setting{.name = "connections_per_shard",
+            .type = ValueType::Integer,
+            .default_text = "64",
+            .unit = "connections",
+            .minimum = 1,
+            .maximum = 10000,
+            .text = "To one address of a next hop, of one shard, whatever its share of `connections` is."},
+    Setting{.name = "queue",
+            .type = ValueType::Integer,
+            .default_text = "256",
+            .unit = "transactions",
+            .minimum = 0,
+            .maximum = 100000,
+            .at_zero = "0: nobody waits",
+            .text =
+                "Transactions for one list of next hops that wait for a connection, of one shard. Further "
+                "ones get 451 4.4.5."},
+    Setting{.name = "queue_seconds",
+            .type = ValueType::Integer,
+            .default_text = "30",
+            .unit = "seconds",
+            .minimum = 1,
+            .maximum = 120,
+            .text = "How long they wait, then 451 4.4.5."},
+    Setting{.name = "messages_per_connection",
+            .type = ValueType::Integer,
+            .default_text = "1000",
+            .unit = "messages",
+            .minimum = 1,
+            .maximum = 1000000,
+            .text = "Transactions over one connection; then it is closed with QUIT."},
+    Setting{.name = "idle_seconds",
+            .type = ValueType::Integer,
+            .default_text = "45",
+            .unit = "seconds",
+            .minimum = 1,
+            .maximum = 280,
+            .text = "How long a connection without a transaction is kept. Less than the server's own limit "
+                    "(Postfix: `smtpd_timeout`, 300)."},
 };
 
 constexpr std::array kListener{
@@ -93,7 +152,8 @@ constexpr std::array kDomain{
             .type = ValueType::Hops,
             .required = true,
             .text = "Where its mail goes on to: a list of `\"host:port\"`, or of tables as in "
-                    "`domain.next_hops`. Only the first by priority is used in this version."},
+                    "`domain.next_hops`. Those of the lowest priority number share the mail; the "
+                    "others stand by."},
 };
 
 constexpr std::array kNextHop{
@@ -109,14 +169,20 @@ constexpr std::array kNextHop{
             .default_text = "0",
             .minimum = 0,
             .maximum = 65535,
-            .text = "Lower is tried first."},
+            .text = "Lower is tried first; a higher one only when none of the lower ones works."},
     Setting{.name = "weight",
             .type = ValueType::Integer,
             .default_text = "1",
             .minimum = 0,
             .maximum = 65535,
             .at_zero = "0: only when no other of its priority works",
-            .text = "Share among hops of the same priority. Kept, not yet used."},
+            .text = "Share of the messages among hops of the same priority, as in RFC 2782."},
+    Setting{.name = "send_xclient",
+            .type = ValueType::Boolean,
+            .default_text = "false",
+            .text = "Tell this hop who the client is (XCLIENT), where it offers that: a Postfix behind the "
+                    "node then logs and judges the client itself. It must list the node in "
+                    "`smtpd_authorized_xclient_hosts`."},
 };
 
 constexpr std::array kSections{
@@ -146,6 +212,10 @@ constexpr std::array kSections{
             .title = "Outbound mail",
             .text = "Mail of trusted clients.",
             .settings = kOutbound},
+    Section{.path = "delivery",
+            .title = "Connections to next hops",
+            .text = "How they are shared and bounded, so that a slow next hop costs no other one anything.",
+            .settings = kDelivery},
 };
 
 }  // namespace

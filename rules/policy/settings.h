@@ -61,10 +61,22 @@ struct NextHop {
   std::optional<IpAddress> address;
   std::string host;  // the name, or the address as text
   uint16_t port = 25;
-  unsigned priority = 0;  // lower is tried first
-  unsigned weight = 1;
+  unsigned priority = 0;          // lower is tried first
+  unsigned weight = 1;            // share among equals; 0: behind all others of its priority
+  bool send_xclient = false;      // hand on the client (W-13), where the hop offers XCLIENT
   std::string to_string() const;  // "mail.example.com:25", "[2001:db8::1]:25"
   friend bool operator==(const NextHop&, const NextHop&) = default;
+};
+
+// How the connections to next hops are shared and bounded.
+struct DeliverySettings {
+  unsigned connections = 0;            // to one address, of the whole node
+  unsigned connections_per_shard = 0;  // to one address
+  unsigned queue = 0;                  // transactions that wait for a connection, per list and shard
+  std::chrono::seconds queue_wait{};
+  unsigned connection_messages = 0;
+  std::chrono::seconds idle{};
+  friend bool operator==(const DeliverySettings&, const DeliverySettings&) = default;
 };
 
 struct ManagedDomain {

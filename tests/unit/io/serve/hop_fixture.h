@@ -32,13 +32,13 @@ inline Script take_quit() { return {hear("QUIT"), say("221 2.0.0 Bye\r\n"), hear
 class HopFixture : public testing::Test {
  protected:
   HopFixture() {
-    options_.endpoints = {sim_.at_mx(25)};
+    endpoints_ = {sim_.at_mx(25)};
     options_.our_name = "node.example";
     envelope_.sender = "a@example.com";
   }
   ~HopFixture() override {
     hop_.reset();
-    if (pool_) sim_.start(sim_.client, stop(sim_.client));
+    if (destinations_) sim_.start(sim_.client, stop(sim_.client));
     EXPECT_TRUE(sim_.finish());
     for (const auto& peer : peers_) sim_.start(sim_.mx, peer->close(sim_.mx));
     EXPECT_TRUE(sim_.finish());
@@ -46,14 +46,32 @@ class HopFixture : public testing::Test {
   }
   Task<void> stop(Shard& shard) {
     const MonoTime deadline = shard.now() + std::chrono::seconds(5);
-    co_await pool_->stop(shard, deadline);
+    co_await destinations_->stop(shard, deadline);
+  }
+  // Hosts in the order of preference, of one address each.
+  std::vector<serve::HopHost> hosts(const std::vector<Endpoint>& endpoints) const {
+    std::vector<serve::HopHost> hosts;
+    for (const Endpoint& endpoint : endpoints) {
+      serve::HopHost host;
+      host.name = endpoint.to_string();
+      host.priority = static_cast<unsigned>(hosts.size());
+      host.send_xclient = send_xclient_;
+      host.addresses = {endpoint};
+      hosts.push_back(std::move(host));
+    }
+    return hosts;
+  }
+  void make_pool() {
+    if (pool_) return;
+    destinations_ = std::make_unique<serve::HopDestinations>(sim_.client, options_);
+    pool_ = std::make_unique<serve::HopPool>(*destinations_, hosts(endpoints_));
   }
 
   void hop_plays(std::vector<Script> scripts, uint16_t port = 25) {
     peers_.push_back(std::make_unique<ScriptedHop>(sim_.mx, sim_.at_mx(port), std::move(scripts)));
   }
   void begin() {
-    if (!pool_) pool_ = std::make_unique<serve::HopPool>(sim_.client, options_);
+    make_pool();
     hop_.reset();
     hop_ = std::make_unique<serve::HopTransaction>(*pool_, envelope_);
   }
@@ -77,7 +95,7 @@ class HopFixture : public testing::Test {
   }
   // Beside hop_, and calls that go on while the test does something else.
   std::unique_ptr<serve::HopTransaction> another() {
-    if (!pool_) pool_ = std::make_unique<serve::HopPool>(sim_.client, options_);
+    make_pool();
     return std::make_unique<serve::HopTransaction>(*pool_, envelope_);
   }
   struct Call {
@@ -97,7 +115,10 @@ class HopFixture : public testing::Test {
   SimPair sim_;
   std::vector<std::unique_ptr<ScriptedHop>> peers_;
   serve::HopOptions options_;
+  std::vector<Endpoint> endpoints_;
+  bool send_xclient_ = false;
   serve::HopEnvelope envelope_;
+  std::unique_ptr<serve::HopDestinations> destinations_;
   std::unique_ptr<serve::HopPool> pool_;
   std::unique_ptr<serve::HopTransaction> hop_;
   std::string header_ = "Received: by node\r\n";

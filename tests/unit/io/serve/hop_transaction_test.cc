@@ -467,6 +467,7 @@ class HopCancelTest : public HopFixture {
 
 // Shows: W-16
 TEST_F(HopCancelTest, EndsAWaitForRoom) {
+  options_.queue_wait = 300s;
   options_.sessions_max = 1;
   hop_plays({greet() + take_mail() + Script{hear("RCPT"), pause(60s), say("250 2.1.5 Ok\r\n")} + take_rset() +
              take_mail() + take_rcpt("d@example.org") + take_rset() + take_quit()});
@@ -632,7 +633,7 @@ TEST_F(HopTransactionTest, NothingIsSaidForRecipientsThatAllNeedSmtputf8) {
 
 // Shows: SPF-16
 TEST_F(HopTransactionTest, TheClientIsHandedOnByXclientOncePerClient) {
-  options_.send_xclient = true;
+  send_xclient_ = true;
   envelope_.client.addr = {smtp::XclientState::Given, *IpAddress::parse("192.0.2.7")};
   const std::string offer = "250-PIPELINING\r\n250-XCLIENT NAME ADDR PORT\r\n";
   hop_plays({greet(offer) + Script{hear("XCLIENT ADDR=192.0.2.7")} + greet(offer) + take_mail() +

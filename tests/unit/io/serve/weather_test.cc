@@ -57,9 +57,9 @@ Task<void> send_some(Shard& shard, HopPool& pool, const std::string& text, unsig
   }
 }
 
-Task<void> stop_pool(Shard& shard, HopPool& pool) {
+Task<void> stop_pool(Shard& shard, HopDestinations& destinations) {
   const MonoTime deadline = shard.now() + 5s;
-  co_await pool.stop(shard, deadline);
+  co_await destinations.stop(shard, deadline);
 }
 Task<void> drain(Shard& shard, SmtpServer& server) {
   const MonoTime deadline = shard.now() + 60s;
@@ -85,15 +85,17 @@ TEST_P(Weather, EverythingEndsAndNothingAcceptedIsMissing) {
   std::string text;
   while (text.size() < 30'000) text += "..dots and text\r\n";
   HopOptions hop_options;
-  hop_options.endpoints = {sim.at_mx(25), {sim.world.address_v6("mx"), 25}};
   hop_options.sessions_max = 3;
-  HopPool pool(sim.client, hop_options);
+  HopHost host;
+  host.addresses = {sim.at_mx(25), {sim.world.address_v6("mx"), 25}};
+  HopDestinations destinations(sim.client, hop_options);
+  HopPool pool(destinations, {host});
   Told told[5];
   for (Told& each : told) sim.start(sim.client, send_some(sim.client, pool, text, kTransactions, each));
   ASSERT_TRUE(sim.finish(12h)) << "seed " << seed;
 
   sim.world.clear_faults();
-  sim.start(sim.client, stop_pool(sim.client, pool));
+  sim.start(sim.client, stop_pool(sim.client, destinations));
   ASSERT_TRUE(sim.finish()) << "seed " << seed;
   sim.start(sim.mx, drain(sim.mx, **server));
   ASSERT_TRUE(sim.finish()) << "seed " << seed;
