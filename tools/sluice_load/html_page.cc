@@ -137,7 +137,7 @@ const box = element("div", undefined, root); box.className = "wide";
 const table = element("table", undefined, box);
 const head = element("tr", undefined, table);
 for (const words of ["ms from ... to reply", "count", "mean", "50 %", "90 %", "99 %", "99.9 %", "greatest"]) element("th", words, head);
-for (const point of Object.keys(runs[0].points_us)) runs.forEach((run, n) => {
+for (const point of ["connect", "greeting", "hello", "mail", "rcpt", "data", "end", "service", "message"]) runs.forEach((run, n) => {
   const p = run.points_us[point]; if (!p || p.count === 0) return;
   const row = element("tr", undefined, table);
   element("td", runs.length > 1 ? `${point}, ${nameOf(run, n)}` : point, row); element("td", p.count.toLocaleString("en"), row);
