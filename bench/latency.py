@@ -4,10 +4,10 @@
     latency.py --build FOLDER [--seconds 10] [--rounds 3] [--sessions 16] [--size 20480] [--per-connection 100] [--json FILE]
 
 First the capacity: a closed loop on as many sessions. Then, in each round, an open loop at half of it (`sluice-load send
---rate`), to the relay and, for comparison, to a bare sink at the same rate. The targets are 1 ms for half of the messages and 5 ms
-for 99 % of them, of the relay's `end` point: from the last octet of data to the reply. `message` is the whole,
-counted from when it was meant to begin. A row that says "late" is the generator's: it did not keep its schedule. All on loopback; the
-node has the last processor for itself.
+--rate`), to the relay and, for comparison, to a bare sink at the same rate. The targets are 1 ms for half of the messages
+and 5 ms for 99 % of them, of the relay's `end` point: from the last octet of data to the reply. `message` is the
+whole, counted from when it was meant to begin. A row that says "late" is the generator's: it did not keep its
+schedule. All on loopback; the node has the last processor for itself.
 """
 import argparse
 import json
@@ -18,14 +18,12 @@ import sys
 import measure
 
 TARGET_MS = {"p50": 1.0, "p99": 5.0}
-CAPACITY_MESSAGES = 20000
 
 
 def capacity_of(build, node, args):
-    measure.bare_load(build, node.port, 1000, per_connection=args.per_connection, size=args.size, connections=args.sessions)
-    summary = measure.bare_load(build, node.port, CAPACITY_MESSAGES, per_connection=args.per_connection, size=args.size,
-                                connections=args.sessions)
-    return summary["messages_per_second"]
+    shape = {"per_connection": args.per_connection, "size": args.size, "connections": args.sessions}
+    measure.bare_load(build, node.port, min(args.capacity_messages, 1000), **shape)  # warm
+    return measure.bare_load(build, node.port, args.capacity_messages, **shape)["messages_per_second"]
 
 
 def open_loop(build, program, rate, args):
@@ -54,6 +52,7 @@ def main():
     parser.add_argument("--sessions", type=int, default=16)
     parser.add_argument("--size", type=int, default=20480)
     parser.add_argument("--per-connection", type=int, default=100)
+    parser.add_argument("--capacity-messages", type=int, default=20000, help="that find the capacity")
     parser.add_argument("--rate", type=float, help="messages per second instead of half of the capacity")
     parser.add_argument("--json", type=pathlib.Path, help="write the summaries here too")
     args = parser.parse_args()

@@ -17,11 +17,10 @@ import sys
 import measure
 
 TARGET = 1.15
-CAPACITY_MESSAGES = 20000
 
 
 def capacity_of(build, node, args):
-    return measure.bare_load(build, node.port, CAPACITY_MESSAGES, per_connection=args.per_connection,
+    return measure.bare_load(build, node.port, args.capacity_messages, per_connection=args.per_connection,
                              size=args.size)["messages_per_second"]
 
 
@@ -46,6 +45,7 @@ def main():
     parser.add_argument("--sessions", type=int, default=32)
     parser.add_argument("--size", type=int, default=20480)
     parser.add_argument("--per-connection", type=int, default=10)
+    parser.add_argument("--capacity-messages", type=int, default=20000, help="that find the capacity")
     parser.add_argument("--share", type=float, default=0.5, help="of the capacity of one shard")
     parser.add_argument("--json", type=pathlib.Path, help="write the figures here too")
     args = parser.parse_args()
