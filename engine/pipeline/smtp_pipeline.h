@@ -61,6 +61,7 @@ class SmtpPipeline final : public serve::SmtpHandler {
 
   // envelope
   evidence::Client client() const;
+  smtp::XclientOverrides declared_client() const;
   void start_spf(Shard& shard);
   runtime::Task<serve::Answer> take_recipient(Shard& shard, mail::Address address);
   runtime::Task<std::optional<Refusal>> ask_policy(Shard& shard, const policy::RecipientBinding& binding);

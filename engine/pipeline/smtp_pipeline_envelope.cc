@@ -35,6 +35,29 @@ evidence::Client SmtpPipeline::client() const {
   return client;
 }
 
+// Whose mail this is, for a next hop that shall know it. What is not said would leave the hop with what it
+// knows of us: so a name that nobody has looked up is said to be missing for now.
+smtp::XclientOverrides SmtpPipeline::declared_client() const {
+  const smtp::XclientOverrides& told = connection_.xclient;
+  smtp::XclientOverrides client;
+  client.name = told.name;
+  if (client.name.state == smtp::XclientState::Absent)
+    client.name.state = smtp::XclientState::TemporarilyUnavailable;
+  client.addr = told.addr;
+  client.port = told.port;
+  if (client.addr.state == smtp::XclientState::Absent) {
+    client.addr = {smtp::XclientState::Given, connection_.client.address};
+    client.port = {smtp::XclientState::Given, connection_.client.port};
+  }
+  client.proto = {smtp::XclientState::Given,
+                  connection_.extended ? smtp::XclientProtocol::Esmtp : smtp::XclientProtocol::Smtp};
+  client.helo = told.helo;
+  if (client.helo.state == smtp::XclientState::Absent)
+    client.helo = {smtp::XclientState::Given, connection_.hello};
+  client.login = told.login;
+  return client;
+}
+
 Eventual<Answer> SmtpPipeline::on_mail(Shard& shard, smtp::MailFrom& mail, serve::TraceId transaction) {
   ++context_.counters.transactions;
   transaction_ = std::make_unique<Transaction>(transaction, context_.held_octets, listener_);
@@ -162,6 +185,8 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::offer_to_next_hop(Shard
     envelope.parameters.body = tx.body_type;
     envelope.parameters.smtputf8 = tx.smtputf8;
     envelope.needs_smtputf8 = tx.smtputf8;
+    if (std::ranges::any_of(binding.next_hops, &policy::NextHop::send_xclient))
+      envelope.client = declared_client();
     tx.hop = std::make_unique<serve::HopTransaction>(*tx.pool, std::move(envelope));
   }
   if (tx.declared_size && tx.pool->size_limit() && *tx.declared_size > *tx.pool->size_limit()) {

@@ -371,7 +371,10 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::start_data
   Eventual<ClientResult> awaited = client.next_reply(shard, deadline);
   ClientResult result = co_await std::move(awaited);
   if (!result) co_return setback_of(std::move(result.error()));
-  if (result->reply.intermediate()) co_return std::nullopt;
+  if (result->reply.intermediate()) {
+    data_text_ = std::move(result->reply.text);
+    co_return std::nullopt;
+  }
   HopReply said = map_other_reply(smtp::ClientCommand::Data, result->reply);
   drop_session(ClientFault::Kind::Refused);
   co_return Setback{std::move(said), false};
@@ -392,7 +395,12 @@ runtime::Task<HopReply> HopTransaction::send_message(Shard& shard, const Message
     }
     drop_session(fault.kind);
     // W-7: a hop that has our dot may have taken the message; one that says 421 has not.
-    if (hop_has_all && fault.kind != ClientFault::Kind::Closing) co_return unknown_outcome(fault);
+    if (hop_has_all && fault.kind != ClientFault::Kind::Closing) {
+      HopReply unknown = unknown_outcome(fault);
+      // Some name their queue id there.
+      if (!data_text_.empty()) unknown.hop_said += "; to DATA it said: " + data_text_;
+      co_return unknown;
+    }
     if (canceled_) co_return cut_off();
     co_return map_fault(fault);
   }

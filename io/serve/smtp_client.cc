@@ -165,6 +165,7 @@ ClientFault SmtpClient::fault(ClientFault::Kind kind, int os_error) const {
   fault.kind = kind;
   fault.os_error = os_error;
   if (!session_.unanswered().empty()) fault.command = session_.unanswered().front();
+  if (const smtp::Reply* partial = session_.partial_reply()) fault.reply = *partial;
   return fault;
 }
 

@@ -56,7 +56,7 @@ struct ClientFault {
   Kind kind = Kind::Lost;
   int os_error = 0;
   smtp::ClientCommand command{};  // what was waited for
-  smtp::Reply reply{};            // Closing, Refused
+  smtp::Reply reply{};            // Closing, Refused; else what came of a reply that did not end
   std::string to_string() const;
 };
 
@@ -132,7 +132,8 @@ class SmtpClient {
   // XCLIENT with what the peer takes of it, its new greeting, and EHLO again.
   [[nodiscard]] runtime::Task<ClientResult> xclient(Shard& shard, const smtp::XclientOverrides& overrides,
                                                     MonoTime deadline);
-  // True when the kernel has taken all that was written; false when the connection broke or the deadline passed.
+  // True when the kernel has taken all that was written; false when the connection broke or the deadline
+  // passed.
   [[nodiscard]] net::Stream::Flush flush(Shard& shard, MonoTime deadline) {
     return stream_->flush(shard, deadline);
   }

@@ -95,6 +95,11 @@ void ClientSession::feed(std::string_view octets) {
   if (!dead_) input_ = octets;
 }
 
+const Reply* ClientSession::partial_reply() const {
+  const bool begun = reader_.state() != ReplyReader::State::Complete && reader_.reply().code != 0;
+  return begun ? &reader_.reply() : nullptr;
+}
+
 void ClientSession::peer_closed() { peer_closed_ = true; }
 
 ClientEvent ClientSession::next() {

@@ -139,6 +139,8 @@ class ClientSession {
   const Capabilities& capabilities() const { return capabilities_; }
   // Commands without a reply yet, oldest first.
   std::span<const ClientCommand> unanswered() const { return std::span(expected_).subspan(expected_begin_); }
+  // The lines that came of a reply whose end has not; null when there are none.
+  const Reply* partial_reply() const;
   bool idle() const { return unanswered().empty() && !dead_; }
   bool dead() const { return dead_; }
 

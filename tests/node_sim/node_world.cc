@@ -47,6 +47,7 @@ std::string with_addresses(std::string text, reactor::SimWorld& sim) {
     }
   };
   replace("@second", Endpoint{sim.address("node"), 26}.to_string());
+  replace("@nodeaddress", sim.address("node").to_string());
   replace("@node", Endpoint{sim.address("node"), NodeWorld::kPort}.to_string());
   replace("@hopaddress", sim.address("hop").to_string());
   replace("@hop", Endpoint{sim.address("hop"), 25}.to_string());

@@ -94,6 +94,8 @@ Task<void> ScriptedHop::serve(Shard& shard, net::StreamPtr stream) {
     const std::string verb = line.substr(0, 4);
     if (verb == "EHLO") {
       reply = take("EHLO", ehlo_reply());
+    } else if (verb == "XCLI") {
+      reply = take("XCLIENT", "220 hop.example ESMTP");
     } else if (verb == "MAIL") {
       reply = take("MAIL", "250 2.1.0 ok");
       message = {};

@@ -2,6 +2,8 @@
 
 #include "tests/unit/io/serve/hop_fixture.h"
 
+#include <map>
+
 namespace sluice::serve {
 namespace {
 
@@ -10,6 +12,13 @@ using namespace sluice::test;
 
 class HopPoolTest : public HopFixture {
  protected:
+  // Ends the pool before what it counts in goes.
+  void metrics_in_use() {
+    hop_.reset();
+    rest(1s);
+    pool_.reset();
+    destinations_.reset();
+  }
   void send_one() {
     begin();
     EXPECT_TRUE(rcpt("b@example.org").accepted());
@@ -174,6 +183,151 @@ TEST_F(HopPoolTest, WaitingForASessionHasADeadline) {
   EXPECT_TRUE(busy.reply.accepted());
   first.reset();
   rest();
+}
+
+TEST_F(HopPoolTest, TheQueueForABusyHopIsBoundedInLengthAndTime) {
+  options_.sessions_max = 1;
+  options_.waiting_max = 1;
+  options_.queue_wait = 20s;
+  hop_plays({greet() + take_mail() +
+             Script{hear("RCPT TO:<b@example.org>"), pause(100s), say("250 2.1.5 Ok\r\n")} + take_rset() +
+             take_quit()});
+  auto first = another();
+  auto second = another();
+  Call busy;
+  Call waits;
+  start_rcpt(*first, "b@example.org", busy);
+  rest(1s);
+  start_rcpt(*second, "c@example.org", waits);
+  rest(1s);
+  const MonoTime asked = sim_.world.now();
+  begin();
+  Call turned_away;
+  start_rcpt(*hop_, "d@example.org", turned_away);
+  rest(1s);
+  ASSERT_TRUE(turned_away.over);
+  EXPECT_EQ(turned_away.reply.reply.to_line().substr(0, 9), "451 4.4.5");
+  EXPECT_EQ(turned_away.reply.result, HopResult::Fault);
+  EXPECT_FALSE(waits.over);
+  EXPECT_EQ(pool_->waiting(), 1U);
+  EXPECT_TRUE(sim_.finish());
+  EXPECT_EQ(waits.reply.reply.to_line().substr(0, 9), "451 4.4.5");
+  EXPECT_GE(waits.ended - asked, 18s);
+  EXPECT_LE(waits.ended - asked, 20s);
+  EXPECT_TRUE(busy.reply.accepted());
+  EXPECT_EQ(pool_->counters().congested, 2U);
+  EXPECT_TRUE(pool_->healthy());  // busy is not broken
+  first.reset();
+  second.reset();
+  rest();
+}
+
+TEST_F(HopPoolTest, AConnectionServesOnlySoManyMessages) {
+  options_.session_transactions = 2;
+  hop_plays({greet() + kMessage + kMessage + take_quit(), greet() + kMessage + take_quit()});
+  for (int i = 0; i < 3; ++i) send_one();
+  EXPECT_EQ(pool_->counters().connects, 2U);
+  EXPECT_EQ(destinations_->sessions_retired(), 1U);
+}
+
+TEST_F(HopPoolTest, TheLimitOfAnAddressHoldsOverAllListsThatNameIt) {
+  options_.sessions_max = 1;
+  options_.queue_wait = 5s;
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + take_rset() + kMessage + take_quit()});
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  HopPool other(*destinations_, hosts({sim_.at_mx(25), sim_.at_mx(99)}));
+  {
+    HopTransaction through_other(other, envelope_);
+    Call call;
+    start_rcpt(through_other, "b@example.org", call);
+    EXPECT_TRUE(sim_.finish());
+    EXPECT_TRUE(call.reply.accepted());  // the holder of the first list gave its session up
+    EXPECT_TRUE(hop_->parked());
+    EXPECT_EQ(destinations_->open_sessions(), 1U);
+    Call done;
+    start_deliver(through_other, done);
+    EXPECT_TRUE(sim_.finish());
+    EXPECT_TRUE(done.reply.accepted());
+  }
+  hop_.reset();
+  rest();
+}
+
+// A hop of a higher priority number stands by for faults, not for load.
+TEST_F(HopPoolTest, BusyIsNotBroken) {
+  options_.sessions_max = 1;
+  options_.queue_wait = 5s;
+  endpoints_ = {sim_.at_mx(25), sim_.at_mx(26)};
+  hop_plays({greet() + take_mail() + Script{hear("RCPT"), pause(60s), say("250 2.1.5 Ok\r\n")} + take_rset() +
+             take_quit()});
+  hop_plays({}, 26);
+  auto first = another();
+  Call busy;
+  start_rcpt(*first, "b@example.org", busy);
+  rest(1s);
+  begin();
+  Call waits;
+  start_rcpt(*hop_, "c@example.org", waits);
+  EXPECT_TRUE(sim_.finish());
+  EXPECT_EQ(waits.reply.reply.to_line().substr(0, 9), "451 4.4.5");
+  first.reset();
+  rest();
+}
+
+// Shows: W-3
+TEST_F(HopPoolTest, A421GreetingIsRetriedOnceUnseen) {
+  hop_plays({Script{say("421 4.3.2 too busy\r\n"), hear_end()}, greet() + kMessage + take_quit()});
+  send_one();
+  EXPECT_EQ(pool_->counters().retries, 1U);
+}
+
+TEST_F(HopPoolTest, ASilentAddressHasFiveSecondsWhileAnotherIsLeft) {
+  endpoints_ = {sim_.at_mx(25), sim_.at_mx(26)};
+  reactor::SimFaults silent;
+  silent.latency_min = silent.latency_max = 1h;
+  sim_.world.set_faults(sim_.at_mx(25), silent);
+  hop_plays({greet() + kMessage + kMessage + take_quit()}, 26);
+  const MonoTime begun = sim_.world.now();
+  send_one();
+  EXPECT_GE(sim_.world.now() - begun, limits::kHopNextAddressWait);
+  EXPECT_LT(sim_.world.now() - begun, limits::kHopNextAddressWait + 1s);
+  const MonoTime again = sim_.world.now();
+  send_one();
+  EXPECT_LT(sim_.world.now() - again, 1s);
+}
+
+TEST_F(HopPoolTest, CountsWhatItDoesForEachHop) {
+  runtime::MetricRegistry registry(1);
+  const std::vector<std::string> names{sim_.at_mx(25).to_string()};
+  const HopMetricTable table(registry, names);
+  registry.freeze();
+  options_.metrics = &table;
+  options_.cells = &registry.cells(0);
+  hop_plays({greet() + kMessage + Script{hang_up()}, {say("554 5.7.1 no\r\n"), hear_end()}});
+  send_one();
+  rest(1s);
+  begin();
+  EXPECT_FALSE(rcpt("b@example.org").accepted());
+  std::map<std::string, int64_t> seen;
+  for (const runtime::MetricSample& sample : registry.read()) {
+    if (sample.labels.find("other") != std::string_view::npos) continue;
+    const std::string_view labels = sample.labels;
+    const size_t second = labels.find("\",");
+    const std::string more(second == labels.npos ? "" : labels.substr(second + 2));
+    const bool gauge = sample.kind == runtime::MetricKind::Gauge;
+    seen[std::string(sample.name) + more] = gauge ? sample.level : static_cast<int64_t>(sample.value);
+  }
+  EXPECT_EQ(seen["sluice_hop_connects_total"], 2);
+  EXPECT_EQ(seen["sluice_hop_faults_totalkind=\"refused\""], 1);
+  EXPECT_EQ(seen["sluice_hop_messages_totalresult=\"accepted\""], 1);
+  EXPECT_EQ(seen["sluice_hop_recipients_totalresult=\"accepted\""], 1);
+  EXPECT_EQ(seen["sluice_hop_addresses_failing"], 1);
+  EXPECT_EQ(seen["sluice_hop_connections"], 0);
+  EXPECT_EQ(seen["sluice_hop_connections_idle"], 0);
+  EXPECT_EQ(seen["sluice_hop_connect_seconds"], 1);
+  EXPECT_EQ(seen["sluice_hop_delivery_seconds"], 1);
+  metrics_in_use();
 }
 
 // Shows: W-2
