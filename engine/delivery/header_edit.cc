@@ -13,9 +13,10 @@ std::vector<size_t> find_removed(const mail::HeaderBlock& block, const policy::R
   return found;
 }
 
-uint64_t EditedMessage::octets() const {
-  uint64_t sum = 0;
-  for (const std::string_view piece : pieces) sum += piece.size();
+uint64_t EditedMessage::size() const {
+  uint64_t sum = octets.stored_end - octets.stored_from;
+  for (const std::string_view piece : octets.pieces) sum += piece.size();
+  for (const std::string_view piece : octets.tail) sum += piece.size();
   return sum;
 }
 
@@ -40,7 +41,7 @@ void append_kept_fields(std::string& out, const mail::HeaderBlock& block,
 }  // namespace
 
 void edit_message(EditedMessage& out, std::string fields, const mail::HeaderBlock& block,
-                  const std::vector<size_t>& removed, const message::Body& body, uint64_t body_wire_offset) {
+                  const std::vector<size_t>& removed, message::Body& body, uint64_t body_wire_offset) {
   out.front = std::move(fields);
   uint64_t from = 0;
   if (block.needs_separator()) {
@@ -49,9 +50,17 @@ void edit_message(EditedMessage& out, std::string fields, const mail::HeaderBloc
     append_kept_fields(out.front, block, removed);
     from = body_wire_offset;
   }
-  out.pieces.clear();
-  out.pieces.emplace_back(out.front);
-  body.views_from(from, out.pieces);
+  out.octets = {};
+  out.octets.pieces.emplace_back(out.front);
+  const uint64_t spilled = body.spilled_octets();
+  if (from >= spilled) {
+    body.views_from(from, out.octets.pieces);
+    return;
+  }
+  out.octets.stored = &body;
+  out.octets.stored_from = from;
+  out.octets.stored_end = spilled;
+  body.views_from(spilled, out.octets.tail);
 }
 
 }  // namespace sluice::delivery

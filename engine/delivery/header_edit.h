@@ -10,11 +10,11 @@
 
 #include "engine/message/body.h"
 #include "io/mail/header_block.h"
+#include "io/serve/smtp_client.h"
 #include "rules/policy/removed_fields.h"
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace sluice::delivery {
@@ -23,16 +23,16 @@ namespace sluice::delivery {
 std::vector<size_t> find_removed(const mail::HeaderBlock& block, const policy::RemovedFields& removed);
 
 struct EditedMessage {
-  std::string front;                     // our fields, and the kept ones where some were removed
-  std::vector<std::string_view> pieces;  // `front` first, then views of the body's Chunks; sent in this order
+  std::string front;            // our fields, and the kept ones where some were removed
+  serve::MessageOctets octets;  // `front` first, then the body: what was written out of it, and its Chunks
 
-  uint64_t octets() const;
+  uint64_t size() const;
 };
 
 // `fields`: whole lines of ours, topmost first. `body_wire_offset`: where in the wire form the header block
-// ends, its empty line included. The result borrows from `body`, and its pieces from its own `front`: it must
+// ends, its empty line included. The result borrows from `body`, and its octets from its own `front`: it must
 // not be moved.
 void edit_message(EditedMessage& out, std::string fields, const mail::HeaderBlock& block,
-                  const std::vector<size_t>& removed, const message::Body& body, uint64_t body_wire_offset);
+                  const std::vector<size_t>& removed, message::Body& body, uint64_t body_wire_offset);
 
 }  // namespace sluice::delivery

@@ -150,6 +150,7 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   if (!group) return std::unexpected(std::move(group.error()));
   group_ = std::move(*group);
   const size_t shards = group_->size();
+  const message::BudgetTotals totals = body_totals(policy.memory());
   auto first = std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners));
   policies_ = std::make_unique<pipeline::LivePolicies>(shards, std::move(first));
   control_ = std::make_unique<runtime::Published<Control>>(shards, std::make_unique<const Control>());
@@ -159,6 +160,8 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   resources_->homes = homes_.get();
   resources_->shards = shards;
   resources_->machine = machine_addresses();
+  if (shards > 1) bodies_ = std::make_unique<message::NodeBudget>(totals, group_->directory());
+  resources_->bodies = bodies_.get();
   members_ = std::make_unique<runtime::PerShard<Member>>(shards);
   started_ = std::make_unique<std::latch>(static_cast<ptrdiff_t>(shards));
   start_results_.resize(shards);

@@ -63,6 +63,14 @@ store::JournalOptions journal_options(const Shard& shard, const NodeResources& r
   return options;
 }
 
+message::BodySettings body_settings(const policy::MemorySettings& settings) {
+  message::BodySettings bodies;
+  bodies.message_memory = settings.message;
+  if (settings.spill_octets != 0) bodies.spill_directory = settings.spill_directory;
+  bodies.totals = body_totals(settings);
+  return bodies;
+}
+
 smtp::ServerOptions session_options(const policy::Listener& listener) {
   smtp::ServerOptions options;
   options.hostname = listener.hostname;
@@ -82,11 +90,21 @@ serve::SmtpServerOptions server_options(const policy::Listener& listener,
 
 }  // namespace
 
+message::BudgetTotals body_totals(const policy::MemorySettings& settings) {
+  message::BudgetTotals totals;
+  totals.memory = settings.bodies;
+  totals.shard_memory = settings.shard_bodies;
+  totals.disk = settings.spill_octets;
+  return totals;
+}
+
 void ShardReport::add(const ShardReport& other) {
   balance.add(other.balance);
   pipeline.transactions += other.pipeline.transactions;
   pipeline.spf_evaluations += other.pipeline.spf_evaluations;
   pipeline.spf_cut_off += other.pipeline.spf_cut_off;
+  pipeline.mail_refused += other.pipeline.mail_refused;
+  bodies.add(other.bodies);
   pipeline.rows_not_durable += other.pipeline.rows_not_durable;
   journal.rows_written += other.journal.rows_written;
   journal.rows_dropped += other.journal.rows_dropped;
@@ -113,10 +131,11 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::Journa
       hops_(shard, directory_, hop_options(shard, resources, policy_->policy)),
       hop_watch_(shard, hops_, resources.log),
       journal_(journal_options(shard, resources, policy_->policy.journal(), std::move(on_journal))),
-      context_{dns_, hops_, journal_, background_},
+      bodies_(shard, resources.body_settings.value_or(body_settings(policy_->policy.memory())),
+              resources.bodies),
+      context_{dns_, hops_, journal_, bodies_, background_},
       service_(context_) {
   shard.attach(*this);
-  context_.held_octets_max = resources.bodies_max;
   if (resources.homes != nullptr) home_.emplace(shard, *resources.homes, dns_);
   dns_.set_event_sink([this, &shard](const dns::ResolverEvent& event) { log_resolver_event(shard, event); });
 }
@@ -127,6 +146,8 @@ Task<Result<void>> NodeShard::start(Shard& shard) {
   Result<void> opened = co_await journal_.start(shard);
   if (!opened) co_return std::unexpected(std::move(opened.error()));
   journal_open_ = true;
+  Result<void> spills = co_await bodies_.start(shard);
+  if (!spills) co_return std::unexpected(std::move(spills.error()));
   for (size_t i = 0; i < policy_->listeners.size(); ++i) {
     Result<void> listening = open_listener(i);
     if (!listening) co_return std::unexpected(std::move(listening.error()));
@@ -233,6 +254,7 @@ Task<void> NodeShard::stop(Shard& shard) {
   SLUICE_CHECK(ended == Wake::Notified);
   const MonoTime goodbye = shard.now() + kHopGoodbyeTime;
   co_await hops_.stop(shard, goodbye);
+  co_await bodies_.stop(shard);
   if (journal_open_) co_await journal_.stop(shard);
 }
 
@@ -241,6 +263,7 @@ ShardReport NodeShard::report() const {
   report.balance = context_.balance;
   report.pipeline = context_.counters;
   report.journal = journal_.counters();
+  report.bodies = bodies_.counters();
   report.hops = hops_.counters();
   report.policy_number = policy_.number();
   report.listen_problem = listen_problem_;
@@ -249,7 +272,7 @@ ShardReport NodeShard::report() const {
     smtp.add(listening->server->counters());
     report.sessions += listening->server->sessions();
   }
-  report.body_octets_held = context_.held_octets;
+  report.body_octets_held = bodies_.budget().memory().used();
   report.connections = smtp.connections;
   report.dns_questions = dns_.resolver_statistics().sent_udp + dns_.resolver_statistics().sent_tcp;
   report.dns_forwarded = dns_.statistics().forwarded;

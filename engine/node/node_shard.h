@@ -11,6 +11,7 @@
 #include "dnscache/resolver/system_files.h"
 #include "engine/delivery/hop_pools.h"
 #include "engine/delivery/next_hops.h"
+#include "engine/message/body_store.h"
 #include "engine/node/hop_watch.h"
 #include "engine/pipeline/context.h"
 #include "engine/pipeline/live_policy.h"
@@ -36,8 +37,9 @@ struct NodeResources {
   const dns::HostsTable& hosts;
   std::vector<Endpoint> dns_servers;
   runtime::Log& log;
-  dns::HomeShards* homes = nullptr;            // null: one shard, which asks everything itself
-  uint64_t bodies_max = limits::kShardBodies;  // of each shard
+  dns::HomeShards* homes = nullptr;                      // null: one shard, which asks everything itself
+  message::NodeBudget* bodies = nullptr;                 // null: one shard, whose budget is the node's
+  std::optional<message::BodySettings> body_settings{};  // instead of the policy's: for tests
   size_t shards = 1;
   std::vector<IpAddress> machine{};  // its own addresses: W-11
 };
@@ -47,6 +49,7 @@ struct ShardReport {
   message::Balance balance;
   pipeline::PipelineCounters pipeline;
   store::JournalCounters journal;
+  message::BodyCounters bodies;
   serve::HopCounters hops;
   uint64_t policy_number = 0;  // of the version that was taken up last; the least of all shards
   std::string listen_problem;  // a listener of that version that could not be opened
@@ -57,6 +60,8 @@ struct ShardReport {
   uint64_t body_octets_held = 0;  // now: what the budget of bodies has booked
   void add(const ShardReport& other);
 };
+
+message::BudgetTotals body_totals(const policy::MemorySettings& settings);
 
 class NodeShard final : private runtime::PostBox {
  public:
@@ -103,6 +108,7 @@ class NodeShard final : private runtime::PostBox {
   HopWatch hop_watch_;
   store::Journal journal_;
   runtime::TaskGroup background_;
+  message::BodyStore bodies_;
   pipeline::PipelineContext context_;
   pipeline::PipelineService service_;
   std::vector<std::unique_ptr<Listening>> listening_;

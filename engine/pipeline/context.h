@@ -5,6 +5,7 @@
 
 #include "dnscache/client/dns_client.h"
 #include "engine/delivery/hop_pools.h"
+#include "engine/message/body_store.h"
 #include "engine/message/disposition.h"
 #include "engine/pipeline/live_policy.h"
 #include "engine/store/journal.h"
@@ -20,7 +21,7 @@ struct PipelineCounters {
   uint64_t transactions = 0;
   uint64_t spf_evaluations = 0;   // inquiries started
   uint64_t spf_cut_off = 0;       // not finished when the verdict was due
-  uint64_t over_memory = 0;       // messages deferred because the shard's bodies were too large
+  uint64_t mail_refused = 0;      // MAIL answered 452 4.3.1 because the node's memory was used up
   uint64_t rows_not_durable = 0;  // rows in the ring, or deletions refused, because the disk refused
 };
 
@@ -28,12 +29,11 @@ struct PipelineContext {
   dns::DnsClient& dns;
   delivery::HopPools& hops;
   store::Journal& journal;
+  message::BodyStore& bodies;
   runtime::TaskGroup& background;  // evaluations that outlive their transaction
   // Each lives as long as a session that came in by it.
   std::vector<std::unique_ptr<ListenerInForce>> listeners{};
   message::Balance balance{};
-  uint64_t held_octets = 0;                         // capacity of all bodies
-  uint64_t held_octets_max = limits::kShardBodies;  // above it 452 4.3.1
   PipelineCounters counters{};
 
   // The number must be one of an open listener.

@@ -43,6 +43,7 @@ class SmtpPipeline final : public serve::SmtpHandler {
   serve::Eventual<serve::Answer> on_rcpt(Shard& shard, smtp::Recipient& recipient) override;
   void on_rcpt_refused(Shard& shard, const smtp::Recipient& recipient, const smtp::Reply& reply) override;
   serve::Eventual<serve::Answer> on_body(Shard& shard, Chunk piece) override;
+  serve::Eventual<serve::Answer> before_more_body(Shard& shard) override;
   serve::Eventual<serve::Answer> on_end_of_data(Shard& shard, const smtp::DataReader& message) override;
   void on_answered(Shard& shard, serve::TraceId transaction, serve::Told told) override;
   serve::Eventual<serve::Done> on_abort(Shard& shard, serve::AbortReason reason,
@@ -72,6 +73,7 @@ class SmtpPipeline final : public serve::SmtpHandler {
 
   // body
   std::optional<smtp::Reply> read_header(std::string_view wire_octets);
+  runtime::Task<serve::Answer> make_room(Shard& shard);
   runtime::Task<serve::Answer> refuse_message(Shard& shard, smtp::Reply reply);
 
   // end of data

@@ -19,12 +19,21 @@ Eventual<Answer> SmtpPipeline::on_body(Shard& shard, Chunk piece) {
   tx.body.append(std::move(piece));
   const std::optional<uint64_t> limit = tx.pool->size_limit();
   if (!refusal && limit && tx.body.wire_octets() > *limit) refusal = kMessageTooLarge.to_reply();
-  if (!refusal && context_.held_octets > context_.held_octets_max) {
-    ++context_.counters.over_memory;
-    refusal = kNoMemory.to_reply();
-  }
   if (refusal) return refuse_message(shard, std::move(*refusal));
   return Answer();
+}
+
+Eventual<Answer> SmtpPipeline::before_more_body(Shard& shard) {
+  if (!transaction_->body.crowded()) return Answer();
+  return make_room(shard);
+}
+
+Task<Answer> SmtpPipeline::make_room(Shard& shard) {
+  const message::Room room = co_await transaction_->body.make_room(shard);
+  if (room == message::Room::Made) co_return Answer();
+  smtp::Reply reply = (room == message::Room::NoDisk ? kNotRecorded : kNoMemory).to_reply();
+  Answer refused = co_await refuse_message(shard, std::move(reply));
+  co_return refused;
 }
 
 // Feeds the header reader with the next octets until it has the block, and keeps count of how much of the
@@ -38,14 +47,17 @@ std::optional<smtp::Reply> SmtpPipeline::read_header(std::string_view wire_octet
   std::string_view rest =
       wire_octets.substr(0, empty_line == std::string_view::npos ? empty_line : empty_line + 3);
   std::string_view span;
+  uint64_t copied = 0;
   while (tx.header.state() == HeaderReader::State::Reading && tx.unstuffer.next(rest, span)) {
     const size_t taken = tx.header.feed(span);
+    copied += taken;
     // From the start of this piece to the end of what was taken: stuffing dots in between count.
     const auto position = static_cast<size_t>(span.data() - wire_octets.data()) + taken;
     if (tx.header.state() == HeaderReader::State::Complete) {
       tx.header_wire_octets = tx.body.wire_octets() + position;
     }
   }
+  tx.body.note_copied(copied);
   switch (tx.header.state()) {
     case HeaderReader::State::TooLarge:
     case HeaderReader::State::TooManyFields:

@@ -154,8 +154,7 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& 
   edit_message(edited, trace_fields(shard, verdicts.front()), block, removed, tx.body, tx.header_wire_octets);
 
   const MonoTime deadline = shard.now() + limits::kHopEndOfDataWait;
-  const serve::MessageOctets octets{std::move(edited.pieces)};
-  const HopReply said = co_await tx.hop->deliver(shard, octets, deadline);
+  const HopReply said = co_await tx.hop->deliver(shard, edited.octets, deadline);
   const std::string line = said.reply.to_line();
   End end{disposition_of(said.result, said.reply), EndedAt::EndOfData, line};
   const bool own_word = said.result == HopResult::Accepted || said.result == HopResult::Refused;

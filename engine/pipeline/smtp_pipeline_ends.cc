@@ -62,6 +62,7 @@ Task<Done> SmtpPipeline::end_all(Shard& shard, End end) {
 // them, and what the next hop may have taken is "unknown".
 void SmtpPipeline::on_drain_deadline(Shard& /*shard*/) {
   if (transaction_ == nullptr) return;
+  transaction_->body.cancel_wait();
   transaction_->spf.finish_now();
   transaction_->spf_from_author.finish_now();
   if (transaction_->hop != nullptr) transaction_->hop->cancel();

@@ -59,8 +59,12 @@ smtp::XclientOverrides SmtpPipeline::declared_client() const {
 }
 
 Eventual<Answer> SmtpPipeline::on_mail(Shard& shard, smtp::MailFrom& mail, serve::TraceId transaction) {
+  if (context_.bodies.budget().node_exhausted()) {
+    ++context_.counters.mail_refused;
+    return Answer(kNoMemory.to_reply());
+  }
   ++context_.counters.transactions;
-  transaction_ = std::make_unique<Transaction>(transaction, context_.held_octets, listener_);
+  transaction_ = std::make_unique<Transaction>(transaction, context_.bodies, listener_);
   Transaction& tx = *transaction_;
   tx.evidence.direction = tx.listener->direction;
   tx.evidence.client = client();

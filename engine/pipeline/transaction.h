@@ -27,9 +27,9 @@ struct AcceptedRecipient {
 };
 
 struct Transaction {
-  // `held_octets`: see message::Body. The policy in force at the listener stays this transaction's.
-  Transaction(serve::TraceId transaction_id, uint64_t& held_octets, const ListenerInForce& at)
-      : version(at.version.again()), listener(&at.settings()), id(transaction_id), body(held_octets) {}
+  // The policy in force at the listener stays this transaction's.
+  Transaction(serve::TraceId transaction_id, message::BodyStore& bodies, const ListenerInForce& at)
+      : version(at.version.again()), listener(&at.settings()), id(transaction_id), body(bodies) {}
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 

@@ -42,10 +42,22 @@ inline constexpr size_t kReceivedFields =
     50;  // ours; RFC 5321 6.3 wants at least 100 hops or local choice. 554 5.4.6
 inline constexpr size_t kHeaderFields = 10000;  // ours. 552 5.3.4
 
-// ours: capacity of the buffers that all bodies of a shard may hold; half of the reactor's pool, so that
-// dialogues, DNS and next hops always have buffers. 452 4.3.1
-inline constexpr uint64_t kShardBodies = 128ULL * 1024 * 1024;
-static_assert(kShardBodies > 2 * kMessageOctets);
+// --- Memory of message bodies; capacity of buffers is counted, not octets. All but the last are settings ---
+inline constexpr uint64_t kMessageMemory =
+    1024ULL * 1024;  // ours: of one message; beyond it, it is written out. 25 times the mean of real mail
+inline constexpr uint64_t kShardBodies =
+    128ULL * 1024 * 1024;  // ours: of one shard; above it clients are paused. Half of the reactor's pool, so
+                           // that dialogues, DNS and next hops always have buffers
+inline constexpr uint64_t kNodeBodies = 256ULL * 1024 * 1024;      // ours: of the node. 452 4.3.1
+inline constexpr uint64_t kSpillDisk = 4ULL * 1024 * 1024 * 1024;  // ours: of spill files. Then only memory
+inline constexpr uint64_t kSpillLeast =
+    32ULL * 1024;  // ours: a receive buffer; a message that holds less is never written out
+inline constexpr uint32_t kSpillRead =
+    128 * 1024;  // guessed: octets read back at once; two of them wait for one next hop
+inline constexpr auto kMemoryWait =
+    60s;  // ours: of a paused client; within the 180 s in which it awaits progress (RFC 5321 4.5.3.2.5). 452
+inline constexpr auto kSpillRoomWait = 5s;  // ours: for the node's word about room on the disk. Then: none
+static_assert(kShardBodies <= kNodeBodies && kSpillLeast <= kMessageMemory);
 
 // --- SMTP times (RFC 5321 section 4.5.3.2; W-2, W-7) ---
 inline constexpr auto kServerCommandWait = 300s;  // 4.5.3.2.7. 421 4.4.2
@@ -70,11 +82,12 @@ inline constexpr size_t kStreamInput =
     256 * 1024;                               // guessed: capacity received and not yet taken. Reading pauses
 inline constexpr size_t kStreamSlices = 512;  // pieces of one send; half of Linux's IOV_MAX
 inline constexpr size_t kReplyBacklog =
-    64 * 1024;                                   // guessed: unread replies above which no command is answered
-inline constexpr size_t kBodyChunk = 16 * 1024;  // guessed: size of a body's tail chunk for small receives
-inline constexpr size_t kShardSessions = 10000;  // guessed, a setting: connections of one shard. 421 4.3.2
-inline constexpr size_t kClientSessions = 100;   // guessed, a setting: of one address, per shard. 421 4.7.0
-inline constexpr size_t kClientFaults = 3;       // ours: faults of a session before its replies are delayed
+    64 * 1024;  // guessed: unread replies above which no command is answered
+inline constexpr uint32_t kBodyChunk = 16 * 1024;  // guessed: a body's tail chunk for small receives, at most
+inline constexpr uint32_t kBodyChunkLeast = 1024;  // ours: and the first of them
+inline constexpr size_t kShardSessions = 10000;    // guessed, a setting: connections of one shard. 421 4.3.2
+inline constexpr size_t kClientSessions = 100;     // guessed, a setting: of one address, per shard. 421 4.7.0
+inline constexpr size_t kClientFaults = 3;         // ours: faults of a session before its replies are delayed
 inline constexpr size_t kClientRefusalsPerFault = 10;  // ours: refused recipients that weigh as one error
 inline constexpr auto kClientDelay = 8s;  // guessed, a setting: longest delay of a reply; 1 s at first
 inline constexpr size_t kDelayedSessions =

@@ -1,5 +1,7 @@
 #include "io/serve/body_collector.h"
 
+#include <algorithm>
+
 namespace sluice::serve {
 
 void BodyCollector::add(std::string_view octets, bool carried) {
@@ -23,17 +25,18 @@ void BodyCollector::end_chunk(Chunk& chunk, Adopt adopt) {
     copy(range);
     return;
   }
-  pass_tail();
+  end_tails();
   chunk.remove_prefix(static_cast<uint32_t>(range.data() - chunk.view().data()));
   chunk.truncate(static_cast<uint32_t>(range.size()));
   ready_.push_back(std::move(chunk));
 }
 
-void BodyCollector::end_message() { pass_tail(); }
+void BodyCollector::end_message() { end_tails(); }
 
 void BodyCollector::clear() {
   range_ = {};
   tail_.reset();
+  next_tail_ = limits::kBodyChunkLeast;
   ready_.clear();
 }
 
@@ -41,10 +44,18 @@ void BodyCollector::copy(std::string_view octets) {
   while (!octets.empty()) {
     if (tail_.room() == 0) {
       pass_tail();
-      tail_ = Chunk::of_capacity(limits::kBodyChunk);
+      tail_ = Chunk::of_capacity(next_tail_);
+      next_tail_ = std::min(2 * next_tail_, limits::kBodyChunk);
     }
     octets.remove_prefix(tail_.append(octets));
   }
+}
+
+// The last tail for now.
+void BodyCollector::end_tails() {
+  if (!tail_.empty() && tail_.size() < tail_.capacity() / 2) tail_ = Chunk::copy_of(tail_.view());
+  pass_tail();
+  next_tail_ = limits::kBodyChunkLeast;
 }
 
 void BodyCollector::pass_tail() {

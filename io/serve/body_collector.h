@@ -4,8 +4,9 @@
 //   received chunk  |..range..|......unused......|   range < capacity / 2: copied into the tail
 //   received chunk  |.......range.........|......|   else: the tail, then this chunk itself, go on
 //
-// So of all capacity that goes on, at least a quarter is octets (but for the last tail). Pure; one per
-// connection.
+// Tails begin small and double while nothing else comes in between, and one that goes on before it is half
+// full is cut to its size. So of all capacity, at least a third is octets that the client sent (but for the
+// first KiB). Pure; one per connection.
 #pragma once
 
 #include "io/base/chunk.h"
@@ -40,9 +41,11 @@ class BodyCollector {
  private:
   void copy(std::string_view octets);
   void pass_tail();
+  void end_tails();
 
   std::string_view range_;
   Chunk tail_;
+  uint32_t next_tail_ = limits::kBodyChunkLeast;
   std::vector<Chunk> ready_;
 };
 

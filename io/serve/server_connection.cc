@@ -187,6 +187,7 @@ bool ServerConnection::collect_body() {
 runtime::Task<void> ServerConnection::take_body(Shard& shard) {
   const MonoTime begin = shard.now();
   co_await pass_body(shard);
+  if (session_.in_body() && !broken_off_) co_await make_room(shard);
   clock_.we_took(shard.now() - begin);
 }
 
@@ -334,22 +335,35 @@ runtime::Task<void> ServerConnection::pass_body(Shard& shard) {
   std::vector<Chunk> ready = body_.take_ready();
   for (Chunk& piece : ready) {
     Eventual<Answer> asked = handler_->on_body(shard, std::move(piece));
-    const bool waits = !asked.ready();  // for memory or the disk: nothing more is taken from the client
-    if (waits) stream_->hold();
     const Answer answer = co_await std::move(asked);
-    if (waits) stream_->go_on();
-    if (broken_off_) co_return;
-    if (is_positive(answer)) continue;
-    in_transaction_ = false;
-    ++counters_.aborted;
-    body_.clear();
-    // At the end of data the session waits for its decision; before, it is told to drop the rest.
-    if (session_.awaits_decision()) {
-      decide(answer);
-    } else {
-      session_.refuse_body(*answer);
-    }
+    if (!is_positive(answer)) refuse_rest(answer);
+    if (broken_off_ || !in_transaction_) co_return;
+  }
+}
+
+runtime::Task<void> ServerConnection::make_room(Shard& shard) {
+  Eventual<Answer> asked = handler_->before_more_body(shard);
+  if (asked.ready()) {
+    const Answer answer = asked.take();
+    if (!is_positive(answer)) refuse_rest(answer);
     co_return;
+  }
+  stream_->hold();
+  const Answer answer = co_await std::move(asked);
+  stream_->go_on();
+  if (!is_positive(answer)) refuse_rest(answer);
+}
+
+void ServerConnection::refuse_rest(const Answer& answer) {
+  in_transaction_ = false;
+  ++counters_.aborted;
+  body_.clear();
+  if (broken_off_) return;
+  // At the end of data the session waits for its decision; before, it is told to drop the rest.
+  if (session_.awaits_decision()) {
+    decide(answer);
+  } else {
+    session_.refuse_body(*answer);
   }
 }
 

@@ -48,6 +48,8 @@ class ServerConnection {
   bool collect_body();
   runtime::Task<void> take_body(Shard& shard);
   runtime::Task<void> pass_body(Shard& shard);
+  runtime::Task<void> make_room(Shard& shard);
+  void refuse_rest(const Answer& answer);
   MonoClock::duration delay_due();
   runtime::Task<void> delay_replies(Shard& shard, MonoClock::duration delay);
   bool reads_too_little() const { return stream_->unsent() > limits::kReplyBacklog; }

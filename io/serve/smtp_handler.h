@@ -99,6 +99,9 @@ class SmtpHandler {
   // (452 4.3.1, 552 5.3.4, ...) ends the transaction: the rest is read and dropped, the final dot gets this
   // reply, and no on_abort follows.
   virtual Eventual<Answer> on_body(Shard& shard, Chunk piece) = 0;
+  // After the octets that are here were handed over, before more of the body is read: the place to wait for
+  // memory or a disk. The client is paused meanwhile. A refusal is as one of on_body.
+  virtual Eventual<Answer> before_more_body(Shard& /*shard*/) { return Answer(); }
   // The reply to the final dot. `message` holds sizes and flags and is gone when the Eventual is over. Ends
   // the transaction either way.
   virtual Eventual<Answer> on_end_of_data(Shard& shard, const smtp::DataReader& message) = 0;

@@ -30,6 +30,7 @@ uint64_t hash_of_document(std::string_view text);
 struct PolicySections {
   NodeSettings node;
   JournalSettings journal;
+  MemorySettings memory;
   DnsSettings dns;
   DeliverySettings delivery;
   std::vector<Listener> listeners;
@@ -76,6 +77,7 @@ class Policy {
   const PolicyVersion& version() const { return version_; }
   const NodeSettings& node() const { return sections_.node; }
   const JournalSettings& journal() const { return sections_.journal; }
+  const MemorySettings& memory() const { return sections_.memory; }
   const DnsSettings& dns() const { return sections_.dns; }
   const DeliverySettings& delivery() const { return sections_.delivery; }
   const ResultHeaderSettings& result_header() const { return sections_.result_header; }

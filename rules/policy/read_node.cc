@@ -34,6 +34,20 @@ void read_journal(const DocumentNode& root, Draft& draft, Diagnostics& diagnosti
   journal.rotate_daily = reader.boolean("rotate_daily");
 }
 
+void read_memory(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) {
+  SectionReader reader(find_section("memory"), table_of(root, "memory", diagnostics), "memory", diagnostics);
+  MemorySettings& memory = draft.sections.memory;
+  memory.bodies = reader.size("bodies");
+  memory.shard_bodies = reader.size("shard_bodies");
+  memory.message = reader.size("message");
+  memory.spill_directory = reader.text("spill_directory");
+  memory.spill_octets = reader.size("spill_size");
+  if (memory.message > memory.shard_bodies)
+    reader.error("message", "one message may not hold more than a shard; lower it, or raise shard_bodies");
+  if (!memory.spill_directory.empty() && memory.spill_directory.front() != '/')
+    reader.error("spill_directory", "expected a path from the root, for instance \"/var/tmp\"");
+}
+
 void read_dns(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) {
   SectionReader reader(find_section("dns"), table_of(root, "dns", diagnostics), "dns", diagnostics);
   DnsSettings& dns = draft.sections.dns;
@@ -55,6 +69,7 @@ void read_dns(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) 
 void read_node_sections(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) {
   read_node(root, draft, diagnostics);
   read_journal(root, draft, diagnostics);
+  read_memory(root, draft, diagnostics);
   read_dns(root, draft, diagnostics);
 }
 

@@ -60,6 +60,61 @@ constexpr std::array kJournal{
             .text = "Begin a new file each day (UTC)."},
 };
 
+constexpr std::array kMemory{
+    Setting{
+        .name = "bodies",
+        .type = ValueType::Size,
+        .default_text = "\"256 MiB\"",
+        .unit = "octets",
+        .minimum = 1024 * 1024,
+        .maximum = int64_t{1} << 42,
+        .reload = Reload::Restart,
+        .text =
+            "Memory for the messages of the whole node, counted in the capacity of their buffers. When it is "
+            "used up, MAIL is answered 452 4.3.1."},
+    Setting{.name = "shard_bodies",
+            .type = ValueType::Size,
+            .default_text = "\"128 MiB\"",
+            .unit = "octets",
+            .minimum = 1024 * 1024,
+            .maximum = int64_t{1} << 42,
+            .reload = Reload::Restart,
+            .text =
+                "How much of `bodies` the messages of one shard may have. Above it clients are paused in the "
+                "middle of their message, and answered 452 4.3.1 after 60 s."},
+    Setting{
+        .name = "message",
+        .type = ValueType::Size,
+        .default_text = "\"1 MiB\"",
+        .unit = "octets",
+        .minimum = 32 * 1024,
+        .maximum = int64_t{1} << 42,
+        .reload = Reload::Restart,
+        .text =
+            "What one message may hold in memory. When it is more, it is written to a spill file and read "
+            "back when it is sent on."},
+    Setting{.name = "spill_directory",
+            .type = ValueType::Text,
+            .default_text = "\"/var/tmp\"",
+            .reload = Reload::Restart,
+            .at_zero = "empty: nothing is written out, and messages have `shard_bodies` and no more",
+            .text =
+                "Where spill files are made. They have no name and are gone with the process. A disk, not a "
+                "tmpfs, which is memory too; tried at start."},
+    Setting{
+        .name = "spill_size",
+        .type = ValueType::Size,
+        .default_text = "\"4 GiB\"",
+        .unit = "octets",
+        .minimum = 0,
+        .maximum = int64_t{1} << 50,
+        .reload = Reload::Restart,
+        .at_zero = "0: nothing is written out",
+        .text =
+            "Room for all spill files of the node. When it is used up, messages stay in memory while that "
+            "lasts."},
+};
+
 constexpr std::array kDns{
     Setting{
         .name = "servers",
@@ -107,6 +162,10 @@ constexpr std::array kSections{
             .title = "The journal",
             .text = "Every end of every recipient is a row in this file, a refusal before DATA included.",
             .settings = kJournal},
+    Section{.path = "memory",
+            .title = "Memory",
+            .text = "What messages on their way may hold, in memory and on the disk. Taken at start.",
+            .settings = kMemory},
     Section{.path = "dns", .title = "DNS", .text = "Whom to ask, and for how long.", .settings = kDns},
 };
 

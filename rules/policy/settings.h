@@ -33,6 +33,16 @@ struct JournalSettings {
   friend bool operator==(const JournalSettings&, const JournalSettings&) = default;
 };
 
+// What message bodies may hold; see engine/message.
+struct MemorySettings {
+  uint64_t bodies = 0;          // of the node
+  uint64_t shard_bodies = 0;    // of it, in one shard
+  uint64_t message = 0;         // of one message; beyond it, it is written out
+  std::string spill_directory;  // empty: nothing is written out
+  uint64_t spill_octets = 0;    // of the node
+  friend bool operator==(const MemorySettings&, const MemorySettings&) = default;
+};
+
 // What SPF does while no DNS server answers at all (W-35).
 enum class OnOutage : uint8_t { Accept, Defer };
 

@@ -39,6 +39,7 @@ struct FaultNode::Life {
   std::unique_ptr<dns::HomeShards> homes;
   std::unique_ptr<pipeline::LivePolicies> policies;
   uint32_t next_listener = 1;
+  std::unique_ptr<message::NodeBudget> bodies;
   std::optional<node::NodeResources> resources;
   std::vector<std::unique_ptr<Member>> members;
   runtime::TaskGroup tasks;
@@ -101,7 +102,13 @@ FaultNode::Life::Life(FaultNode& owner, uint64_t seed) : node(owner) {
   for (const auto& shard : shards) policies->attach(*shard);
   resources.emplace(node::NodeResources{*policies, owner.hosts_, owner.options_.dns_servers, owner.log_});
   resources->homes = homes.get();
-  resources->bodies_max = owner.options_.bodies_max;
+  message::BodySettings memory;
+  memory.spill_directory = "/spill";
+  memory.message_memory = std::min(memory.message_memory, owner.options_.bodies_max);
+  memory.totals.shard_memory = owner.options_.bodies_max;
+  if (shards.size() > 1) bodies = std::make_unique<message::NodeBudget>(memory.totals, directory);
+  resources->bodies = bodies.get();
+  resources->body_settings = std::move(memory);
   for (const auto& shard : shards) members.push_back(std::make_unique<Member>(*this, *shard));
 }
 

@@ -70,7 +70,7 @@ policy::Policy compile(std::string_view document, reactor::SimWorld& sim) {
 
 }  // namespace
 
-NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml, uint64_t bodies_max)
+NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml)
     : sim_(kSeed),
       log_path_(make_log_file()),
       log_(open_log(log_path_)),
@@ -93,7 +93,6 @@ NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml, u
       1, std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners)));
   policies_->attach(node_shard_);
   resources_.emplace(node::NodeResources{*policies_, hosts_, {Endpoint{sim_.address("dns"), 53}}, *log_});
-  resources_->bodies_max = bodies_max;
   node_ = std::make_unique<node::NodeShard>(node_shard_, *resources_, nullptr);
   std::optional<Result<void>> started;
   EXPECT_TRUE(node_tasks_.spawn(node_shard_, start_node(node_shard_, started)));
@@ -318,6 +317,7 @@ Task<void> NodeWorld::run_dialogue(Shard& shard, Course course, Dialogue& dialog
     co_return;
   }
   net::Stream& stream = **connected;
+  stream.set_write_wait(180s);  // as long as a real one waits (RFC 5321 section 4.5.3.2.5)
   std::string input;
   size_t waiting_for = 1;  // the greeting
   for (size_t next = 0;; ++next) {

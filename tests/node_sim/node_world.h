@@ -43,8 +43,7 @@ class NodeWorld {
  public:
   static constexpr uint16_t kPort = 25;
 
-  NodeWorld(std::string_view policy_toml, std::string_view zone_yaml,
-            uint64_t bodies_max = limits::kShardBodies);
+  NodeWorld(std::string_view policy_toml, std::string_view zone_yaml);
   ~NodeWorld();
 
   // Sends the lines one by one, each after the reply to the one before. A line that holds CRLF is several at

@@ -96,23 +96,5 @@ TEST(NodeRobustness, DrainEndsInAMinuteAlthoughTheHopIsSilent) {
   EXPECT_EQ(world.row()["disposition"], "unknown");
 }
 
-TEST(NodeRobustness, BodiesBeyondTheShardsBudgetAreDeferredAndTheRestGoesOn) {
-  constexpr uint64_t kBudget = 2 << 20;
-  NodeWorld world(kBase, kZone, kBudget);
-  world.hop().set_capabilities({"PIPELINING"});
-  std::string part = "Subject: large\r\n\r\n";
-  for (int i = 0; i < 200; ++i)
-    part += std::string(990, 'x') + "\r\n";  // 200 KB; its buffers at most four times that
-  std::string whole = part;
-  while (whole.size() < kBudget) whole += part;
-  world.leave_in_body(part, 2);
-  const Dialogue large = world.send({.octets = whole});
-  const Dialogue small = world.send({});
-  world.stop();
-  EXPECT_TRUE(large.replies[7].starts_with("452 4.3.1 ")) << large.replies[7];
-  EXPECT_TRUE(small.replies[7].starts_with("250 ")) << small.replies[7];
-  EXPECT_EQ(world.report().pipeline.over_memory, 1U);
-}
-
 }  // namespace
 }  // namespace sluice::testing

@@ -1,5 +1,6 @@
 #include "engine/delivery/header_edit.h"
 
+#include "io/reactor/sim_world.h"
 #include "io/smtp/dot_stuffing.h"
 
 #include <gtest/gtest.h>
@@ -28,16 +29,18 @@ struct Received {
       body_offset = wire.size();
     }
   }
-  std::string edited(const std::vector<size_t>& removed) const {
+  std::string edited(const std::vector<size_t>& removed) {
     EditedMessage message;
     edit_message(message, "Ours: 1\r\n", reader.block(), removed, body, body_offset);
     std::string all;
-    for (const std::string_view piece : message.pieces) all += piece;
-    EXPECT_EQ(message.octets(), all.size());
+    for (const std::string_view piece : message.octets.pieces) all += piece;
+    EXPECT_EQ(message.size(), all.size());
     return all;
   }
-  uint64_t held = 0;
-  message::Body body{held};
+  reactor::SimWorld world{1};
+  reactor::Shard shard{ShardId{0}, world.make_reactor("node")};
+  message::BodyStore store{shard, {}, nullptr};
+  message::Body body{store};
   mail::HeaderReader reader;
   uint64_t body_offset = 0;
 };

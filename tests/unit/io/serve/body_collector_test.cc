@@ -91,5 +91,39 @@ TEST(BodyCollector, ClearForgetsEverything) {
   EXPECT_FALSE(body.has_ready());
 }
 
+TEST(BodyCollector, OctetsOneByOneHoldNoMoreThanThriceWhatCame) {
+  BodyCollector collector;
+  uint64_t capacity = 0;
+  std::string all;
+  for (int i = 0; i < 100'000; ++i) {
+    Chunk chunk = filled(std::string(1, static_cast<char>('a' + i % 26)), 64);
+    collector.add(chunk.view(), false);
+    collector.end_chunk(chunk, Adopt::Allowed);
+    for (const Chunk& piece : collector.take_ready()) {
+      capacity += piece.capacity();
+      all += piece.view();
+    }
+    // What is handed over, and the tail, which is at most as large as all before it and a KiB.
+    ASSERT_LE(capacity, all.size());
+    ASSERT_LE(static_cast<size_t>(i) + 1 - all.size(), limits::kBodyChunk);
+  }
+  collector.end_message();
+  for (const Chunk& piece : collector.take_ready()) all += piece.view();
+  EXPECT_EQ(all.size(), 100'000U);
+}
+
+TEST(BodyCollector, ATailThatIsHardlyUsedIsCutToItsSize) {
+  BodyCollector collector;
+  Chunk small = filled("1", 16);
+  collector.add(small.view(), false);
+  collector.end_chunk(small, Adopt::Allowed);
+  Chunk large = filled("12345678", 16);
+  collector.add(large.view(), false);
+  collector.end_chunk(large, Adopt::Allowed);
+  const std::vector<Chunk> ready = collector.take_ready();
+  ASSERT_EQ(ready.size(), 2U);
+  EXPECT_EQ(ready[0].capacity(), 1U);
+}
+
 }  // namespace
 }  // namespace sluice::serve

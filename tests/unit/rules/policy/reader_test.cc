@@ -26,6 +26,13 @@ path = "/tmp/j.jsonl"
 rotate_size = "1 GiB"
 rotate_daily = false
 
+[memory]
+bodies = "2 GiB"
+shard_bodies = "1 GiB"
+message = "2 MiB"
+spill_directory = "/srv/spill"
+spill_size = "20 GiB"
+
 [dns]
 servers = ["192.0.2.53", "[2001:db8::53]:5353"]
 timeout_seconds = 3
@@ -92,6 +99,7 @@ TEST(PolicyReader, ReadsNodeJournalAndDns) {
   const Policy policy = policy_of(kFull);
   EXPECT_EQ(policy.node(), (NodeSettings{"mx.example.com", 2, Backend::Epoll, "sluice"}));
   EXPECT_EQ(policy.journal(), (JournalSettings{"/tmp/j.jsonl", 1073741824, false}));
+  EXPECT_EQ(policy.memory(), (MemorySettings{2ULL << 30, 1ULL << 30, 2ULL << 20, "/srv/spill", 20ULL << 30}));
   ASSERT_EQ(policy.dns().servers.size(), 2U);
   EXPECT_EQ(policy.dns().servers[0].to_string(), "192.0.2.53:53");
   EXPECT_EQ(policy.dns().servers[1].to_string(), "[2001:db8::53]:5353");

@@ -1,0 +1,203 @@
+// Large messages, short memory and full disks: what is written out comes back as it was, what has no room is
+// deferred, and nothing is left behind.
+#include "tests/node_sim/fixtures.h"
+#include "tests/node_sim/node_world.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::testing {
+namespace {
+
+using std::chrono_literals::operator""s;
+
+// Lines that are all different, so that octets that changed places are found.
+std::string large_message(size_t octets) {
+  std::string message = "From: user@sender.example\r\nX-TM-Received-SPF: forged\r\nSubject: large\r\n\r\n";
+  for (size_t i = 0; message.size() < octets; ++i) {
+    message += fmt::format("{}line {} {}\r\n", i % 50 == 0 ? ".." : "", i, std::string(i % 900, 'x'));
+  }
+  return message;
+}
+
+std::string with_memory(std::string_view settings, std::string_view policy = kBase) {
+  return fmt::format("{}\n[memory]\n{}\n", policy, settings);
+}
+
+constexpr std::string_view kSmall = "message = \"64 KiB\"";
+constexpr size_t kData = 7;  // which reply of the usual dialogue answers the message
+
+class NodeMemory : public ::testing::Test {
+ protected:
+  void start(const std::string& policy) {
+    world_.emplace(policy, kZone);
+    world_->hop().set_capabilities({"PIPELINING"});
+  }
+  // After the node has ended: the journal's descriptor is closed by then, and so must be every other.
+  void stop() {
+    world_->stop();
+    EXPECT_EQ(world_->sim().open_files("node"), 0U);
+    EXPECT_EQ(world_->sim().memory_out("node"), 0U);
+  }
+  // The reply to the message; what was said last where it did not come so far.
+  static std::string answer(const Dialogue& dialogue) {
+    return dialogue.replies.size() > kData ? dialogue.replies[kData] : "instead: " + dialogue.last();
+  }
+  NodeWorld& world() { return *world_; }
+  void disk(const reactor::SimDiskFaults& faults) { world_->sim().set_disk_faults("node", faults); }
+
+  std::optional<NodeWorld> world_;
+};
+
+TEST_F(NodeMemory, ALargeMessageIsWrittenOutAndRelayedAsItCame) {
+  start(with_memory(kSmall));
+  const std::string octets = large_message(2'000'000);
+  const Dialogue dialogue = world().send({.octets = octets});
+  stop();
+  EXPECT_TRUE(answer(dialogue).starts_with("250 ")) << answer(dialogue);
+  ASSERT_EQ(world().hop().messages().size(), 1U);
+  const std::string& relayed = world().hop().messages()[0].octets;
+  // The forged field is taken out, and so the header is ours; behind it every octet stands as it came.
+  const size_t body = octets.find("\r\n\r\n");
+  EXPECT_EQ(relayed.find("X-TM-Received-SPF: forged"), std::string::npos);
+  EXPECT_TRUE(relayed.ends_with(octets.substr(body)));
+  EXPECT_EQ(world().report().bodies.spilled_messages, 1U);
+  EXPECT_GT(world().report().bodies.spilled_octets, 1'900'000U);
+  EXPECT_GT(world().report().bodies.read_octets, 1'900'000U);
+  EXPECT_EQ(world().row()["disposition"], "relayed");
+}
+
+TEST_F(NodeMemory, ASmallMessageNeverTouchesTheDisk) {
+  start(with_memory(kSmall));
+  world().send({.octets = large_message(10'000)});
+  stop();
+  EXPECT_EQ(world().hop().messages().size(), 1U);
+  EXPECT_EQ(world().report().bodies.spilled_messages, 0U);
+}
+
+TEST_F(NodeMemory, WhereFilesNeedANameTheyLoseItAtOnce) {
+  start(with_memory(kSmall));
+  reactor::SimDiskFaults faults;
+  faults.no_unnamed_files = true;
+  disk(faults);
+  const std::string octets = large_message(500'000);
+  world().send({.octets = octets});
+  EXPECT_EQ(world().sim().file_names("node").size(), 1U) << "the journal";
+  stop();
+  ASSERT_EQ(world().hop().messages().size(), 1U);
+  EXPECT_TRUE(world().hop().messages()[0].octets.ends_with(octets.substr(octets.find("\r\n\r\n"))));
+  EXPECT_EQ(world().report().bodies.spilled_messages, 1U);
+}
+
+TEST_F(NodeMemory, AFullDiskDefersTheMessageAndNotTheNextSmallOne) {
+  start(with_memory(kSmall));
+  reactor::SimDiskFaults faults;
+  faults.capacity = 300'000;
+  disk(faults);
+  const Dialogue large = world().send({.octets = large_message(1'000'000)});
+  const Dialogue small = world().send({});
+  stop();
+  EXPECT_EQ(answer(large), "452 4.3.1 Insufficient system storage, try again later");
+  EXPECT_TRUE(answer(small).starts_with("250 ")) << answer(small);
+  EXPECT_EQ(world().report().bodies.spill_failures, 1U);
+  EXPECT_EQ(world().rows()[0]["disposition"], "deferred");
+  EXPECT_EQ(world().rows()[0]["stage"], "data");
+}
+
+TEST_F(NodeMemory, AWriteThatFailsMidwayDefersTheMessage) {
+  start(with_memory(kSmall));
+  reactor::SimDiskFaults faults;
+  faults.write_error = 1;
+  disk(faults);
+  const Dialogue large = world().send({.octets = large_message(500'000)});
+  disk({});
+  stop();
+  EXPECT_TRUE(answer(large).starts_with("452 4.3.1 ")) << answer(large);
+  EXPECT_TRUE(world().hop().messages().empty());
+  EXPECT_EQ(world().report().bodies.spill_failures, 1U);
+}
+
+TEST_F(NodeMemory, WhatCannotBeReadBackIsDeferredAndTheHopKeepsNothing) {
+  start(with_memory(kSmall));
+  reactor::SimDiskFaults faults;
+  faults.read_error = 1;
+  disk(faults);
+  const Dialogue large = world().send({.octets = large_message(500'000)});
+  const Dialogue small = world().send({});
+  stop();
+  EXPECT_TRUE(answer(large).starts_with("452 4.3.1 ")) << answer(large);
+  EXPECT_TRUE(answer(small).starts_with("250 "));
+  EXPECT_EQ(world().hop().messages().size(), 1U) << "the small one";
+  EXPECT_EQ(world().report().bodies.read_failures, 1U);
+  EXPECT_EQ(world().rows()[0]["disposition"], "deferred");
+}
+
+TEST_F(NodeMemory, ShortMemoryWritesOutMessagesBelowTheirOwnLimit) {
+  start(with_memory("bodies = \"1 MiB\"\nshard_bodies = \"1 MiB\"\nmessage = \"1 MiB\""));
+  world().leave_in_body(large_message(400'000), 4);
+  const Dialogue dialogue = world().send({.octets = large_message(400'000)});
+  stop();
+  EXPECT_TRUE(answer(dialogue).starts_with("250 ")) << answer(dialogue);
+  EXPECT_GT(world().report().bodies.spilled_messages, 0U);
+  EXPECT_EQ(world().report().bodies.memory_refusals, 0U);
+}
+
+TEST_F(NodeMemory, AboveTheShardsBudgetAClientIsPausedAndThenDeferred) {
+  start(with_memory("shard_bodies = \"2 MiB\"\nmessage = \"1 MiB\"\nspill_size = 0"));
+  world().leave_in_body(large_message(200'000), 2);
+  const MonoTime begin = world().sim().now();
+  const Dialogue large = world().send({.octets = large_message(2'000'000)});
+  EXPECT_GE(world().sim().now() - begin, limits::kMemoryWait);
+  const Dialogue small = world().send({});
+  stop();
+  EXPECT_EQ(answer(large), "452 4.3.1 Too much mail at once, try again later");
+  EXPECT_TRUE(answer(small).starts_with("250 ")) << answer(small);
+  EXPECT_EQ(world().report().bodies.memory_refusals, 1U);
+}
+
+TEST_F(NodeMemory, APausedClientGoesOnWhenMemoryComesFree) {
+  start(with_memory("shard_bodies = \"2 MiB\"\nmessage = \"1 MiB\"\nspill_size = 0"));
+  // They have 180 s for more octets; the one that waits comes when they have 20 left.
+  world().leave_in_body(large_message(200'000), 4);
+  world().pass(130s);
+  const Dialogue large = world().send({.octets = large_message(1'300'000)});
+  stop();
+  EXPECT_TRUE(answer(large).starts_with("250 ")) << answer(large);
+  EXPECT_GE(world().report().bodies.memory_waits, 1U);
+  EXPECT_EQ(world().report().bodies.memory_refusals, 0U);
+}
+
+TEST_F(NodeMemory, WhenTheNodesMemoryIsUsedUpNoMailBegins) {
+  start(with_memory("bodies = \"1 MiB\"\nshard_bodies = \"1 MiB\"\nmessage = \"1 MiB\"\nspill_size = 0"));
+  world().leave_in_body(large_message(700'000), 2);
+  const Dialogue refused = world().talk({"EHLO client.example", "MAIL FROM:<user@sender.example>", "QUIT"});
+  world().pass(300s);
+  const Dialogue later = world().send({});
+  stop();
+  EXPECT_EQ(refused.replies[2], "452 4.3.1 Too much mail at once, try again later");
+  EXPECT_TRUE(answer(later).starts_with("250 ")) << answer(later);
+  EXPECT_EQ(world().report().pipeline.mail_refused, 1U);
+}
+
+TEST_F(NodeMemory, ADrainDoesNotWaitForMemory) {
+  start(with_memory("shard_bodies = \"1 MiB\"\nmessage = \"1 MiB\"\nspill_size = 0"));
+  world().leave_in_body(large_message(700'000), 3);
+  const MonoTime begin = world().sim().now();
+  stop();
+  EXPECT_LT(world().sim().now() - begin, limits::kDrainWait + 10s);
+}
+
+TEST_F(NodeMemory, ManySpilledMessagesAtOnceAndOthersThatBreakOffLeaveNothing) {
+  start(with_memory(kSmall));
+  world().leave_in_body(large_message(300'000), 10);
+  world().talk_and_reset([] {
+    std::vector<std::string> lines = NodeWorld::lines_of({.octets = large_message(300'000)});
+    lines.resize(lines.size() - 2);
+    lines.push_back(large_message(300'000));
+    return lines;
+  }());
+  stop();
+  EXPECT_EQ(world().report().bodies.spilled_messages, 11U);
+}
+
+}  // namespace
+}  // namespace sluice::testing
