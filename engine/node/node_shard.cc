@@ -47,6 +47,10 @@ serve::HopOptions hop_options(const Shard& shard, const NodeResources& resources
   options.queue_wait = delivery.queue_wait;
   options.session_transactions = delivery.connection_messages;
   options.idle_wait = delivery.idle;
+  if (resources.hop_metrics != nullptr) {
+    options.metrics = resources.hop_metrics;
+    options.cells = &resources.metrics->cells(shard.id().value);
+  }
   return options;
 }
 

@@ -42,6 +42,9 @@ struct NodeResources {
   std::optional<message::BodySettings> body_settings{};  // instead of the policy's: for tests
   size_t shards = 1;
   std::vector<IpAddress> machine{};  // its own addresses: W-11
+  // What is counted for each next hop, and where; neither or both.
+  const serve::HopMetricTable* hop_metrics = nullptr;
+  runtime::MetricRegistry* metrics = nullptr;
 };
 
 // What a shard can say of itself when it has stopped.
