@@ -160,8 +160,8 @@ def settle(pid):
 def run(args):
     with measure.memory_folder() as folder, measure.Programs() as programs:
         sink = measure.bare_sink(programs, args.build)
-        crowded = measure.start_node(programs, args.build, folder, sink.listener, shards=2, name="crowded", pin=False)
-        alone = measure.start_node(programs, args.build, folder, sink.listener, shards=2, name="alone", pin=False)
+        crowded = measure.start_node(programs, args.build, folder, sink.listener, shards=2, name="crowded")
+        alone = measure.start_node(programs, args.build, folder, sink.listener, shards=2, name="alone")
         clients = {"with": BusyClient(crowded.port, args.size), "without": BusyClient(alone.port, args.size)}
         for client in clients.values():
             client.p99(100)  # warm
