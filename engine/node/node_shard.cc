@@ -1,5 +1,7 @@
 #include "engine/node/node_shard.h"
 
+#include "engine/node/listener_options.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -51,6 +53,8 @@ serve::HopOptions hop_options(const Shard& shard, const NodeResources& resources
     options.metrics = resources.hop_metrics;
     options.cells = &resources.metrics->cells(shard.id().value);
   }
+  options.chunking = delivery.chunking;
+  options.refuse_eight_bit = delivery.refuse_eight_bit;
   return options;
 }
 
@@ -75,20 +79,12 @@ message::BodySettings body_settings(const policy::MemorySettings& settings) {
   return bodies;
 }
 
-smtp::ServerOptions session_options(const policy::Listener& listener) {
-  smtp::ServerOptions options;
-  options.hostname = listener.hostname;
-  options.message_octets = listener.max_message_octets;
-  options.recipients = listener.max_recipients;
-  return options;
-}
-
-serve::SmtpServerOptions server_options(const policy::Listener& listener,
+serve::SmtpServerOptions server_options(const policy::Policy& policy, const policy::Listener& listener,
                                         const pipeline::OpenListener& open) {
   serve::SmtpServerOptions options;
   options.listen.address = open.address;
   options.listener = open.number;
-  options.session = session_options(listener);
+  options.session = session_options(policy, listener);
   return options;
 }
 
@@ -205,7 +201,9 @@ Result<void> NodeShard::open_listener(size_t index) {
   in_force->number = open.number;
   in_force->version = policy_.again();
   in_force->index = index;
-  const serve::SmtpServerOptions options = server_options(in_force->settings(), open);
+  serve::SmtpServerOptions options = server_options(policy_->policy, in_force->settings(), open);
+  options.limits = client_limits(policy_->policy.clients(), resources_.shards);
+  options.shard_sessions = &sessions_;
   Result<std::unique_ptr<SmtpServer>> server = SmtpServer::start(shard_, options, service_);
   if (!server) {
     Error error = std::move(server.error());
@@ -224,7 +222,8 @@ void NodeShard::follow_listener(Listening& listening, size_t index) {
   pipeline::ListenerInForce& in_force = context_.listener(listening.number);
   in_force.version = policy_.again();
   in_force.index = index;
-  listening.server->set_session_options(session_options(in_force.settings()));
+  listening.server->set_session_options(session_options(policy_->policy, in_force.settings()));
+  listening.server->set_limits(client_limits(policy_->policy.clients(), resources_.shards));
 }
 
 Task<void> NodeShard::close_listener(Shard& shard, Listening& listening, MonoTime deadline) {

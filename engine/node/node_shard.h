@@ -114,6 +114,7 @@ class NodeShard final : private runtime::PostBox {
   message::BodyStore bodies_;
   pipeline::PipelineContext context_;
   pipeline::PipelineService service_;
+  size_t sessions_ = 0;  // of all listeners
   std::vector<std::unique_ptr<Listening>> listening_;
   runtime::TaskGroup closing_;  // listeners that a reload took away
   serve::SmtpServerCounters closed_listeners_;

@@ -3,10 +3,12 @@
 #include "engine/delivery/header_edit.h"
 #include "engine/pipeline/pipeline_replies.h"
 #include "engine/pipeline/smtp_pipeline.h"
+#include "io/base/ascii.h"
 #include "io/mail/author.h"
 #include "io/mail/header_writer.h"
 #include "rules/policy/result_header.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::pipeline {
@@ -41,6 +43,13 @@ Disposition disposition_of(HopResult result, const smtp::Reply& reply) {
   return reply.permanent() ? Disposition::Refused : Disposition::Deferred;
 }
 
+bool is_ascii_header(const mail::HeaderBlock& block) {
+  for (size_t i = 0; i < block.size(); ++i) {
+    if (!std::ranges::all_of(block[i].raw, is_ascii)) return false;
+  }
+  return true;
+}
+
 mail::ReceivedProtocol protocol_of(const serve::SmtpConnection& connection, const Transaction& tx) {
   if (tx.smtputf8) return mail::ReceivedProtocol::Utf8Smtp;
   return connection.extended ? mail::ReceivedProtocol::Esmtp : mail::ReceivedProtocol::Smtp;
@@ -51,6 +60,8 @@ mail::ReceivedProtocol protocol_of(const serve::SmtpConnection& connection, cons
 Eventual<Answer> SmtpPipeline::on_end_of_data(Shard& shard, const smtp::DataReader& message) {
   Transaction& tx = *transaction_;
   tx.message_octets = message.message_octets();
+  tx.stuffed = message.stuffed_dots() != 0;
+  tx.eight_bit = message.eight_bit();
   tx.evidence.flags.long_line = message.longest_line() > limits::kSmtpTextLineAdvised;
   if (tx.header.state() == mail::HeaderReader::State::Reading) {
     tx.header.finish();
@@ -154,6 +165,9 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& 
   edit_message(edited, trace_fields(shard, verdicts.front()), block, removed, tx.body, tx.header_wire_octets);
 
   const MonoTime deadline = shard.now() + limits::kHopEndOfDataWait;
+  edited.octets.may_be_stuffed = tx.stuffed;
+  edited.octets.may_be_eight_bit = tx.eight_bit;
+  edited.octets.header_needs_utf8 = tx.smtputf8 && tx.eight_bit && !is_ascii_header(block);
   const HopReply said = co_await tx.hop->deliver(shard, edited.octets, deadline);
   const std::string line = said.reply.to_line();
   End end{disposition_of(said.result, said.reply), EndedAt::EndOfData, line};

@@ -1,6 +1,7 @@
 // The envelope: MAIL and RCPT.
 #include "engine/pipeline/pipeline_replies.h"
 #include "engine/pipeline/smtp_pipeline.h"
+#include "io/base/ascii.h"
 
 #include <algorithm>
 #include <utility>
@@ -188,7 +189,7 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::offer_to_next_hop(Shard
     envelope.parameters.size = tx.declared_size;
     envelope.parameters.body = tx.body_type;
     envelope.parameters.smtputf8 = tx.smtputf8;
-    envelope.needs_smtputf8 = tx.smtputf8;
+    envelope.needs_smtputf8 = !std::ranges::all_of(tx.sender, is_ascii);
     if (std::ranges::any_of(binding.next_hops, &policy::NextHop::send_xclient))
       envelope.client = declared_client();
     tx.hop = std::make_unique<serve::HopTransaction>(*tx.pool, std::move(envelope));

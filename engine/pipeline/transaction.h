@@ -43,6 +43,8 @@ struct Transaction {
   std::optional<uint64_t> declared_size;
   smtp::BodyType body_type = smtp::BodyType::Unspecified;
   bool smtputf8 = false;
+  bool stuffed = true;    // some lines start with a dot; known at end of data
+  bool eight_bit = true;  // octets above 127; known at end of data
 
   // All of one group (W-4): the first one's rule and next hop are everybody's.
   std::vector<AcceptedRecipient> recipients;

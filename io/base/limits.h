@@ -86,8 +86,10 @@ inline constexpr size_t kReplyBacklog =
 inline constexpr uint32_t kBodyChunk = 16 * 1024;  // guessed: a body's tail chunk for small receives, at most
 inline constexpr uint32_t kBodyChunkLeast = 1024;  // ours: and the first of them
 inline constexpr size_t kShardSessions = 10000;    // guessed, a setting: connections of one shard. 421 4.3.2
-inline constexpr size_t kClientSessions = 100;     // guessed, a setting: of one address, per shard. 421 4.7.0
-inline constexpr size_t kClientFaults = 3;         // ours: faults of a session before its replies are delayed
+inline constexpr size_t kNodeSessions =
+    20000;  // guessed, a setting: of all shards, which share it. 421 4.3.2
+inline constexpr size_t kClientSessions = 100;  // guessed, a setting: of one address, per shard. 421 4.7.0
+inline constexpr size_t kClientFaults = 3;      // ours: faults of a session before its replies are delayed
 inline constexpr size_t kClientRefusalsPerFault = 10;  // ours: refused recipients that weigh as one error
 inline constexpr auto kClientDelay = 8s;  // guessed, a setting: longest delay of a reply; 1 s at first
 inline constexpr size_t kDelayedSessions =
@@ -102,6 +104,8 @@ inline constexpr unsigned kHopSessionRefusals = 5;
 inline constexpr unsigned kHopSessionResets = 50;
 inline constexpr auto kHopIdleWait = 45s;   // guessed: an unused session is closed; Postfix drops it at 300 s
 inline constexpr size_t kHopSessions = 64;  // guessed, a setting: open sessions to one hop, per shard
+inline constexpr uint64_t kHopChunk =
+    1024 * 1024;  // guessed: a larger message asks by DATA first whether the hop takes it
 inline constexpr size_t kHopEndpoints = 16;     // ours: addresses tried for one hop
 inline constexpr auto kHopResetWait = 10s;      // ours: for the reply to RSET of a session that goes back
 inline constexpr auto kHopUnhealthyWait = 10s;  // guessed: an address that failed is tried last for so long

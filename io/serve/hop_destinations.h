@@ -43,6 +43,8 @@ struct HopOptions {
   std::string our_name = "localhost";
   size_t sessions_max = limits::kHopSessions;  // to one address
   size_t waiting_max = limits::kHopWaiting;    // transactions of one list that wait for a session
+  bool chunking = true;                        // BDAT where the hop offers it and it saves a round trip
+  bool refuse_eight_bit = false;  // W-9: 554 5.6.3 where a hop without 8BITMIME would get octets above 127
   unsigned refusals_max = limits::kHopSessionRefusals;
   unsigned resets_max = limits::kHopSessionResets;
   unsigned session_transactions = limits::kHopSessionTransactions;

@@ -26,6 +26,7 @@ void HopCounters::add(const HopCounters& other) {
   unknown += other.unknown;
   congested += other.congested;
   sent_without_8bitmime += other.sent_without_8bitmime;
+  sent_in_chunks += other.sent_in_chunks;
 }
 
 HopPool::HopPool(HopDestinations& destinations, std::vector<HopHost> hosts) : destinations_(destinations) {

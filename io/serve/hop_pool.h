@@ -55,6 +55,7 @@ struct HopCounters {
   uint64_t unknown = 0;
   uint64_t congested = 0;              // no session came free in time
   uint64_t sent_without_8bitmime = 0;  // W-9
+  uint64_t sent_in_chunks = 0;         // by BDAT
 
   void add(const HopCounters& other);
 };

@@ -17,6 +17,8 @@ constexpr smtp::FixedReply kCutOff{451, {4, 3, 2}, "Service is going down, try a
 constexpr smtp::FixedReply kUnreadable{452, {4, 3, 1}, "Insufficient system storage, try again later"};
 constexpr smtp::FixedReply kNeedsSmtputf8{
     550, {5, 6, 7}, "The next server does not take internationalized addresses"};
+constexpr smtp::FixedReply kNeedsEightBit{
+    554, {5, 6, 3}, "The next server does not take 8-bit data, and it is not converted here"};
 
 // Replies that speak of us, not of the mail: unknown or unwanted commands, authentication.
 bool is_about_us(uint16_t code) { return code == 421 || code == 502 || code == 503 || code == 530; }
@@ -69,6 +71,12 @@ HopReply map_rcpt_reply(const smtp::Reply& reply) { return map_word(reply); }
 
 HopReply map_end_of_data_reply(const smtp::Reply& reply) { return map_word(reply); }
 
+HopReply map_chunk_reply(const smtp::Reply& reply) {
+  // It offered CHUNKING, and does not understand it.
+  const bool about_bdat = reply.code == 500 || reply.code == 501 || reply.code == 504 || reply.code == 555;
+  return about_bdat ? map_other_reply(smtp::ClientCommand::Bdat, reply) : map_word(reply);
+}
+
 HopReply map_other_reply(smtp::ClientCommand command, const smtp::Reply& reply) {
   return own(HopResult::Fault, kHopTrouble, std::string(smtp::to_string(command)) + ": " + reply.to_line());
 }
@@ -92,6 +100,10 @@ HopReply cut_off() { return own(HopResult::Fault, kCutOff, "broken off by us"); 
 
 HopReply needs_smtputf8() {
   return own(HopResult::Refused, kNeedsSmtputf8, "the next hop does not offer SMTPUTF8");
+}
+
+HopReply needs_eight_bit() {
+  return own(HopResult::Refused, kNeedsEightBit, "the next hop does not offer 8BITMIME");
 }
 
 std::string_view to_string(HopResult result) {

@@ -32,6 +32,7 @@ struct HopReply {
 HopReply map_mail_reply(const smtp::Reply& reply);
 HopReply map_rcpt_reply(const smtp::Reply& reply);
 HopReply map_end_of_data_reply(const smtp::Reply& reply);
+HopReply map_chunk_reply(const smtp::Reply& reply);  // to BDAT LAST, which is both DATA and its end
 // Everything else the hop can say: connect, greeting, EHLO, XCLIENT, DATA: a fault.
 HopReply map_other_reply(smtp::ClientCommand command, const smtp::Reply& reply);
 HopReply map_fault(const ClientFault& fault);
@@ -43,6 +44,8 @@ HopReply hop_is_busy();
 HopReply cut_off();
 // W-9: the hop cannot take this address or header. 550 5.6.7
 HopReply needs_smtputf8();
+// W-9, where the setting says so: the message has octets above 127.
+HopReply needs_eight_bit();
 
 std::string_view to_string(HopResult result);
 

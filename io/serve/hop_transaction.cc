@@ -340,18 +340,23 @@ runtime::Task<HopReply> HopTransaction::deliver(Shard& shard, const MessageOctet
   HopReply outcome;
   for (;;) {
     std::optional<HopReply> refusal = co_await repeat_envelope(shard, deadline);
+    if (!refusal) refusal = unfit(octets);
     if (refusal) {
       outcome = std::move(*refusal);
       break;
     }
-    const MonoTime data_deadline = std::min(deadline, shard.now() + pool_.options().data_init_wait);
-    std::optional<Setback> setback = co_await start_data(shard, data_deadline);
-    if (!setback) {
-      outcome = co_await send_message(shard, octets, deadline);
+    Sent sent;
+    if (goes_in_chunk(octets)) {
+      sent = co_await send_in_chunk(shard, octets, deadline);
+    } else {
+      sent = co_await send_by_data(shard, octets, deadline);
+    }
+    if (sent) {
+      outcome = std::move(*sent);
       break;
     }
-    if (may_retry(setback)) continue;
-    outcome = std::move(setback->reply);
+    if (may_retry(sent.error())) continue;
+    outcome = std::move(sent.error().reply);
     break;
   }
   count(outcome);
@@ -361,12 +366,57 @@ runtime::Task<HopReply> HopTransaction::deliver(Shard& shard, const MessageOctet
   co_return outcome;
 }
 
+// W-9: asked of the session that gets the message.
+std::optional<HopReply> HopTransaction::unfit(const MessageOctets& octets) {
+  const smtp::Capabilities& hop = session_->client->capabilities();
+  if (octets.header_needs_utf8 && !hop.smtputf8) return needs_smtputf8();
+  if (!octets.may_be_eight_bit || hop.eight_bit_mime) return std::nullopt;
+  if (pool_.options().refuse_eight_bit) return needs_eight_bit();
+  if (envelope_.parameters.body == smtp::BodyType::EightBitMime) ++pool_.counters_.sent_without_8bitmime;
+  return std::nullopt;
+}
+
+bool HopTransaction::goes_in_chunk(const MessageOctets& octets) const {
+  return pool_.options().chunking && session_->client->capabilities().chunking && octets.stored == nullptr &&
+         octets.octets_in_memory() <= limits::kHopChunk;
+}
+
+runtime::Task<HopTransaction::Sent> HopTransaction::send_in_chunk(Shard& shard, const MessageOctets& octets,
+                                                                  MonoTime deadline) {
+  SmtpClient& client = *session_->client;
+  if (!client.quiet()) co_return std::unexpected(setback_of(ClientFault()));  // gone meanwhile
+  const MonoTime answer_deadline = std::min(deadline, shard.now() + limits::kHopEndOfDataWait);
+  ClientResult result = co_await client.send_chunk(shard, octets, answer_deadline);
+  const bool hop_has_all = client.all_sent();
+  session_->in_mail = false;
+  if (!result) {
+    ClientFault fault = std::move(result.error());
+    // As behind the final dot, but 421 may as well be meant for the command.
+    const bool unknown = hop_has_all && fault.kind != ClientFault::Kind::Closing;
+    if (!unknown) co_return std::unexpected(setback_of(std::move(fault)));
+    drop_session(fault.kind);
+    co_return unknown_outcome(fault);
+  }
+  HopReply said = map_chunk_reply(result->reply);
+  if (said.accepted() && !hop_has_all) {  // it cannot have meant this message
+    drop_session(ClientFault::Kind::Broken);
+    co_return map_other_reply(smtp::ClientCommand::Bdat, result->reply);
+  }
+  ++pool_.counters_.sent_in_chunks;
+  co_return finish_session(std::move(said));
+}
+
+runtime::Task<HopTransaction::Sent> HopTransaction::send_by_data(Shard& shard, const MessageOctets& octets,
+                                                                 MonoTime deadline) {
+  const MonoTime data_deadline = std::min(deadline, shard.now() + pool_.options().data_init_wait);
+  std::optional<Setback> setback = co_await start_data(shard, data_deadline);
+  if (setback) co_return std::unexpected(std::move(*setback));
+  co_return co_await send_message(shard, octets, deadline);
+}
+
 runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::start_data(Shard& shard,
                                                                                  MonoTime deadline) {
   SmtpClient& client = *session_->client;
-  if (envelope_.parameters.body == smtp::BodyType::EightBitMime && !client.capabilities().eight_bit_mime) {
-    ++pool_.counters_.sent_without_8bitmime;
-  }
   client.data();
   Eventual<ClientResult> awaited = client.next_reply(shard, deadline);
   ClientResult result = co_await std::move(awaited);
@@ -409,12 +459,17 @@ runtime::Task<HopReply> HopTransaction::send_message(Shard& shard, const Message
     drop_session(ClientFault::Kind::Broken);
     co_return map_other_reply(smtp::ClientCommand::EndOfData, result->reply);
   }
+  co_return finish_session(std::move(said));
+}
+
+// What the hop's last word of a message means for the session.
+HopReply HopTransaction::finish_session(HopReply said) {
   if (said.result == HopResult::Fault) {
     drop_session(ClientFault::Kind::Refused);
   } else {
     pool_.destinations_.mark_spoke(session_->destination, /*served=*/true);
   }
-  co_return said;
+  return said;
 }
 
 }  // namespace sluice::serve

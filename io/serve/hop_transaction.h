@@ -14,8 +14,11 @@
 //   then, deliver() answers.
 // - W-3: a 421 or close before the body is retried once on a fresh connection, unseen by the caller.
 // - W-6, W-7: every HopReply is made for our client. After Unknown nothing may be sent again.
-// - W-9: a hop without 8BITMIME gets the message without BODY (counted); without SMTPUTF8, where the
-//   envelope or a recipient needs it: 550 5.6.7.
+// - W-9: a hop without 8BITMIME gets the message without BODY (counted), or not at all where the pool's
+//   options say so; one without SMTPUTF8, where the envelope, a recipient or the header needs it: 550 5.6.7.
+// - A hop with CHUNKING gets a message of up to kHopChunk octets by one BDAT, in one flight. What is lost
+// then
+//   before all of it was sent, or answered 421, is retried as behind DATA.
 // - A call of rcpt() is over within kHopCommandWait, deliver() at its deadline, and both at once after
 //   cancel().
 //
@@ -33,6 +36,7 @@
 #include "io/smtp/xclient.h"
 
 #include <cstddef>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,6 +99,12 @@ class HopTransaction final : private runtime::Timer {
                                    MonoTime deadline);
   runtime::Task<std::optional<HopReply>> repeat_envelope(Shard& shard, MonoTime deadline);
   runtime::Task<std::optional<Setback>> start_data(Shard& shard, MonoTime deadline);
+  using Sent = std::expected<HopReply, Setback>;
+  runtime::Task<Sent> send_by_data(Shard& shard, const MessageOctets& octets, MonoTime deadline);
+  runtime::Task<Sent> send_in_chunk(Shard& shard, const MessageOctets& octets, MonoTime deadline);
+  std::optional<HopReply> unfit(const MessageOctets& octets);
+  bool goes_in_chunk(const MessageOctets& octets) const;
+  HopReply finish_session(HopReply said);
   runtime::Task<HopReply> send_message(Shard& shard, const MessageOctets& octets, MonoTime deadline);
   bool may_retry(const std::optional<Setback>& setback);
   Setback setback_of(ClientFault fault);

@@ -1,6 +1,7 @@
 #include "io/serve/smtp_client.h"
 
 #include "io/base/check.h"
+#include "io/smtp/dot_stuffing.h"
 
 #include <algorithm>
 #include <cstring>
@@ -212,6 +213,53 @@ runtime::Task<std::optional<ClientFault>> SmtpClient::write_stored(Shard& shard,
   co_return std::nullopt;
 }
 
+uint64_t MessageOctets::octets_in_memory() const {
+  uint64_t octets = 0;
+  for (const std::string_view piece : pieces) octets += piece.size();
+  for (const std::string_view piece : tail) octets += piece.size();
+  return octets;
+}
+
+void SmtpClient::write_chunk(const MessageOctets& body) {
+  SLUICE_CHECK(body.stored == nullptr);
+  if (!body.may_be_stuffed) {
+    session_.bdat_last(body.octets_in_memory());
+    send_queued();
+    for (const std::string_view piece : body.pieces) stream_->write_borrowed(piece);
+    for (const std::string_view piece : body.tail) stream_->write_borrowed(piece);
+    return;
+  }
+  std::vector<std::string_view> spans;
+  uint64_t octets = 0;
+  smtp::Unstuffer unstuffer;
+  const auto add = [&](std::string_view piece) {
+    for (std::string_view span; unstuffer.next(piece, span);) {
+      const bool goes_on = !spans.empty() && spans.back().data() + spans.back().size() == span.data();
+      if (goes_on) {
+        spans.back() = {spans.back().data(), spans.back().size() + span.size()};
+      } else {
+        spans.push_back(span);
+      }
+      octets += span.size();
+    }
+  };
+  for (const std::string_view piece : body.pieces) add(piece);
+  for (const std::string_view piece : body.tail) add(piece);
+  session_.bdat_last(octets);
+  send_queued();
+  for (const std::string_view span : spans) stream_->write_borrowed(span);
+}
+
+runtime::Task<ClientResult> SmtpClient::send_chunk(Shard& shard, const MessageOctets& body,
+                                                   MonoTime deadline) {
+  write_chunk(body);
+  Eventual<ClientResult> awaited = next_reply(shard, deadline);
+  ClientResult result = co_await std::move(awaited);
+  // The caller's octets must come back to it.
+  if (!result || stream_->unsent() != 0) co_await stream_->close(shard, net::CloseMode::Abort);
+  co_return result;
+}
+
 runtime::Task<ClientResult> SmtpClient::send_body(Shard& shard, const MessageOctets& body,
                                                   MonoTime deadline) {
   if (body.stored == nullptr) {
@@ -232,9 +280,7 @@ runtime::Task<ClientResult> SmtpClient::send_body(Shard& shard, const MessageOct
 
 // --- the end ---
 
-bool SmtpClient::reusable() const {
-  return session_.idle() && !stream_->has_input() && !stream_->ended() && !stream_->broken();
-}
+bool SmtpClient::reusable() const { return session_.idle() && quiet(); }
 
 runtime::Task<void> SmtpClient::quit(Shard& shard, MonoTime deadline) {
   if (reusable()) {

@@ -88,6 +88,11 @@ struct MessageOctets {
   uint64_t stored_from = 0;
   uint64_t stored_end = 0;
   std::vector<std::string_view> tail{};
+  // What the octets are known to be; the defaults claim nothing.
+  bool may_be_stuffed = true;         // a line may start with a dot, and so with a second one
+  bool may_be_eight_bit = true;       // an octet above 127
+  bool header_needs_utf8 = false;     // the header is in UTF-8, and its client said SMTPUTF8
+  uint64_t octets_in_memory() const;  // of `pieces` and `tail`, in wire form
 };
 
 // When each step of open() was over, for whoever measures; `ready`: EHLO (or HELO) answered.
@@ -129,6 +134,10 @@ class SmtpClient {
   // sent by then is not.
   [[nodiscard]] runtime::Task<ClientResult> send_body(Shard& shard, const MessageOctets& body,
                                                       MonoTime deadline);
+  // The message in one chunk (BDAT LAST), in one flight with what is queued and without its stuffing, and the
+  // reply to it. Nothing of it is stored, and the peer offers CHUNKING. Otherwise as send_body().
+  [[nodiscard]] runtime::Task<ClientResult> send_chunk(Shard& shard, const MessageOctets& body,
+                                                       MonoTime deadline);
   // XCLIENT with what the peer takes of it, its new greeting, and EHLO again.
   [[nodiscard]] runtime::Task<ClientResult> xclient(Shard& shard, const smtp::XclientOverrides& overrides,
                                                     MonoTime deadline);
@@ -144,6 +153,8 @@ class SmtpClient {
 
   // Nothing is expected, nothing came unasked, and the connection stands: it may be used for another message.
   bool reusable() const;
+  // No end of the connection was seen, and nothing that nobody asked for.
+  bool quiet() const { return !stream_->has_input() && !stream_->ended() && !stream_->broken(); }
   // Whether the kernel took everything that was written, and so the peer may have seen it.
   bool all_sent() const { return stream_->all_sent() && !cut_; }
 
@@ -151,6 +162,7 @@ class SmtpClient {
   SmtpClient(net::StreamPtr stream, ClientOptions options);
   // The session's next reply or fault from what came so far; nothing when more is needed.
   std::optional<ClientResult> poll_reply();
+  void write_chunk(const MessageOctets& body);
   runtime::Task<ClientResult> await_reply(Shard& shard, MonoTime deadline);
   runtime::Task<std::optional<ClientFault>> write_stored(Shard& shard, const MessageOctets& body,
                                                          MonoTime deadline);

@@ -248,6 +248,11 @@ void ClientSession::end_of_data() {
   output_.append(kEndOfData);
 }
 
+void ClientSession::bdat_last(uint64_t octets) {
+  SLUICE_CHECK(dead_ || capabilities_.chunking);
+  if (queue(ClientCommand::Bdat)) fmt::format_to(std::back_inserter(output_), "BDAT {} LAST\r\n", octets);
+}
+
 void ClientSession::rset() {
   if (queue(ClientCommand::Rset)) append_line("RSET", {});
 }
@@ -281,6 +286,8 @@ std::string_view to_string(ClientCommand command) {
       return "DATA";
     case ClientCommand::EndOfData:
       return "end of data";
+    case ClientCommand::Bdat:
+      return "BDAT";
     case ClientCommand::Rset:
       return "RSET";
     case ClientCommand::Noop:

@@ -81,6 +81,7 @@ enum class ClientCommand : uint8_t {
   Rcpt,
   Data,
   EndOfData,
+  Bdat,  // one chunk that is the whole message
   Rset,
   Noop,
   Quit,
@@ -128,6 +129,9 @@ class ClientSession {
   void rcpt(std::string_view recipient);
   void data();
   void end_of_data();  // after DATA's 354 and the body, which was empty or ended in CRLF
+  // The whole message in one chunk (RFC 3030): just so many octets follow, as they are, without a final dot.
+  // Its reply is the one to the message. Only where CHUNKING is offered.
+  void bdat_last(uint64_t octets);
   void rset();
   void noop();
   void quit();

@@ -40,6 +40,7 @@ struct Draft {
 void read_node_sections(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics);
 // Reads the top level too, and so checks its keys.
 void read_smtp_sections(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics);
+void read_client_section(const DocumentNode* table, Draft& draft, Diagnostics& diagnostics);
 // After the domains: rules are bound to them.
 void read_spf_sections(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics);
 void check_draft(Draft& draft, Diagnostics& diagnostics);

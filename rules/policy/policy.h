@@ -32,6 +32,7 @@ struct PolicySections {
   JournalSettings journal;
   MemorySettings memory;
   DnsSettings dns;
+  ClientSettings clients;
   DeliverySettings delivery;
   std::vector<Listener> listeners;
   std::vector<Cidr> trusted_networks;
@@ -79,6 +80,7 @@ class Policy {
   const JournalSettings& journal() const { return sections_.journal; }
   const MemorySettings& memory() const { return sections_.memory; }
   const DnsSettings& dns() const { return sections_.dns; }
+  const ClientSettings& clients() const { return sections_.clients; }
   const DeliverySettings& delivery() const { return sections_.delivery; }
   const ResultHeaderSettings& result_header() const { return sections_.result_header; }
   const SpfSettings& spf() const { return sections_.spf; }

@@ -49,6 +49,8 @@ void read_delivery(const DocumentNode* table, Draft& draft, Diagnostics& diagnos
   delivery.queue_wait = std::chrono::seconds(reader.integer("queue_seconds"));
   delivery.connection_messages = static_cast<unsigned>(reader.integer("messages_per_connection"));
   delivery.idle = std::chrono::seconds(reader.integer("idle_seconds"));
+  delivery.chunking = reader.choice("chunking").value_or(0) == 0;
+  delivery.refuse_eight_bit = reader.choice("without_8bitmime").value_or(0) == 1;
 }
 
 void read_listener(const DocumentNode& table, Draft& draft, Diagnostics& diagnostics) {
@@ -160,6 +162,7 @@ void read_smtp_sections(const DocumentNode& root, Draft& draft, Diagnostics& dia
   read_top(top, draft);
   read_outbound(top.table("outbound"), draft, diagnostics);
   read_delivery(top.table("delivery"), draft, diagnostics);
+  read_client_section(top.table("clients"), draft, diagnostics);
   for (const DocumentNode* table : top.tables("listener")) read_listener(*table, draft, diagnostics);
   for (const DocumentNode* table : top.tables("domain")) read_domain(*table, draft, diagnostics);
 }

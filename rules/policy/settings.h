@@ -55,6 +55,24 @@ struct DnsSettings {
   friend bool operator==(const DnsSettings&, const DnsSettings&) = default;
 };
 
+// What clients are allowed.
+struct ClientSettings {
+  uint64_t max_connections = 0;             // of the node
+  uint64_t max_connections_per_client = 0;  // of one address, on one shard
+  uint64_t max_connections_per_second = 0;  // the same; 0: any
+  std::chrono::seconds command{};
+  std::chrono::seconds data{};
+  std::chrono::seconds message_grace{};
+  uint64_t min_data_rate = 0;  // 0: any
+  std::chrono::seconds message{};
+  std::chrono::seconds session{};
+  std::chrono::seconds write{};
+  uint64_t max_errors = 0;
+  uint64_t max_refused_recipients = 0;
+  std::chrono::seconds max_delay{};
+  friend bool operator==(const ClientSettings&, const ClientSettings&) = default;
+};
+
 struct Listener {
   Endpoint address;
   Direction direction = Direction::Inbound;
@@ -86,6 +104,8 @@ struct DeliverySettings {
   std::chrono::seconds queue_wait{};
   unsigned connection_messages = 0;
   std::chrono::seconds idle{};
+  bool chunking = true;           // W-9: BDAT where it helps
+  bool refuse_eight_bit = false;  // W-9: rather than send octets above 127 to a hop without 8BITMIME
   friend bool operator==(const DeliverySettings&, const DeliverySettings&) = default;
 };
 

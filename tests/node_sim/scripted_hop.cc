@@ -1,6 +1,7 @@
 #include "tests/node_sim/scripted_hop.h"
 
 #include "io/base/ascii.h"
+#include "io/smtp/dot_stuffing.h"
 
 #include <algorithm>
 
@@ -55,6 +56,21 @@ std::string ScriptedHop::ehlo_reply() const {
   return reply;
 }
 
+// "BDAT n LAST": its octets, stuffed as DATA would have brought them.
+Task<bool> ScriptedHop::read_chunk(Shard& shard, net::Stream& stream, std::string line, std::string& input,
+                                   std::string& octets) {
+  const size_t size = std::stoul(line.substr(5));
+  while (input.size() < size) {
+    net::Received got = co_await stream.receive(shard, kNever);
+    if (got.event != net::StreamEvent::Data) co_return false;
+    input += got.chunk.view();
+  }
+  smtp::Stuffer stuffer;
+  stuffer.append(octets, std::string_view(input).substr(0, size));
+  input.erase(0, size);
+  co_return true;
+}
+
 Task<void> ScriptedHop::serve(Shard& shard, net::StreamPtr stream) {
   streams_.push_back(stream.get());
   std::string input;
@@ -106,6 +122,12 @@ Task<void> ScriptedHop::serve(Shard& shard, net::StreamPtr stream) {
     } else if (verb == "DATA") {
       reply = take("DATA", "354 go on");
       in_data = reply.starts_with('3');
+    } else if (verb == "BDAT") {
+      const bool whole = co_await read_chunk(shard, *stream, line, input, message.octets);
+      if (!whole) break;
+      reply = take("BDAT", "250 2.0.0 taken");
+      if (reply.starts_with('2')) messages_.push_back(message);
+      message = {};
     } else if (verb == "RSET") {
       reply = take("RSET", "250 2.0.0 ok");
       message = {};

@@ -30,7 +30,7 @@ class ScriptedHop final : private net::AcceptSink {
   ScriptedHop(reactor::Shard& shard, const Endpoint& address);
   ~ScriptedHop();
 
-  // `verb`: "greeting", "EHLO", "MAIL", "RCPT", "DATA", ".", "RSET" or "XCLIENT". `reply` without CRLF.
+  // `verb`: "greeting", "EHLO", "MAIL", "RCPT", "DATA", ".", "BDAT", "RSET" or "XCLIENT". `reply` without CRLF.
   void answer(const std::string& verb, std::string_view reply) { script_[verb].emplace_back(reply); }
   void set_capabilities(std::vector<std::string> words) { capabilities_ = std::move(words); }
 
@@ -42,6 +42,8 @@ class ScriptedHop final : private net::AcceptSink {
 
  private:
   void on_stream(net::StreamPtr stream) override;
+  runtime::Task<bool> read_chunk(reactor::Shard& shard, net::Stream& stream, std::string line,
+                                 std::string& input, std::string& octets);
   runtime::Task<void> serve(reactor::Shard& shard, net::StreamPtr stream);
   std::string take(const std::string& verb, std::string_view usual);
   std::string ehlo_reply() const;

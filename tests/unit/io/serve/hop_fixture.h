@@ -122,6 +122,7 @@ class HopFixture : public testing::Test {
   std::unique_ptr<serve::HopPool> pool_;
   std::unique_ptr<serve::HopTransaction> hop_;
   std::string header_ = "Received: by node\r\n";
+  bool octets_need_utf8_ = false;
   std::string text_ = "Subject: x\r\n\r\n..dot\r\n";
 
  private:
@@ -145,7 +146,8 @@ class HopFixture : public testing::Test {
     replies = co_await hop_->rcpt_all(shard, std::move(recipients));
   }
   Task<void> deliver_task(Shard& shard, MonoTime deadline, serve::HopReply& reply) {
-    const serve::MessageOctets octets{{header_, text_}};
+    serve::MessageOctets octets{{header_, text_}};
+    octets.header_needs_utf8 = octets_need_utf8_;
     reply = co_await hop_->deliver(shard, octets, deadline);
   }
 };

@@ -66,6 +66,25 @@ name = "X-Our-SPF"
 received_spf = true
 authserv_id = "auth.example.com"
 
+[delivery]
+chunking = "never"
+without_8bitmime = "refuse"
+
+[clients]
+max_connections = 1
+max_connections_per_client = 2
+max_connections_per_second = 3
+command_seconds = 4
+data_seconds = 5
+message_grace_seconds = 6
+min_data_rate = 7
+message_seconds = 8
+session_seconds = 9
+write_seconds = 10
+max_errors = 11
+max_refused_recipients = 12
+max_delay_seconds = 13
+
 [events]
 spf = "fail-only"
 
@@ -106,6 +125,18 @@ TEST(PolicyReader, ReadsNodeJournalAndDns) {
   EXPECT_EQ(policy.dns().timeout, 3s);
   EXPECT_EQ(policy.dns().spf_evaluation, 10s);
   EXPECT_EQ(policy.dns().on_outage, OnOutage::Defer);
+}
+
+TEST(PolicyReader, ReadsTheLimitsOnClients) {
+  EXPECT_EQ(policy_of(kFull).clients(), (ClientSettings{1, 2, 3, 4s, 5s, 6s, 7, 8s, 9s, 10s, 11, 12, 13s}));
+}
+
+TEST(PolicyReader, ReadsHowMailGoesOn) {
+  EXPECT_EQ(policy_of(kFull).delivery(), (DeliverySettings{false, true}));
+  EXPECT_EQ(policy_of("[[listener]]\naddress = \"0.0.0.0:25\"\n[[domain]]\nname = \"a.example\"\nnext_hops = "
+                      "[\"192.0.2.1:25\"]\n")
+                .delivery(),
+            (DeliverySettings{true, false}));
 }
 
 TEST(PolicyReader, ReadsListenersAndHops) {
