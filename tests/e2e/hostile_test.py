@@ -65,6 +65,69 @@ class HostileTests:
                 self.assertEqual([reply[:3] for reply in replies], ["500"], replies)
         self.assert_unharmed()
 
+    # Shows: W-9
+    def test_lookalikes_in_chunks_and_across_their_edges_are_never_relayed(self):
+        for form in LOOKALIKES:
+            octets = b"Subject: first\r\n\r\nfirst" + form + SMUGGLED + b"\r\n.\r\n"
+            edge = octets.index(form) + len(form) // 2
+            for pieces in ((octets,), (octets[:edge], octets[edge:])):
+                with self.subTest(form=form, pieces=len(pieces)), SmtpTalk(self.server) as talk:
+                    self.assertRegex(talk.envelope(), "^250 ")
+                    for piece in pieces:
+                        talk.send(b"BDAT %d\r\n" % len(piece) + piece)
+                    talk.send(b"BDAT 0 LAST\r\nNOOP\r\nQUIT\r\n")
+                    replies = talk.replies()
+                    self.assertEqual([reply[:3] for reply in replies[-3:]], ["554", "250", "221"], replies)
+                    self.assertTrue(replies[-3].startswith("554 5.6.0 "))
+        self.assert_unharmed(refused=2 * len(LOOKALIKES))
+
+    # Shows: W-9
+    def test_an_end_of_data_inside_a_chunk_is_text(self):
+        octets = b"Subject: chunks\r\n\r\nfirst\r\n.\r\nQUIT\r\n..\r\nlast"
+        for single in (False, True):
+            with self.subTest(single=single), SmtpTalk(self.server) as talk:
+                self.assertRegex(talk.envelope(), "^250 ")
+                command = b"BDAT 20\r\n" + octets[:20] + b"BDAT %d LAST\r\n" % (len(octets) - 20) + octets[20:]
+                for piece in [command[i:i + 1] for i in range(len(command))] if single else [command]:
+                    talk.send(piece)
+                self.assertRegex(talk.reply(), r"^250 2\.0\.0 ")
+                self.assertRegex(talk.reply(), r"^250 2\.0\.0 ")
+                self.assertRegex(talk.ask("QUIT"), "^221 ")
+        messages = [text for _, text in self.sink.messages()]
+        self.assertEqual(sum("\nfirst\n.\nQUIT\n..\nlast\n" in text for text in messages), 2, messages)
+        self.assert_unharmed(others=2, relayed=2)
+
+    def test_bdat_of_unknown_size_ends_the_session_and_executes_nothing(self):
+        for size in ("-1", "+5", "five", "", "0x5", "1e3", "5 FIRST", "5,LAST", "18446744073709551616", "9" * 400,
+                     "18446744073709551615", "9223372036854775808 LAST", "104857603"):
+            with self.subTest(size=size[:30]), SmtpTalk(self.server) as talk:
+                self.assertRegex(talk.envelope(), "^250 ")
+                talk.send(f"BDAT {size}\r\nNOOP\r\nQUIT\r\n".encode())
+                replies = talk.replies()
+                self.assertEqual(len(replies), 1, replies)
+                self.assertRegex(replies[0], r"^(501 5\.5\.4|552 5\.3\.4) ")
+        self.assert_unharmed(abandoned=13)
+
+    # Shows: W-8
+    def test_sizes_that_lie_are_refused_and_their_octets_are_no_commands(self):
+        with SmtpTalk(self.server) as talk:
+            talk.ask("EHLO client.example")
+            for value, code in (("-1", "501"), ("x", "501"), ("", "501"), ("99999999999", "552"), ("9" * 30, "501")):
+                self.assertRegex(talk.ask(f"MAIL FROM:<a@sender.example> SIZE={value}"), f"^{code} 5")
+        size = 50 * 1024 * 1024 + 1
+        with SmtpTalk(self.server) as talk:
+            talk.ask("EHLO client.example")
+            self.assertRegex(talk.ask("MAIL FROM:<a@sender.example> SIZE=1"), "^250 ")
+            self.assertRegex(talk.ask("RCPT TO:<joe@corp.example>"), "^250 ")
+            talk.send(b"BDAT %d LAST\r\n" % size)
+            block = b"QUIT\r\n" * 65536
+            for _ in range(size // len(block)):
+                talk.send(block)
+            talk.send(b"Q" * (size % len(block)))
+            self.assertRegex(talk.reply(), r"^552 5\.3\.4 ")
+            self.assertRegex(talk.ask("NOOP"), "^250 ")
+        self.assert_unharmed(refused=1)
+
     def test_one_octet_a_segment_is_a_message_like_any_other(self):
         with SmtpTalk(self.server) as talk:
             for line in ("EHLO client.example", "MAIL FROM:<a@sender.example>", "RCPT TO:<joe@corp.example>", "DATA",
@@ -76,7 +139,9 @@ class HostileTests:
         self.assert_unharmed(others=1, relayed=1)
 
     def test_ten_thousand_pipelined_commands_are_answered_in_order_up_to_the_limit(self):
-        for command in (b"NOOP\r\n", b"RSET\r\n"):
+        for command, reply in ((b"NOOP\r\n", "250 2.0.0 Ok"), (b"RSET\r\n", "250 2.0.0 Ok"),
+                               (b"VRFY joe\r\n", "252 2.0.0 Cannot verify; send some mail"),
+                               (b"HELO client.example\r\n", "250 mx.corp.example"), (b"BDAT 0\r\n", None)):
             with self.subTest(command=command), SmtpTalk(self.server) as talk:
                 self.assertRegex(talk.ask("EHLO client.example"), "^250-")
                 try:
@@ -84,8 +149,8 @@ class HostileTests:
                 except (BrokenPipeError, ConnectionResetError):
                     pass  # it closes before it has read all
                 replies = talk.replies()
-                self.assertTrue(100 <= len(replies) <= 1000, len(replies))
-                self.assertEqual(set(replies[:-1]), {"250 2.0.0 Ok"})
+                self.assertTrue((100 if reply else 5) <= len(replies) <= 1000, len(replies))
+                self.assertEqual(set(replies[:-1]), {reply or "503 5.5.1 Send MAIL first"})
                 self.assertRegex(replies[-1], r"^421 4\.7\.0 ")
         self.assert_unharmed()
 

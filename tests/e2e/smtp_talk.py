@@ -9,8 +9,19 @@ REPLY_WITHIN = 30.0  # seconds
 class SmtpTalk:
     """One connection. Nothing is added to what the test sends: no CRLF, no stuffing."""
 
-    def __init__(self, server, greeted=True):
-        self.socket = socket.create_connection(split_endpoint(server), timeout=REPLY_WITHIN)
+    def __init__(self, server, greeted=True, source=None, receive_buffer=None):
+        """`source`: the loopback address that the server sees. `receive_buffer`: octets that fit unread."""
+        self.socket = socket.socket(socket.AF_INET6 if server.startswith("[") else socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.settimeout(REPLY_WITHIN)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            self.socket.bind((source, 0))
+        try:
+            self.socket.connect(split_endpoint(server))
+        except OSError:
+            self.socket.close()
+            raise
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         if greeted:
@@ -61,6 +72,12 @@ class SmtpTalk:
     def ask(self, text):
         self.send(text.encode("latin-1") + b"\r\n")
         return self.reply()
+
+    def envelope(self, sender="a@sender.example", recipients=("joe@corp.example",), helo="client.example"):
+        """EHLO to RCPT; the reply to the last, or the first that is not what it should be."""
+        replies = [self.ask(f"EHLO {helo}"), self.ask(f"MAIL FROM:<{sender}>")]
+        replies += [self.ask(f"RCPT TO:<{recipient}>") for recipient in recipients]
+        return next((reply for reply in replies if not reply.startswith("250")), replies[-1])
 
     def begin(self, sender="a@sender.example", recipients=("joe@corp.example",), helo="client.example"):
         """EHLO to DATA; the reply to DATA, or the first that is not what it should be."""
