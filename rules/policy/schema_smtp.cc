@@ -45,7 +45,29 @@ constexpr std::array kOutbound{
             .text = "As in `domain.next_hops`. The server then judges the client, and may not let it relay."},
 };
 
+constexpr std::array<std::string_view, 2> kChunking{"auto", "never"};
+constexpr std::array<std::string_view, 2> kWithout8BitMime{"send", "refuse"};
+static_assert(limits::kHopChunk == 1024 * 1024);
+
 constexpr std::array kDelivery{
+    Setting{
+        .name = "chunking",
+        .type = ValueType::Choice,
+        .default_text = "\"auto\"",
+        .choices = kChunking,
+        .reload = Reload::Restart,
+        .text =
+            "`auto`: a next hop that offers CHUNKING gets a message of up to 1 MiB by one BDAT, which saves "
+            "a round trip; a larger one by DATA, so that the hop can refuse it before it is sent. `never`: "
+            "DATA always."},
+    Setting{.name = "without_8bitmime",
+            .type = ValueType::Choice,
+            .default_text = "\"send\"",
+            .choices = kWithout8BitMime,
+            .reload = Reload::Restart,
+            .text =
+                "What becomes of a message with octets above 127 when the next hop does not offer 8BITMIME. "
+                "`send`: it is sent as it is, and counted. `refuse`: 554 5.6.3. Nothing is converted."},
     Setting{.name = "connections",
             .type = ValueType::Integer,
             .default_text = "128",

@@ -132,11 +132,9 @@ TEST(PolicyReader, ReadsTheLimitsOnClients) {
 }
 
 TEST(PolicyReader, ReadsHowMailGoesOn) {
-  EXPECT_EQ(policy_of(kFull).delivery(), (DeliverySettings{false, true}));
-  EXPECT_EQ(policy_of("[[listener]]\naddress = \"0.0.0.0:25\"\n[[domain]]\nname = \"a.example\"\nnext_hops = "
-                      "[\"192.0.2.1:25\"]\n")
-                .delivery(),
-            (DeliverySettings{true, false}));
+  const Policy policy = policy_of(kFull);
+  EXPECT_FALSE(policy.delivery().chunking);
+  EXPECT_TRUE(policy.delivery().refuse_eight_bit);
 }
 
 TEST(PolicyReader, ReadsListenersAndHops) {
