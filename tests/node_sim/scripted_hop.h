@@ -30,7 +30,8 @@ class ScriptedHop final : private net::AcceptSink {
   ScriptedHop(reactor::Shard& shard, const Endpoint& address);
   ~ScriptedHop();
 
-  // `verb`: "greeting", "EHLO", "MAIL", "RCPT", "DATA", ".", "BDAT", "RSET" or "XCLIENT". `reply` without CRLF.
+  // `verb`: "greeting", "EHLO", "MAIL", "RCPT", "DATA", ".", "BDAT", "RSET" or "XCLIENT". `reply` without
+  // CRLF.
   void answer(const std::string& verb, std::string_view reply) { script_[verb].emplace_back(reply); }
   void set_capabilities(std::vector<std::string> words) { capabilities_ = std::move(words); }
 
