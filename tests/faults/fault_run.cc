@@ -182,7 +182,8 @@ void FaultRun::make_nodes() {
     options.name = fmt::format("mx{}", i);
     options.shards = dice_.chance(0.35) ? dice_.between(2, 3) : 1;
     options.bodies_max = dice_.chance(0.2) ? 200'000 : limits::kShardBodies;
-    options.reactor.late_report = 0.3;
+    options.reactor.late_report = 0.7;
+    options.reactor.late_report_max = dice_.chance(0.5) ? 2ms : 400ms;
     options.reactor.send_buffer = dice_.chance(0.3) ? 2048 : 65536;
     options.reactor.receive_buffer = dice_.chance(0.2) ? 4096 : 65536;
     for (size_t server = 0; server < kDnsServers; ++server)
