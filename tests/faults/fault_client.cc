@@ -329,9 +329,13 @@ Task<void> FaultClient::garbage(Shard& shard, Talk& talk) {
 Task<void> FaultClient::flood(Shard& shard, Talk& talk) {
   ledger_.tally().count("client does not read");
   talk.mute = true;
+  talk.stream->hold();
   for (int i = 0; i < 3000; ++i) talk.stream->write("EHLO mute.example\r\n");
   const MonoTime deadline = shard.now() + kReplyWait;
   (void)co_await talk.stream->flush(shard, deadline);
+  const auto blind = dice_.time(1s, 200s);
+  co_await pause_for(shard, blind);
+  talk.stream->go_on();
   while (talk.open && shard.now() < deadline) co_await receive(shard, talk, deadline);
   if (talk.open) ledger_.violated("client {} sent EHLO without end, and is still served", number_);
 }

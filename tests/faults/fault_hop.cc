@@ -231,8 +231,10 @@ Task<void> FaultHop::read_data(Shard& shard, Talk& talk) {
     }
     searched = talk.input.size() < 4 ? 0 : talk.input.size() - 4;
     if (slow) {
-      const auto pause = dice_.time(1ms, 20s);
+      talk.stream->hold();
+      const auto pause = dice_.time(1ms, 40s);
       co_await pause_for(shard, pause);
+      talk.stream->go_on();
     }
     const bool more = co_await fill(shard, talk);
     if (!more) co_return;

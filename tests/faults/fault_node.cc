@@ -109,6 +109,7 @@ FaultNode::Life::Life(FaultNode& owner, uint64_t seed) : node(owner) {
   if (shards.size() > 1) bodies = std::make_unique<message::NodeBudget>(memory.totals, directory);
   resources->bodies = bodies.get();
   resources->body_settings = std::move(memory);
+  resources->shards = shards.size();
   for (const auto& shard : shards) members.push_back(std::make_unique<Member>(*this, *shard));
 }
 

@@ -153,7 +153,9 @@ DnsTemper FaultRun::draw_dns() {
 void FaultRun::make_hops() {
   for (size_t i = 0; i < kHops; ++i) {
     const std::string name = fmt::format("hop{}", i);
-    peer_shards_.push_back(std::make_unique<Shard>(ShardId{0}, sim_.make_reactor(name)));
+    reactor::SimReactorOptions options;
+    options.receive_buffer = dice_.chance(0.4) ? 2048 : 65536;
+    peer_shards_.push_back(std::make_unique<Shard>(ShardId{0}, sim_.make_reactor(name, options)));
     hops_.push_back(std::make_unique<FaultHop>(*peer_shards_.back(), Endpoint{sim_.address(name), 25}, i,
                                                draw_hop(), dice_.seed(), ledger_));
   }
@@ -191,6 +193,8 @@ void FaultRun::make_nodes() {
     std::string base = with_addresses(std::string(kPolicyBase), i);
     const std::string_view rotate = dice_.chance(0.3) ? "4 KiB" : "256 MiB";
     base.replace(base.find("@rotate"), 7, rotate);
+    base.replace(base.find("@connections"), 12, dice_.chance(0.4) ? "1" : "20");
+    base.replace(base.find("@messages"), 9, dice_.chance(0.2) ? "2" : "100");
     base.replace(base.find("@outage"), 7, dice_.chance(0.5) ? "accept" : "defer");
     options.policies = {base + with_addresses(std::string(kPolicyOne), i),
                         base + with_addresses(std::string(kPolicyTwo), i)};

@@ -17,6 +17,9 @@ servers = ["@dns0", "@dns1"]
 timeout_seconds = 3
 spf_evaluation_seconds = 10
 on_outage = "@outage"
+[delivery]
+connections = @connections
+messages_per_connection = @messages
 [spf]
 private_peers = ["10.0.0.0/8"]
 [[listener]]
