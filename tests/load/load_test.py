@@ -2,6 +2,7 @@
 
     load_test.py path/to/sluice-load
 """
+import atexit
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ class Sink:
     def __init__(self, *options, listen="127.0.0.1:0"):
         self.process = subprocess.Popen([PROGRAM, "sink", "--listen", listen, *options],
                                         stdout=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)  # where a test fails before it is stopped
         ready = json.loads(self.process.stdout.readline())
         assert ready["event"] == "ready", ready
         self.address = ready["listeners"][0]

@@ -60,18 +60,19 @@ class SendProgram final : public reactor::ShardProgram {
     (void)mine.meter.spawn(shard, meter(shard, mine));
     mine.meter.close();
     co_await mine.sender.run(shard);
-    mine.over = true;
-    mine.over_signal.notify();
+    mine.sent = true;
     mine.meter_signal.notify();
     while (mine.meter.size() != 0) (void)co_await mine.meter.wait_empty(shard, kNever);
     tallies_[index] = mine.sender.tally();  // read by the control thread behind the latch
+    mine.over = true;                       // and stop() may take it away
+    mine.over_signal.notify();
     ended_.count_down();
   }
   // Ends when the messages under way have their answers.
   runtime::Task<void> stop(reactor::Shard& shard) override {
     ShardSend& mine = senders_.on(shard);
     mine.sender.stop();
-    while (!mine.over || mine.meter.size() != 0) (void)co_await mine.over_signal.wait_until(shard, kNever);
+    while (!mine.over) (void)co_await mine.over_signal.wait_until(shard, kNever);
     senders_.reset(shard);
   }
 
@@ -92,6 +93,7 @@ class SendProgram final : public reactor::ShardProgram {
     Sender sender;
     runtime::TaskGroup meter;
     runtime::Signal meter_signal;
+    bool sent = false;  // by the sender; the meter ends
     bool over = false;
     runtime::Signal over_signal;
   };
@@ -100,7 +102,7 @@ class SendProgram final : public reactor::ShardProgram {
   runtime::Task<void> meter(reactor::Shard& shard, ShardSend& mine) {
     double last_cpu = thread_cpu_seconds();
     MonoTime last = shard.now();
-    while (!mine.over) {
+    while (!mine.sent) {
       const MonoTime next = last + std::chrono::seconds(1);
       (void)co_await mine.meter_signal.wait_until(shard, next);
       const double cpu = thread_cpu_seconds();
@@ -111,7 +113,6 @@ class SendProgram final : public reactor::ShardProgram {
       last = shard.now();
       last_cpu = cpu;
     }
-    mine.over_signal.notify();
   }
 
   SenderPlan plan_of(size_t index) const {
