@@ -99,6 +99,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   void on_home_left(ShardId home);  // what it has of ours is asked here
 
   AnswerCache& cache() { return cache_; }
+  const AnswerCache& cache() const { return cache_; }
   const DnsClientSettings& settings() const { return settings_; }
   const DnsClientStatistics& statistics() const { return statistics_; }
   size_t udp_sockets() const;  // that are open

@@ -22,6 +22,9 @@
 
 namespace sluice::delivery {
 
+// "mail.example.com:25, [2001:db8::1]:25": the list as rows name it.
+std::string hops_text(std::span<const policy::NextHop> hops);
+
 class HopPools {
  public:
   // The directory must outlive the pools.
@@ -43,14 +46,14 @@ class HopPools {
   // look(next hops in words, pool)
   template <class Look>
   void for_each(Look look) const {
-    for (const auto& [next_hops, list] : lists_) {
-      if (list.pool != nullptr) look(next_hops, *list.pool);
+    for (const auto& [key, list] : lists_) {
+      if (list.pool != nullptr) look(hops_text(list.hops), *list.pool);
     }
   }
   // look(next hops in words, whether one of them leads to this node): also where there is no pool.
   template <class Look>
   void for_each_loop(Look look) const {
-    for (const auto& [next_hops, list] : lists_) look(next_hops, !list.ourselves.empty());
+    for (const auto& [key, list] : lists_) look(hops_text(list.hops), !list.ourselves.empty());
   }
 
  private:
@@ -75,8 +78,6 @@ class HopPools {
   runtime::TaskGroup group_;
 };
 
-// "mail.example.com:25, [2001:db8::1]:25": the list as rows name it.
-std::string hops_text(std::span<const policy::NextHop> hops);
 // Each next hop of a policy once, in words: what metrics are declared for.
 std::vector<std::string> hop_names(const policy::Policy& policy);
 

@@ -2,7 +2,6 @@
 
 #include "engine/node/journal_end.h"
 #include "engine/node/machine_addresses.h"
-#include "engine/node/reserved_port.h"
 #include "engine/node/system_file.h"
 
 #include <algorithm>
@@ -65,16 +64,24 @@ Result<std::vector<Endpoint>> dns_servers(const policy::DnsSettings& settings) {
 
 // One shard's part of the node, and its ear for the control thread and for the shard that rotates the
 // journal.
-class Node::Member final : private runtime::PostBox, private reactor::MailHandler<JournalNews> {
+class Node::Member final : private runtime::PostBox,
+                           private runtime::Timer,
+                           private runtime::Reports<ShardReport>::Source,
+                           private reactor::MailHandler<JournalNews> {
  public:
   Member(Node& node, Shard& shard)
       : node_(node), shard_(shard), parts_(shard, *node.resources_, listen_to_journal()) {
     node_.control_->attach(shard);
     shard.attach(*this);
     node_.journal_news_->open(shard, *this);
+    node_.reports_->attach(shard, *this);
+    on_timer();
   }
   NodeShard& parts() { return parts_; }
   void leave() {
+    stopped_ = true;
+    disarm();
+    node_.reports_->detach(shard_);
     node_.journal_news_->close(shard_);
     shard_.detach(*this);
     node_.control_->detach(shard_);
@@ -83,10 +90,21 @@ class Node::Member final : private runtime::PostBox, private reactor::MailHandle
  private:
   void collect() override {
     node_.control_->take_newest(shard_);
-    const uint64_t epoch = node_.control_->pin(shard_)->journal_epoch;
-    if (epoch == journal_epoch_) return;
-    journal_epoch_ = epoch;
+    const auto order = node_.control_->pin(shard_);
+    if (order->hurry) parts_.hurry();
+    if (order->journal_epoch == journal_epoch_) return;
+    journal_epoch_ = order->journal_epoch;
     parts_.reopen_journal();
+  }
+  // The heartbeat: what it gives also says that the shard turns.
+  void on_timer() override {
+    node_.reports_->give(shard_, make_report());
+    shard_.timers().arm(*this, shard_.now() + kHeartbeat);
+  }
+  std::unique_ptr<const ShardReport> make_report() override {
+    auto report = std::make_unique<ShardReport>(parts_.report());
+    report->stopped = stopped_;
+    return report;
   }
   void on_mail(ShardId /*from*/, JournalNews news) override {
     parts_.hear_of_journal(news.event, news.octets);
@@ -94,8 +112,10 @@ class Node::Member final : private runtime::PostBox, private reactor::MailHandle
 
   std::function<void(store::JournalEvent, uint64_t)> listen_to_journal() {
     return [this](store::JournalEvent event, uint64_t octets) {
-      parts_.log_journal(shard_, event);
-      if (event == store::JournalEvent::TakesAgain) return;
+      parts_.log_journal(shard_, event, octets);
+      const bool ours =
+          event == store::JournalEvent::TakesAgain || event == store::JournalEvent::ReopenFailed;
+      if (ours) return;
       for (uint16_t i = 0; i < node_.journal_news_->shard_count(); ++i) {
         if (i == shard_.id().value) continue;
         (void)node_.journal_news_->post(shard_, ShardId{i}, JournalNews{event, octets});
@@ -107,12 +127,15 @@ class Node::Member final : private runtime::PostBox, private reactor::MailHandle
   Shard& shard_;
   NodeShard parts_;
   uint64_t journal_epoch_ = 0;
+  bool stopped_ = false;
 };
 
 Node::Node(dns::HostsTable hosts, runtime::Log& log) : hosts_(std::move(hosts)), log_(log) {}
 
 Node::~Node() {
-  if (!stopped_ && group_ != nullptr) stop();
+  if (finished_ || group_ == nullptr) return;
+  begin_stop();
+  (void)finish();
 }
 
 Result<std::unique_ptr<Node>> Node::start(policy::Policy policy, const NodeOptions& options,
@@ -151,6 +174,7 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   group_ = std::move(*group);
   const size_t shards = group_->size();
   const message::BudgetTotals totals = body_totals(policy.memory());
+  policy_at_start_ = std::make_unique<const policy::Policy>(policy);
   auto first = std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners));
   policies_ = std::make_unique<pipeline::LivePolicies>(shards, std::move(first));
   control_ = std::make_unique<runtime::Published<Control>>(shards, std::make_unique<const Control>());
@@ -165,7 +189,7 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   members_ = std::make_unique<runtime::PerShard<Member>>(shards);
   started_ = std::make_unique<std::latch>(static_cast<ptrdiff_t>(shards));
   start_results_.resize(shards);
-  reports_.resize(shards);
+  reports_ = std::make_unique<runtime::Reports<ShardReport>>(shards);
   group_->start(*this);
   started_->wait();
 
@@ -175,7 +199,8 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   for (Result<void>& result : start_results_) {
     if (result) continue;
     Error error = std::move(result.error());
-    stop();
+    begin_stop();
+    (void)finish();
     return std::unexpected(std::move(error));
   }
   return {};
@@ -191,7 +216,6 @@ Task<void> Node::run(Shard& shard) {
 Task<void> Node::stop(Shard& shard) {
   Member& member = members_->on(shard);
   co_await member.parts().stop(shard);
-  reports_[shard.id().value] = member.parts().report();
   member.leave();
   members_->reset(shard);
   policies_->detach(shard);
@@ -203,13 +227,79 @@ void Node::reopen_journals() {
   control_->publish(std::make_unique<const Control>(next));
 }
 
-ShardReport Node::stop() {
-  SLUICE_CHECK(!stopped_);
-  stopped_ = true;
-  group_->request_stop();
+// --- reload ---
+
+Result<void> Node::begin_reload(policy::Policy next) {
+  std::vector<pipeline::OpenListener> listeners = pipeline::listeners_that_stay(policies_->newest(), next);
+  std::vector<ReservedPort> ports;
+  for (pipeline::OpenListener& listener : listeners) {
+    if (listener.number != 0) continue;
+    Result<ReservedPort> port = ReservedPort::reserve(listener.address);
+    if (!port) return std::unexpected(std::move(port.error()));
+    listener = {next_listener_++, port->address()};
+    ports.push_back(std::move(*port));
+  }
+  status_.listeners.clear();
+  for (const pipeline::OpenListener& listener : listeners) status_.listeners.push_back(listener.address);
+  for (ReservedPort& port : ports) reload_ports_.push_back(std::move(port));
+  policies_->publish(std::make_unique<const pipeline::LivePolicy>(std::move(next), std::move(listeners)));
+  ask_shards();
+  return {};
+}
+
+Node::ReloadState Node::reload_state() {
+  for (const ShardReport* report : shard_reports()) {
+    if (report != nullptr && report->policy_number == policies_->newest_number()) continue;
+    if (shards_answered()) ask_shards();  // it spoke before it took the policy up
+    return ReloadState::Pending;
+  }
+  reload_ports_.clear();
+  return ReloadState::Done;
+}
+
+std::string Node::reload_problem() {
+  for (const ShardReport* report : shard_reports()) {
+    if (report != nullptr && !report->listen_problem.empty()) return report->listen_problem;
+  }
+  return {};
+}
+
+bool Node::shards_answered() const {
+  for (size_t i = 0; i < reports_->size(); ++i) {
+    if (!reports_->answered(i)) return false;
+  }
+  return true;
+}
+
+std::vector<const ShardReport*> Node::shard_reports() {
+  std::vector<const ShardReport*> all;
+  for (size_t i = 0; i < reports_->size(); ++i) all.push_back(reports_->newest(i));
+  return all;
+}
+
+// --- the end ---
+
+void Node::begin_stop() { group_->request_stop(); }
+
+void Node::hurry() {
+  Control next = control_->newest();
+  next.hurry = true;
+  control_->publish(std::make_unique<const Control>(next));
+}
+
+bool Node::stopped() {
+  return std::ranges::all_of(shard_reports(),
+                             [](const ShardReport* report) { return report != nullptr && report->stopped; });
+}
+
+ShardReport Node::finish() {
+  SLUICE_CHECK(!finished_);
+  finished_ = true;
   group_->wait();
   ShardReport sum;
-  for (const ShardReport& report : reports_) sum.add(report);
+  for (const ShardReport* report : shard_reports()) {
+    if (report != nullptr) sum.add(*report);
+  }
   return sum;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/node/listener_options.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -96,29 +97,6 @@ message::BudgetTotals body_totals(const policy::MemorySettings& settings) {
   totals.shard_memory = settings.shard_bodies;
   totals.disk = settings.spill_octets;
   return totals;
-}
-
-void ShardReport::add(const ShardReport& other) {
-  balance.add(other.balance);
-  pipeline.transactions += other.pipeline.transactions;
-  pipeline.spf_evaluations += other.pipeline.spf_evaluations;
-  pipeline.spf_cut_off += other.pipeline.spf_cut_off;
-  pipeline.mail_refused += other.pipeline.mail_refused;
-  bodies.add(other.bodies);
-  pipeline.rows_not_durable += other.pipeline.rows_not_durable;
-  journal.rows_written += other.journal.rows_written;
-  journal.rows_dropped += other.journal.rows_dropped;
-  journal.syncs += other.journal.syncs;
-  hops.connects += other.hops.connects;
-  hops.delivered += other.hops.delivered;
-  hops.sent_without_8bitmime += other.hops.sent_without_8bitmime;
-  policy_number = policy_number == 0 ? other.policy_number : std::min(policy_number, other.policy_number);
-  if (listen_problem.empty()) listen_problem = other.listen_problem;
-  connections += other.connections;
-  dns_questions += other.dns_questions;
-  dns_forwarded += other.dns_forwarded;
-  sessions += other.sessions;
-  body_octets_held += other.body_octets_held;
 }
 
 NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::JournalOptions::Listener on_journal)
@@ -261,24 +239,47 @@ Task<void> NodeShard::stop(Shard& shard) {
   if (journal_open_) co_await journal_.stop(shard);
 }
 
+void NodeShard::hurry() {
+  for (const auto& listening : listening_) listening->server->hurry_drain();
+}
+
 ShardReport NodeShard::report() const {
   ShardReport report;
+  report.at = shard_.now();
   report.balance = context_.balance;
   report.pipeline = context_.counters;
+  report.distributions = context_.distributions;
   report.journal = journal_.counters();
   report.bodies = bodies_.counters();
+  report.journal_refuses = journal_.refuses();
   report.hops = hops_.counters();
-  report.policy_number = policy_.number();
-  report.listen_problem = listen_problem_;
-  serve::SmtpServerCounters smtp = closed_listeners_;
+  hops_.for_each([&](const std::string& next_hops, const serve::HopPool& pool) {
+    HopReport hop;
+    hop.next_hops = next_hops;
+    hop.reachable = pool.healthy();
+    const auto since = pool.refusing_since();
+    hop.refuses_everyone = since && shard_.now() - *since >= HopWatch::kRefusesAll;
+    hop.sessions_open = pool.open_sessions();
+    hop.sessions_idle = pool.idle_sessions();
+    hop.counters = pool.counters();
+    report.hop_list.push_back(std::move(hop));
+  });
+  report.smtp = closed_listeners_;
   for (const auto& listening : listening_) {
-    smtp.add(listening->server->counters());
+    report.smtp.add(listening->server->counters());
     report.sessions += listening->server->sessions();
   }
   report.body_octets_held = bodies_.budget().memory().used();
-  report.connections = smtp.connections;
-  report.dns_questions = dns_.resolver_statistics().sent_udp + dns_.resolver_statistics().sent_tcp;
+  report.body_octets_granted = bodies_.budget().memory().granted();
+  report.spill_octets_held = bodies_.budget().disk().used();
+  report.connections = report.smtp.connections;
+  report.resolver = dns_.resolver_statistics();
+  report.dns_cache = dns_.cache().statistics();
+  report.dns_outage = dns_.outage();
+  report.dns_questions = report.resolver.sent_udp + report.resolver.sent_tcp;
   report.dns_forwarded = dns_.statistics().forwarded;
+  report.policy_number = policy_.number();
+  report.listen_problem = listen_problem_;
   return report;
 }
 
@@ -294,16 +295,32 @@ void NodeShard::hear_of_journal(store::JournalEvent event, uint64_t octets) {
       journal_.note_refused_elsewhere();
       return;
     case store::JournalEvent::TakesAgain:
+    case store::JournalEvent::ReopenFailed:
       return;
   }
 }
 
-void NodeShard::log_journal(Shard& shard, store::JournalEvent event) {
-  const bool refused = event == store::JournalEvent::Refused;
-  if (!refused && event != store::JournalEvent::TakesAgain) return;
-  resources_.log.write(shard.wall_now(), refused ? LogLevel::Error : LogLevel::Info,
-                       refused ? "journal.refused" : "journal.takes_again",
-                       {{"path", journal_.path()}, {"shard", shard.id().value}});
+void NodeShard::log_journal(Shard& shard, store::JournalEvent event, uint64_t number) {
+  const WallTime at = shard.wall_now();
+  switch (event) {
+    case store::JournalEvent::Refused:
+      resources_.log.write(at, LogLevel::Error, "journal.refused",
+                           {{"path", journal_.path()}, {"shard", shard.id().value}});
+      return;
+    case store::JournalEvent::TakesAgain:
+      resources_.log.write(at, LogLevel::Info, "journal.takes_again",
+                           {{"path", journal_.path()}, {"shard", shard.id().value}});
+      return;
+    case store::JournalEvent::ReopenFailed: {
+      const std::string reason = std::generic_category().message(static_cast<int>(number));
+      resources_.log.write(at, LogLevel::Error, "journal.reopen_failed",
+                           {{"path", journal_.path()}, {"reason", reason}, {"shard", shard.id().value}});
+      return;
+    }
+    case store::JournalEvent::Rotated:
+    case store::JournalEvent::Wrote:
+      return;
+  }
 }
 
 void NodeShard::log_resolver_event(Shard& shard, const dns::ResolverEvent& event) {

@@ -13,6 +13,7 @@
 #include "engine/delivery/next_hops.h"
 #include "engine/message/body_store.h"
 #include "engine/node/hop_watch.h"
+#include "engine/node/shard_report.h"
 #include "engine/pipeline/context.h"
 #include "engine/pipeline/live_policy.h"
 #include "engine/pipeline/pipeline_service.h"
@@ -47,23 +48,6 @@ struct NodeResources {
   runtime::MetricRegistry* metrics = nullptr;
 };
 
-// What a shard can say of itself when it has stopped.
-struct ShardReport {
-  message::Balance balance;
-  pipeline::PipelineCounters pipeline;
-  store::JournalCounters journal;
-  message::BodyCounters bodies;
-  serve::HopCounters hops;
-  uint64_t policy_number = 0;  // of the version that was taken up last; the least of all shards
-  std::string listen_problem;  // a listener of that version that could not be opened
-  uint64_t connections = 0;
-  uint64_t dns_questions = 0;     // sent upstream
-  uint64_t dns_forwarded = 0;     // asked at another shard
-  uint64_t sessions = 0;          // now
-  uint64_t body_octets_held = 0;  // now: what the budget of bodies has booked
-  void add(const ShardReport& other);
-};
-
 message::BudgetTotals body_totals(const policy::MemorySettings& settings);
 
 class NodeShard final : private runtime::PostBox {
@@ -78,10 +62,12 @@ class NodeShard final : private runtime::PostBox {
   runtime::Task<Result<void>> start(reactor::Shard& shard);
   // Drain (W-16), then everything else in reverse order.
   runtime::Task<void> stop(reactor::Shard& shard);
+  // During stop(): what the drain's deadline would do, now.
+  void hurry();
   void reopen_journal() { journal_.reopen(); }
   // What another shard's journal reported.
   void hear_of_journal(store::JournalEvent event, uint64_t octets);
-  void log_journal(reactor::Shard& shard, store::JournalEvent event);
+  void log_journal(reactor::Shard& shard, store::JournalEvent event, uint64_t number = 0);
   ShardReport report() const;
 
  private:

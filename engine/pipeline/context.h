@@ -9,6 +9,7 @@
 #include "engine/message/disposition.h"
 #include "engine/pipeline/live_policy.h"
 #include "engine/store/journal.h"
+#include "io/base/bucket_counts.h"
 #include "io/runtime/task_group.h"
 
 #include <cstdint>
@@ -25,6 +26,21 @@ struct PipelineCounters {
   uint64_t rows_not_durable = 0;  // rows in the ring, or deletions refused, because the disk refused
 };
 
+// How long things took, and how large messages were. Times are in microseconds of the shard's turns.
+struct PipelineDistributions {
+  BucketCounts end_of_data;     // from the end of the message to the decision
+  BucketCounts authentication;  // an inquiry, from its start to its outcome
+  BucketCounts next_hop;        // from our DATA to the next hop's last word
+  BucketCounts message_octets;  // of messages that came to their end
+
+  void add(const PipelineDistributions& other) {
+    end_of_data.add(other.end_of_data);
+    authentication.add(other.authentication);
+    next_hop.add(other.next_hop);
+    message_octets.add(other.message_octets);
+  }
+};
+
 struct PipelineContext {
   dns::DnsClient& dns;
   delivery::HopPools& hops;
@@ -35,6 +51,7 @@ struct PipelineContext {
   std::vector<std::unique_ptr<ListenerInForce>> listeners{};
   message::Balance balance{};
   PipelineCounters counters{};
+  PipelineDistributions distributions{};
 
   // The number must be one of an open listener.
   ListenerInForce& listener(uint32_t number) const;

@@ -50,6 +50,11 @@ bool is_ascii_header(const mail::HeaderBlock& block) {
   return true;
 }
 
+uint64_t microseconds_since(MonoTime start, const Shard& shard) {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(shard.now() - start).count());
+}
+
 mail::ReceivedProtocol protocol_of(const serve::SmtpConnection& connection, const Transaction& tx) {
   if (tx.smtputf8) return mail::ReceivedProtocol::Utf8Smtp;
   return connection.extended ? mail::ReceivedProtocol::Esmtp : mail::ReceivedProtocol::Smtp;
@@ -72,6 +77,8 @@ Eventual<Answer> SmtpPipeline::on_end_of_data(Shard& shard, const smtp::DataRead
 
 Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
   Transaction& tx = *transaction_;
+  const MonoTime began = shard.now();
+  context_.distributions.message_octets.record(tx.message_octets);
   if (tx.header.block().received_fields() > limits::kReceivedFields) {
     Answer refused = co_await refuse_message(shard, kTooManyHops.to_reply());
     co_return refused;
@@ -95,6 +102,7 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
       reply = co_await refuse_by_rule(shard, verdicts);
       break;
   }
+  context_.distributions.end_of_data.record(microseconds_since(began, shard));
   close_transaction();
   co_return Answer(std::move(reply));
 }
@@ -120,6 +128,7 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard) {
   request.from_author = author->text();
   request.receiver = tx.listener->hostname;
   request.time = tx.policy().dns().spf_evaluation;
+  request.duration = &context_.distributions.authentication;
   ++context_.counters.spf_evaluations;
   (void)tx.spf_from_author.start(shard, context_.dns, context_.background, std::move(request));
   const bool author_finished = co_await tx.spf_from_author.wait(shard, deadline);
@@ -164,11 +173,13 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& 
   delivery::EditedMessage edited;
   edit_message(edited, trace_fields(shard, verdicts.front()), block, removed, tx.body, tx.header_wire_octets);
 
-  const MonoTime deadline = shard.now() + limits::kHopEndOfDataWait;
+  const MonoTime began = shard.now();
+  const MonoTime deadline = began + limits::kHopEndOfDataWait;
   edited.octets.may_be_stuffed = tx.stuffed;
   edited.octets.may_be_eight_bit = tx.eight_bit;
   edited.octets.header_needs_utf8 = tx.smtputf8 && tx.eight_bit && !is_ascii_header(block);
   const HopReply said = co_await tx.hop->deliver(shard, edited.octets, deadline);
+  context_.distributions.next_hop.record(microseconds_since(began, shard));
   const std::string line = said.reply.to_line();
   End end{disposition_of(said.result, said.reply), EndedAt::EndOfData, line};
   const bool own_word = said.result == HopResult::Accepted || said.result == HopResult::Refused;

@@ -94,6 +94,7 @@ void SmtpPipeline::start_spf(Shard& shard) {
   request.check_helo = tx.policy().spf().check_helo;
   request.receiver = tx.listener->hostname;
   request.time = tx.policy().dns().spf_evaluation;
+  request.duration = &context_.distributions.authentication;
   ++context_.counters.spf_evaluations;
   // A group that is closed leaves the inquiry finished and empty: the rule sees TempError.
   (void)tx.spf.start(shard, context_.dns, context_.background, std::move(request));

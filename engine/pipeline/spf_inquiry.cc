@@ -60,6 +60,7 @@ class SpfInquiry::Work {
 
   static Task<void> run(Shard& shard, std::unique_ptr<Work> work) {
     Work& self = *work;
+    const MonoTime began = shard.now();
     if (self.request_.find_reverse_name) {
       const MonoTime deadline = shard.now() + self.request_.time;
       self.request_.client.reverse_name =
@@ -72,6 +73,9 @@ class SpfInquiry::Work {
     if (identities.helo) self.spf_.helo = co_await self.check(shard, auth::Identity::Helo);
     if (identities.mail_from) self.spf_.mail_from = co_await self.check(shard, auth::Identity::MailFrom);
     if (identities.from_header) self.spf_.from_header = co_await self.check(shard, auth::Identity::From);
+    if (self.request_.duration == nullptr) co_return;
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(shard.now() - began);
+    self.request_.duration->record(static_cast<uint64_t>(took.count()));
   }
 
  private:

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "dnscache/client/dns_client.h"
+#include "io/base/bucket_counts.h"
 #include "io/reactor/shard.h"
 #include "io/runtime/signal.h"
 #include "io/runtime/task.h"
@@ -27,6 +28,7 @@ struct SpfRequest {
   std::string from_author;                          // identity From only (ESE-16): the author's address
   std::string receiver;                             // our host name, for %{r}
   std::chrono::seconds time{limits::kSpfDeadline};  // for each evaluation
+  BucketCounts* duration = nullptr;                 // where the time it took is counted; outlives the group
 };
 
 class SpfInquiry {

@@ -29,6 +29,19 @@ int64_t day_of(WallTime time) {
 
 }  // namespace
 
+void JournalCounters::add(const JournalCounters& other) {
+  rows_written += other.rows_written;
+  rows_kept += other.rows_kept;
+  rows_dropped += other.rows_dropped;
+  writes_refused += other.writes_refused;
+  syncs += other.syncs;
+  folder_syncs += other.folder_syncs;
+  rotations += other.rotations;
+  octets_written += other.octets_written;
+  syncs_refused += other.syncs_refused;
+  reopens_failed += other.reopens_failed;
+}
+
 Task<Result<void>> Journal::start(Shard& shard) {
   FileOperation opening = open_file(shard, options_.path, kJournalFlags, kJournalMode);
   const int64_t opened = co_await opening;
@@ -45,12 +58,40 @@ Task<Result<void>> Journal::start(Shard& shard) {
 
 Task<Appended> Journal::append(Shard& shard, std::string rows, uint32_t count, Durability durability) {
   SLUICE_CHECK(!stopping_);
-  Pending pending{std::move(rows), count, durability, Appended::Durable, {}};
-  waiting_.push_back(&pending);
+  if (hung_) {
+    if (durability == Durability::Synced) co_return Appended::Refused;
+    keep(std::move(rows), count);
+    co_return Appended::Kept;
+  }
+  auto pending = std::make_unique<Pending>();
+  pending->rows = std::move(rows);
+  pending->count = count;
+  pending->durability = durability;
+  waiting_.push_back(pending.get());
   wake_.notify();
-  const Wake done = co_await pending.done.wait_until(shard, kNever);
-  SLUICE_CHECK(done == Wake::Notified);
-  co_return pending.outcome;
+  const MonoTime deadline = shard.now() + options_.wait;
+  const Wake done = co_await pending->done.wait_until(shard, deadline);
+  if (done == Wake::Notified) co_return pending->outcome;
+  co_return give_up(shard, std::move(pending));
+}
+
+// What the kernel has stays where it is until the kernel gives it back.
+Appended Journal::give_up(Shard& shard, std::unique_ptr<Pending> pending) {
+  if (!hung_) report(shard, Written::Refused, 0);
+  hung_ = true;
+  const Appended outcome = pending->durability == Durability::Synced ? Appended::Refused : Appended::Kept;
+  if (std::erase(waiting_, pending.get()) == 0) {
+    pending->abandoned = true;
+    (void)pending.release();
+  } else if (outcome == Appended::Kept) {
+    keep(std::move(pending->rows), pending->count);
+  }
+  return outcome;
+}
+
+void Journal::end_hang(const Shard& shard, Written written) {
+  if (!std::exchange(hung_, false)) return;
+  if (written == Written::Done && refused_) report(shard, Written::Done, 0);
 }
 
 Task<void> Journal::stop(Shard& shard) {
@@ -71,9 +112,9 @@ Task<void> Journal::write_batches(Shard& shard) {
   while (!stopping_ || !waiting_.empty()) {
     const bool reopen_now = reopen_ && !reopen_failed_;
     if (waiting_.empty() && !reopen_now && !rotation_due(shard)) {
-      const Wake woken = co_await wake_.wait_until(shard, kNever);
-      SLUICE_CHECK(woken == Wake::Notified);
-      continue;
+      const MonoTime retry = ring_.empty() ? kNever : shard.now() + kRingRetry;
+      const Wake woken = co_await wake_.wait_until(shard, retry);
+      if (woken == Wake::Notified) continue;
     }
     std::swap(waiting_, batch_);
     const bool sync =
@@ -82,6 +123,7 @@ Task<void> Journal::write_batches(Shard& shard) {
     for (Pending* pending : batch_) settle(*pending, written);
     batch_.clear();
     if (rotation_due(shard)) co_await rotate(shard);
+    end_hang(shard, written);
   }
   const Written rest = co_await write_batch(shard, true);  // what the ring still holds
   if (rest == Written::Refused) counters_.rows_dropped += std::exchange(counters_.rows_kept, 0);
@@ -96,16 +138,24 @@ void Journal::settle(Pending& pending, Written written) {
   if (pending.durability == Durability::Synced) {
     if (written != Written::Done) pending.outcome = Appended::Refused;
   } else if (written == Written::Refused) {
-    keep(pending);
+    pending.outcome = Appended::Kept;
+    keep(std::move(pending.rows), pending.count);
   }
-  pending.done.notify();
+  if (pending.abandoned) {
+    const std::unique_ptr<Pending> ours(&pending);
+  } else {
+    pending.done.notify();
+  }
 }
 
-void Journal::keep(Pending& pending) {
-  pending.outcome = Appended::Kept;
-  ring_octets_ += pending.rows.size();
-  counters_.rows_kept += pending.count;
-  ring_.emplace_back(std::move(pending.rows), pending.count);
+void Journal::keep(std::string rows, uint32_t count) {
+  ring_octets_ += rows.size();
+  counters_.rows_kept += count;
+  ring_.emplace_back(std::move(rows), count);
+  trim_ring();
+}
+
+void Journal::trim_ring() {
   while (ring_octets_ > options_.ring_octets) {
     ring_octets_ -= ring_.front().first.size();
     counters_.rows_kept -= ring_.front().second;
@@ -119,7 +169,11 @@ Task<bool> Journal::ensure_open(Shard& shard) {
   FileOperation opening = open_file(shard, options_.path, kJournalFlags, kJournalMode);
   const int64_t opened = co_await opening;
   reopen_failed_ = opened < 0;
-  if (reopen_failed_) co_return false;  // the old file, if any, is kept
+  if (reopen_failed_) {  // the old file, if any, is kept
+    ++counters_.reopens_failed;
+    if (options_.on_event) options_.on_event(JournalEvent::ReopenFailed, static_cast<uint64_t>(-opened));
+    co_return false;
+  }
   reopen_ = false;
   if (file_) {
     FileOperation closing = close_file(shard, file_);
@@ -143,16 +197,27 @@ Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
     octets += text.size();
   };
   if (torn_ || options_.shared) add(line_feed);
-  for (auto& [kept, count] : ring_) {
+  writing_ = std::exchange(ring_, {});  // rows that come to be kept meanwhile are the next batch's
+  const size_t kept_octets = std::exchange(ring_octets_, 0);
+  uint64_t kept_rows = 0;
+  for (auto& [kept, count] : writing_) {
     add(kept);
-    rows += count;
+    kept_rows += count;
   }
+  rows += kept_rows;
+  const auto put_back = [&] {
+    for (auto& row : ring_) writing_.push_back(std::move(row));
+    ring_ = std::exchange(writing_, {});
+    ring_octets_ += kept_octets;
+    trim_ring();
+  };
   for (Pending* pending : batch_) {
     add(pending->rows);
     rows += pending->count;
   }
   if (rows == 0) co_return Written::Done;
   if (!open && !file_) {
+    put_back();
     ++counters_.writes_refused;
     report(shard, Written::Refused, 0);
     co_return Written::Refused;
@@ -161,15 +226,16 @@ Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
   const int64_t wrote = co_await writing;
   if (wrote < 0) {
     torn_ = true;
+    put_back();
     ++counters_.writes_refused;
     report(shard, Written::Refused, 0);
     co_return Written::Refused;
   }
   torn_ = false;
-  ring_.clear();
-  ring_octets_ = 0;
-  counters_.rows_kept = 0;
+  writing_.clear();
+  counters_.rows_kept -= kept_rows;
   counters_.rows_written += rows;
+  counters_.octets_written += octets;
   file_octets_ += octets;
   if (!sync) {
     report(shard, Written::Done, octets);
@@ -184,6 +250,7 @@ Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
     const int64_t synced = co_await syncing;
     if (synced >= 0) written = Written::Done;
   }
+  if (written != Written::Done) ++counters_.syncs_refused;
   report(shard, written, octets);
   co_return written;
 }

@@ -14,11 +14,16 @@
 //   all that is
 //                    left of it. Fails when the disk refuses; the caller answers 452 4.3.1.
 //
+// A disk that neither writes nor refuses within JournalOptions::wait counts as one that refuses, until it has
+// spoken: the rows of relays are in the ring or with the kernel, deletions fail. A deletion's row that was
+// with the kernel then may still come into the file; the row of its deferral comes behind it.
+//
 // A line that a refused write tore is ended by a line feed before the next row; readers skip what is not
 // JSON. One shard. append() may be called from any number of coroutines; stop() after the last of them has
 // returned.
 #pragma once
 
+#include "io/base/limits.h"
 #include "io/base/result.h"
 #include "io/reactor/file_operation.h"
 #include "io/reactor/shard.h"
@@ -29,6 +34,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,18 +50,20 @@ enum class Appended : uint8_t {
 
 // What the others must know: called on the journal's shard.
 enum class JournalEvent : uint8_t {
-  Rotated,     // the others reopen()
-  Wrote,       // `octets` since the last one: for the shard that rotates
-  Refused,     // a write or sync failed, and none had before: an alarm
-  TakesAgain,  // the end of that
+  Rotated,       // the others reopen()
+  Wrote,         // `octets` since the last one: for the shard that rotates
+  Refused,       // a write or sync failed, or did not end in time, and none had before: an alarm
+  TakesAgain,    // the end of that
+  ReopenFailed,  // the file before it, if any, is kept; instead of octets comes the errno
 };
 
 struct JournalOptions {
   std::string path;
-  size_t ring_octets = 16 * 1024 * 1024;  // rows kept while the disk refuses
-  uint64_t rotate_octets = 0;             // 0: never by size
-  bool rotate_daily = false;              // at the first row of a new UTC day
-  bool rotates = true;                    // one shard rotates for all; the others are told to reopen()
+  size_t ring_octets = 16 * 1024 * 1024;            // rows kept while the disk refuses
+  MonoClock::duration wait = limits::kJournalWait;  // for a disk that hangs
+  uint64_t rotate_octets = 0;                       // 0: never by size
+  bool rotate_daily = false;                        // at the first row of a new UTC day
+  bool rotates = true;  // one shard rotates for all; the others are told to reopen()
   // Others append to the file. Then each batch begins with a line feed: a write of theirs may have been torn
   // a moment ago, and a row that continues such a line would be lost to readers, synced or not.
   bool shared = false;
@@ -71,6 +79,11 @@ struct JournalCounters {
   uint64_t syncs = 0;
   uint64_t folder_syncs = 0;  // that succeeded
   uint64_t rotations = 0;
+  uint64_t octets_written = 0;
+  uint64_t syncs_refused = 0;
+  uint64_t reopens_failed = 0;
+
+  void add(const JournalCounters& other);
 };
 
 class Journal {
@@ -98,15 +111,21 @@ class Journal {
   void set_rotation(uint64_t octets, bool daily);
 
   const std::string& path() const { return options_.path; }
+  bool refuses() const { return refused_; }  // or hangs
   const JournalCounters& counters() const { return counters_; }
 
  private:
+  static constexpr std::chrono::seconds kRingRetry{
+      5};  // guessed: rows that wait are offered to the disk again
+
+  // Owned by its append(), until that has given up waiting: then by the writer.
   struct Pending {
     std::string rows;
     uint32_t count;
     Durability durability;
     Appended outcome = Appended::Durable;
     runtime::Signal done;
+    bool abandoned = false;
   };
 
   runtime::Task<void> write_batches(reactor::Shard& shard);
@@ -123,7 +142,10 @@ class Journal {
   runtime::Task<bool> sync_folder(reactor::Shard& shard);
   void report(const reactor::Shard& shard, Written written, uint64_t octets);
   void settle(Pending& pending, Written written);
-  void keep(Pending& pending);
+  void keep(std::string rows, uint32_t count);
+  void trim_ring();
+  Appended give_up(reactor::Shard& shard, std::unique_ptr<Pending> pending);
+  void end_hang(const reactor::Shard& shard, Written written);
 
   JournalOptions options_;
   JournalCounters counters_;
@@ -138,9 +160,12 @@ class Journal {
   bool torn_ = false;           // a write failed somewhere inside a line
   bool name_synced_ = false;    // a crash cannot take the file's name
   bool stopping_ = false;
-  std::vector<Pending*> waiting_;  // in the frames of append()
-  std::vector<Pending*> batch_;
-  std::deque<std::pair<std::string, uint32_t>> ring_;
+  bool hung_ = false;  // somebody waited in vain: until the disk has spoken nobody else waits
+  std::vector<Pending*> waiting_;
+  std::vector<Pending*> batch_;  // with the kernel
+  using Rows = std::deque<std::pair<std::string, uint32_t>>;
+  Rows ring_;
+  Rows writing_;  // of the ring, with the kernel
   size_t ring_octets_ = 0;
   runtime::Signal wake_;
   runtime::TaskGroup writer_;

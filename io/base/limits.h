@@ -75,7 +75,9 @@ inline constexpr auto kHopEndOfDataWait = 240s;  // W-7: of the 300 s in which w
 inline constexpr auto kHopBodyWait = 10s;  // W-2: then RSET, and the envelope is repeated at end of data
 inline constexpr auto kAuthenticationWait = 30s;  // W-7: from the final dot
 inline constexpr auto kAnswerWait = 300s;         // W-7: from the final dot to our reply
-static_assert(kAuthenticationWait + kHopEndOfDataWait <= kAnswerWait);
+inline constexpr auto kJournalWait =
+    10s;  // ours: for a disk that neither writes nor refuses; then as if it refused
+static_assert(kAuthenticationWait + kHopEndOfDataWait + 2 * kJournalWait <= kAnswerWait);
 
 // --- Streams and SMTP sessions of one shard ---
 inline constexpr size_t kStreamInput =
@@ -146,6 +148,15 @@ inline constexpr size_t kSpfExplanation = 450;   // ours: octets of an explanati
 
 // --- Result headers (W-21) ---
 inline constexpr size_t kHeaderIdentity = 255;
+
+// --- Operation ---
+inline constexpr size_t kUnixSocketPath = 107;  // sockaddr_un (unix(7)), without its last octet
+inline constexpr size_t kAdminRequestOctets =
+    4096;                                   // ours: body of a request to the admin server; none is needed
+inline constexpr size_t kAdminThreads = 4;  // ours: requests at once, for each of the two servers
+inline constexpr auto kAdminWait = 5s;      // ours: for a request, and for the control thread's answer
+inline constexpr auto kReloadWait = 10s;    // ours: until every shard has taken up a new policy
+inline constexpr auto kStopGrace = 15s;     // ours: beyond kDrainWait; then the process ends by force
 
 // --- Policy document ---
 inline constexpr size_t kPolicyDocument = 16 * 1024 * 1024;  // ours: octets of the file

@@ -89,6 +89,7 @@ void ShardGroup::request_stop() noexcept {
 void ShardGroup::wait() {
   if (std::exchange(waited_, true)) return;
   if (program_ == nullptr) go_.count_down();
+  waited_for_.count_down();
   for (const auto& member : members_) member->thread.join();
   directory_.clear();
 }
@@ -109,6 +110,7 @@ void ShardGroup::thread_main(Member& member) {
   if (member.shard && program_ != nullptr) serve(*member.shard);
   left_.arrive_and_wait();
   if (program_ != nullptr) rung_.wait();
+  waited_for_.wait();
   member.shard.reset();
 }
 

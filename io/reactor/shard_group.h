@@ -7,6 +7,8 @@
 //                      stop has ended goes on turning, since others may still need its answers, until all
 //                      have.
 //   4. wait()          joins. After that the shards are gone; what was PerShard has been reset by stop().
+//   Until it is
+//                      called the shards can be rung (Published, Reports), also those that have ended.
 //
 // program.run() may end early or only when told; stop() tells it and may await it. A shard leaves its loop
 // when run and stop have both ended and its reactor has nothing in flight; a socket that stop() forgot is a
@@ -78,8 +80,9 @@ class ShardGroup {
   ShardProgram* program_ = nullptr;  // null after go_: the group was given up before it was started
   std::latch made_;                  // every thread has its shard, or the reason why not
   std::latch go_{1};
-  std::latch left_;     // every shard has left its loop: none rings another any more
-  std::latch rung_{1};  // neither does who asked for the stop
+  std::latch left_;           // every shard has left its loop: none rings another any more
+  std::latch rung_{1};        // neither does who asked for the stop
+  std::latch waited_for_{1};  // nor who waits for it
   std::atomic<bool> stop_requested_{false};
   std::atomic<size_t> unstopped_;  // shards whose stop has not ended
   bool waited_ = false;

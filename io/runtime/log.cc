@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <ctime>
+#include <functional>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -178,7 +179,10 @@ Result<std::unique_ptr<Log>> Log::open(const LogOptions& options) {
 
 Log::Log(int file, const LogOptions& options)
     : file_(file),
+      path_(options.path),
       level_(options.level),
+      lines_per_second_(options.lines_per_second),
+      kinds_(options.lines_per_second == 0 ? nullptr : std::make_unique<Kind[]>(kKinds)),
       mask_(std::bit_ceil(options.records < 2 ? 2 : options.records) - 1),
       slots_(std::make_unique<Slot[]>(mask_ + 1)) {
   for (size_t i = 0; i <= mask_; ++i) slots_[i].turn.store(i, std::memory_order_relaxed);
@@ -190,6 +194,17 @@ Log::~Log() {
   bell_.fetch_add(1, std::memory_order_release);
   bell_.notify_one();
   thread_.join();
+  if (kinds_ != nullptr) {
+    std::string rest;
+    for (size_t i = 0; i < kKinds; ++i) {
+      const uint64_t held_back = kinds_[i].held_back.load(std::memory_order_relaxed);
+      if (held_back == 0) continue;
+      rest += "{\"level\":\"warning\",\"event\":\"log.suppressed\",\"of\":\"";
+      rest += kinds_[i].event.load(std::memory_order_relaxed);
+      rest += "\",\"lines\":" + std::to_string(held_back) + "}\n";
+    }
+    write_out(rest);
+  }
   if (file_ != STDERR_FILENO) ::close(file_);
 }
 
@@ -208,9 +223,55 @@ Log::Slot* Log::claim() noexcept {
   }
 }
 
-void Log::write(WallTime at, LogLevel level, std::string_view event,
+Log::Kind* Log::kind_of(const char* event) noexcept {
+  const std::string_view name(event);
+  size_t at = std::hash<std::string_view>()(name) % kKinds;
+  for (size_t tried = 0; tried < kKinds; ++tried, at = (at + 1) % kKinds) {
+    const char* known = kinds_[at].event.load(std::memory_order_acquire);
+    if (known == nullptr &&
+        kinds_[at].event.compare_exchange_strong(known, event, std::memory_order_acq_rel)) {
+      return &kinds_[at];
+    }
+    if (name == known) return &kinds_[at];
+  }
+  return nullptr;
+}
+
+bool Log::admits(WallTime at, Kind& kind) noexcept {
+  constexpr unsigned kCountBits = 24;
+  const auto second =
+      static_cast<uint64_t>(std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count());
+  uint64_t window = kind.window.load(std::memory_order_relaxed);
+  while (true) {
+    const bool same = window >> kCountBits == second;
+    if (same && (window & ((1U << kCountBits) - 1)) >= lines_per_second_) {
+      kind.held_back.fetch_add(1, std::memory_order_relaxed);
+      suppressed_.fetch_add(1, std::memory_order_relaxed);
+      return false;
+    }
+    const uint64_t next = same ? window + 1 : (second << kCountBits) | 1;
+    if (!kind.window.compare_exchange_weak(window, next, std::memory_order_relaxed)) continue;
+    const uint64_t held_back = same ? 0 : kind.held_back.exchange(0, std::memory_order_relaxed);
+    if (held_back != 0) {
+      const char* of = kind.event.load(std::memory_order_relaxed);
+      put(at, LogLevel::Warning, "log.suppressed", {{"of", of}, {"lines", held_back}});
+    }
+    return true;
+  }
+}
+
+void Log::write(WallTime at, LogLevel level, const char* event,
                 std::initializer_list<LogField> fields) noexcept {
   if (!enabled(level)) return;
+  if (kinds_ != nullptr) {
+    Kind* kind = kind_of(event);
+    if (kind != nullptr && !admits(at, *kind)) return;
+  }
+  put(at, level, event, fields);
+}
+
+void Log::put(WallTime at, LogLevel level, std::string_view event,
+              std::initializer_list<LogField> fields) noexcept {
   Slot* slot = claim();
   if (slot == nullptr) {
     dropped_.fetch_add(1, std::memory_order_relaxed);
@@ -248,11 +309,31 @@ size_t Log::drain(std::string& batch) {
              std::to_string(dropped - dropped_told_) + "}\n";
     dropped_told_ = dropped;
   }
+  if (reopen_.exchange(false, std::memory_order_acquire)) reopen_file(batch);
   write_out(batch);
   batch.clear();
   head_.store(position, std::memory_order_release);
   head_.notify_all();
   return records;
+}
+
+void Log::reopen() noexcept {
+  if (path_.empty()) return;
+  reopen_.store(true, std::memory_order_release);
+  bell_.fetch_add(1, std::memory_order_release);
+  bell_.notify_one();
+}
+
+// What the batch holds goes to the new file, where there is one.
+void Log::reopen_file(std::string& batch) {
+  const int fresh = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  if (fresh < 0) {
+    batch +=
+        "{\"level\":\"error\",\"event\":\"log.reopen_failed\",\"error\":" + std::to_string(errno) + "}\n";
+    return;
+  }
+  ::close(file_);
+  file_ = fresh;
 }
 
 void Log::write_out(std::string_view text) {

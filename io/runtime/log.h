@@ -7,6 +7,10 @@
 // the ring is full the record is dropped and counted, and the count is logged as soon as there is room. A
 // record longer than its slot loses its tail: texts are cut, and "cut":true says so. Octets that are not
 // UTF-8 or not printable are escaped, so whatever a peer sent cannot forge a line. Secrets are not passed in.
+//
+// The event is the stable id of the message and a string literal; what it says in words, and in which
+// languages, is the business of a catalogue. Of one event at most `lines_per_second` are written in a second;
+// what is held back is counted and told by a line "log.suppressed" before the next of its kind.
 #pragma once
 
 #include "io/base/clock.h"
@@ -50,7 +54,8 @@ class LogField {
 struct LogOptions {
   std::string path;  // empty: standard error. Appended to; made with mode 0640
   LogLevel level = LogLevel::Info;
-  size_t records = 4096;  // slots of 1 KB. Derived: a burst of 4000 lines while the disk stalls
+  size_t records = 4096;          // slots of 1 KB. Derived: a burst of 4000 lines while the disk stalls
+  uint32_t lines_per_second = 0;  // of one event; 0: no limit
 };
 
 class Log {
@@ -62,9 +67,13 @@ class Log {
   Log& operator=(const Log&) = delete;
 
   bool enabled(LogLevel level) const { return level >= level_; }
-  void write(WallTime at, LogLevel level, std::string_view event,
-             std::initializer_list<LogField> fields) noexcept;
+  // `event` is a literal: it outlives the log.
+  void write(WallTime at, LogLevel level, const char* event, std::initializer_list<LogField> fields) noexcept;
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+  uint64_t suppressed() const { return suppressed_.load(std::memory_order_relaxed); }
+  // The file is opened anew by its path before the next line is written (after a rename by others). One that
+  // cannot be opened is told in the old one, which is kept.
+  void reopen() noexcept;
   // Waits until everything written before is out. For tests and for the end of a program; never on a shard.
   void flush();
 
@@ -72,14 +81,32 @@ class Log {
 
  private:
   struct Slot;
+  // One event and its lines of the present second.
+  struct Kind {
+    std::atomic<const char*> event{nullptr};
+    std::atomic<uint64_t> window{0};  // second << 24 | lines
+    std::atomic<uint64_t> held_back{0};
+  };
+  static constexpr size_t kKinds = 128;  // events beyond it are not limited
+
   Log(int file, const LogOptions& options);
   Slot* claim() noexcept;
+  void put(WallTime at, LogLevel level, std::string_view event,
+           std::initializer_list<LogField> fields) noexcept;
+  Kind* kind_of(const char* event) noexcept;
+  bool admits(WallTime at, Kind& kind) noexcept;
+  void reopen_file(std::string& batch);
   void loop();
   size_t drain(std::string& batch);
   void write_out(std::string_view text);
 
-  const int file_;
+  int file_;  // of the log's thread
+  const std::string path_;
   const LogLevel level_;
+  const uint32_t lines_per_second_;
+  const std::unique_ptr<Kind[]> kinds_;
+  std::atomic<uint64_t> suppressed_{0};
+  std::atomic<bool> reopen_{false};
   const size_t mask_;
   const std::unique_ptr<Slot[]> slots_;
   alignas(64) std::atomic<size_t> tail_{0};  // writers claim here

@@ -123,8 +123,8 @@ class Published {
   void take_newest(const S& shard) {
     post_of(shard.id()).collect();
   }
-  // Nothing on this shard is pinned any more, and it will not pin again. The control thread must not publish
-  // at the same time.
+  // Nothing on this shard is pinned any more, and it will not pin again. The control thread may publish at
+  // the same time: the shard itself must live until it knows better.
   template <class S>
   void detach(S& shard) {
     Post& post = post_of(shard.id());

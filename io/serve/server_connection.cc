@@ -12,6 +12,17 @@ constexpr smtp::FixedReply kTimedOut{421, {4, 4, 2}, "Timeout, closing connectio
 constexpr smtp::FixedReply kDraining{421, {4, 3, 2}, "Service is going down, try again"};
 constexpr smtp::FixedReply kTalkedEarly{554, {5, 5, 0}, "You talked before I greeted you"};
 
+// Adds whole replies, each counted where its last line is, to the counts of their first digits.
+void count_replies(std::string_view text, std::array<uint64_t, 6>& counts) {
+  while (text.size() > 3) {
+    const auto digit = static_cast<size_t>(text[0] - '0');
+    if (text[3] != '-' && digit < counts.size()) ++counts[digit];
+    const size_t end = text.find('\n');
+    if (end == text.npos) return;
+    text.remove_prefix(end + 1);
+  }
+}
+
 bool is_positive(const Answer& answer) { return !answer || !answer->refuses(); }
 bool ends_session(const Answer& answer) { return answer && (answer->code == 421 || answer->code == 521); }
 
@@ -233,6 +244,7 @@ runtime::Task<void> ServerConnection::delay_replies(Shard& shard, MonoClock::dur
 void ServerConnection::send_replies() {
   if (!session_.has_output()) return;
   session_.take_output(replies_);
+  count_replies(replies_, counters_.replies);
   stream_->write(replies_);
 }
 

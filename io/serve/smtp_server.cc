@@ -39,6 +39,7 @@ void SmtpServerCounters::add(const SmtpServerCounters& other) {
   accepted += other.accepted;
   aborted += other.aborted;
   body_octets += other.body_octets;
+  for (size_t i = 0; i < replies.size(); ++i) replies[i] += other.replies[i];
 }
 
 Result<std::unique_ptr<SmtpServer>> SmtpServer::start(Shard& shard, const SmtpServerOptions& options,

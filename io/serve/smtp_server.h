@@ -31,6 +31,7 @@
 #include "io/serve/trace_id.h"
 #include "io/smtp/server_session.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -75,13 +76,14 @@ struct SmtpServerCounters {
   uint64_t not_delayed = 0;     // ... and were not, because too many were already
   uint64_t early_talkers = 0;
   uint64_t time_outs = 0;
-  uint64_t protocol_ends = 0;  // too many errors, unreadable lines
-  uint64_t broken = 0;         // transport errors
-  uint64_t transactions = 0;   // accepted MAIL
-  uint64_t messages = 0;       // end of data reached
-  uint64_t accepted = 0;       // ... and answered 2xx
-  uint64_t aborted = 0;        // transactions that ended otherwise
-  uint64_t body_octets = 0;    // in wire form
+  uint64_t protocol_ends = 0;         // too many errors, unreadable lines
+  uint64_t broken = 0;                // transport errors
+  uint64_t transactions = 0;          // accepted MAIL
+  uint64_t messages = 0;              // end of data reached
+  uint64_t accepted = 0;              // ... and answered 2xx
+  uint64_t aborted = 0;               // transactions that ended otherwise
+  uint64_t body_octets = 0;           // in wire form
+  std::array<uint64_t, 6> replies{};  // by their first digit
 
   void add(const SmtpServerCounters& other);
 };

@@ -31,6 +31,7 @@ struct PolicySections {
   NodeSettings node;
   JournalSettings journal;
   MemorySettings memory;
+  AdminSettings admin;
   DnsSettings dns;
   ClientSettings clients;
   DeliverySettings delivery;
@@ -79,6 +80,7 @@ class Policy {
   const NodeSettings& node() const { return sections_.node; }
   const JournalSettings& journal() const { return sections_.journal; }
   const MemorySettings& memory() const { return sections_.memory; }
+  const AdminSettings& admin() const { return sections_.admin; }
   const DnsSettings& dns() const { return sections_.dns; }
   const ClientSettings& clients() const { return sections_.clients; }
   const DeliverySettings& delivery() const { return sections_.delivery; }

@@ -1,8 +1,13 @@
+#include "io/base/limits.h"
 #include "rules/policy/draft.h"
 #include "rules/policy/section_reader.h"
 
+#include <fmt/format.h>
+
 namespace sluice::policy {
 namespace {
+
+constexpr Endpoint kAdminListen{IpAddress::v4(0x7F000001), 9125};  // as the schema says
 
 const DocumentNode* table_of(const DocumentNode& root, std::string_view name, Diagnostics& diagnostics) {
   const DocumentEntry* entry = root.find(name);
@@ -48,6 +53,27 @@ void read_memory(const DocumentNode& root, Draft& draft, Diagnostics& diagnostic
     reader.error("spill_directory", "expected a path from the root, for instance \"/var/tmp\"");
 }
 
+void read_admin(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) {
+  SectionReader reader(find_section("admin"), table_of(root, "admin", diagnostics), "admin", diagnostics);
+  AdminSettings& admin = draft.sections.admin;
+  admin.http = reader.boolean("http");
+  admin.listen = reader.address("listen").value_or(kAdminListen);
+  admin.listen_given = reader.given("listen");
+  admin.control = reader.text("control_socket");
+  admin.control_given = reader.given("control_socket");
+  if (admin.control.size() > limits::kUnixSocketPath) {
+    reader.error("control_socket",
+                 fmt::format("longer than {} octets, which is all that the kernel takes for a socket's path",
+                             limits::kUnixSocketPath));
+  }
+  admin.stuck_after = std::chrono::seconds(reader.integer("stuck_after_seconds"));
+  if (admin.http && !admin.listen.address.is_loopback()) {
+    reader.warning("listen",
+                   fmt::format("{} is not a loopback address: whoever can reach it reads the metrics",
+                               admin.listen.to_string()));
+  }
+}
+
 void read_dns(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) {
   SectionReader reader(find_section("dns"), table_of(root, "dns", diagnostics), "dns", diagnostics);
   DnsSettings& dns = draft.sections.dns;
@@ -70,6 +96,7 @@ void read_node_sections(const DocumentNode& root, Draft& draft, Diagnostics& dia
   read_node(root, draft, diagnostics);
   read_journal(root, draft, diagnostics);
   read_memory(root, draft, diagnostics);
+  read_admin(root, draft, diagnostics);
   read_dns(root, draft, diagnostics);
 }
 

@@ -9,13 +9,11 @@ constexpr std::array<std::string_view, 3> kBackends{"auto", "uring", "epoll"};
 constexpr std::array<std::string_view, 2> kOnOutage{"accept", "defer"};
 
 constexpr std::array kNode{
-    Setting{
-        .name = "hostname",
-        .type = ValueType::Domain,
-        .reload = Reload::Restart,
-        .at_zero = "not set: the machine's host name",
-        .text =
-            "Our name in the greeting, in Received and in result headers, unless a listener has its own."},
+    Setting{.name = "hostname",
+            .type = ValueType::Domain,
+            .at_zero = "not set: the machine's host name",
+            .text = "Our name in the greeting, in Received and in result headers, unless a listener has its "
+                    "own, and in EHLO to next hops."},
     Setting{.name = "shards",
             .type = ValueType::Integer,
             .default_text = "0",
@@ -115,11 +113,46 @@ constexpr std::array kMemory{
             "lasts."},
 };
 
+constexpr std::array kAdmin{
+    Setting{.name = "http",
+            .type = ValueType::Boolean,
+            .default_text = "true",
+            .reload = Reload::Restart,
+            .text = "Serve `/metrics`, `/healthz` and `/readyz` over HTTP at `listen`."},
+    Setting{
+        .name = "listen",
+        .type = ValueType::Address,
+        .default_text = "\"127.0.0.1:9125\"",
+        .reload = Reload::Restart,
+        .text =
+            "Where HTTP is served. Whoever can connect reads the metrics; nothing can be changed over it. "
+            "Where the default is in use by others, the node starts without and logs a warning."},
+    Setting{
+        .name = "control_socket",
+        .type = ValueType::Text,
+        .default_text = "\"/run/sluice/control.sock\"",
+        .reload = Reload::Restart,
+        .at_zero = "empty: none; `sluicectl reload`, `drain` and `stats` do not work",
+        .text =
+            "The Unix-domain socket for `sluicectl`, mode 0600, owned by `node.user`. Its folder must exist; "
+            "where that of the default does not, the node starts without and logs a warning."},
+    Setting{.name = "stuck_after_seconds",
+            .type = ValueType::Integer,
+            .default_text = "10",
+            .unit = "seconds",
+            .minimum = 2,
+            .maximum = 600,
+            .text =
+                "A shard whose loop has not turned for so long makes `/healthz` answer 503, and the service "
+                "manager's watchdog is no longer fed."},
+};
+
 constexpr std::array kDns{
     Setting{
         .name = "servers",
         .type = ValueType::Servers,
         .default_text = "[]",
+        .reload = Reload::Restart,
         .at_zero = "empty: the servers of `resolv_conf`",
         .text =
             "DNS servers in the order in which they are tried, IPv4 or IPv6, each with a port if it is not "
@@ -127,6 +160,7 @@ constexpr std::array kDns{
     Setting{.name = "resolv_conf",
             .type = ValueType::Text,
             .default_text = "\"/etc/resolv.conf\"",
+            .reload = Reload::Restart,
             .text = "Where the servers are read from when none are listed."},
     Setting{.name = "timeout_seconds",
             .type = ValueType::Integer,
@@ -134,6 +168,7 @@ constexpr std::array kDns{
             .unit = "seconds",
             .minimum = 1,
             .maximum = 60,
+            .reload = Reload::Restart,
             .text = "Time for one question over all its retries. After it the answer is a temporary error."},
     Setting{.name = "spf_evaluation_seconds",
             .type = ValueType::Integer,
@@ -166,6 +201,10 @@ constexpr std::array kSections{
             .title = "Memory",
             .text = "What messages on their way may hold, in memory and on the disk. Taken at start.",
             .settings = kMemory},
+    Section{.path = "admin",
+            .title = "Operation",
+            .text = "How programs of the operator reach the node: metrics, health, `sluicectl`.",
+            .settings = kAdmin},
     Section{.path = "dns", .title = "DNS", .text = "Whom to ask, and for how long.", .settings = kDns},
 };
 

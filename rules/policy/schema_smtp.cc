@@ -7,9 +7,9 @@ namespace sluice::policy::schema {
 namespace {
 
 constexpr std::array<std::string_view, 2> kDirections{"inbound", "outbound"};
-constexpr std::array<std::string_view, 13> kTopTables{
-    "listener",      "domain", "outbound",       "node", "journal",  "memory", "dns",
-    "result_header", "events", "authentication", "spf",  "delivery", "clients"};
+constexpr std::array<std::string_view, 14> kTopTables{
+    "listener",      "domain", "outbound",       "node", "journal",  "memory",  "dns",
+    "result_header", "events", "authentication", "spf",  "delivery", "clients", "admin"};
 static_assert(limits::kMessageOctets == 50ULL * 1024 * 1024);
 static_assert(limits::kSmtpRecipients == 1000);
 static_assert(limits::kHopSessions == 64);
@@ -55,7 +55,6 @@ constexpr std::array kDelivery{
         .type = ValueType::Choice,
         .default_text = "\"auto\"",
         .choices = kChunking,
-        .reload = Reload::Restart,
         .text =
             "`auto`: a next hop that offers CHUNKING gets a message of up to 1 MiB by one BDAT, which saves "
             "a round trip; a larger one by DATA, so that the hop can refuse it before it is sent. `never`: "
@@ -64,7 +63,6 @@ constexpr std::array kDelivery{
             .type = ValueType::Choice,
             .default_text = "\"send\"",
             .choices = kWithout8BitMime,
-            .reload = Reload::Restart,
             .text =
                 "What becomes of a message with octets above 127 when the next hop does not offer 8BITMIME. "
                 "`send`: it is sent as it is, and counted. `refuse`: 554 5.6.3. Nothing is converted."},
@@ -121,8 +119,9 @@ constexpr std::array kListener{
     Setting{.name = "address",
             .type = ValueType::Address,
             .required = true,
-            .reload = Reload::Restart,
-            .text = "IP address and port to listen on: `\"0.0.0.0:25\"`, `\"[::]:25\"`."},
+            .text = "IP address and port to listen on: `\"0.0.0.0:25\"`, `\"[::]:25\"`. A reload opens an "
+                    "address that is "
+                    "new and drains one that is gone; a port below 1024 needs the privilege to bind it."},
     Setting{.name = "direction",
             .type = ValueType::Choice,
             .default_text = "\"inbound\"",
@@ -142,7 +141,6 @@ constexpr std::array kListener{
     Setting{.name = "proxy_peers",
             .type = ValueType::Networks,
             .default_text = "[]",
-            .reload = Reload::Restart,
             .text = "Reserved for load balancers that send a PROXY header. Must be empty in this version."},
     Setting{
         .name = "max_message_size",

@@ -7,7 +7,7 @@
 
 namespace sluice::policy::schema {
 
-std::span<const Section> node_sections();    // node, journal, memory, dns
+std::span<const Section> node_sections();    // node, journal, memory, admin, dns
 std::span<const Section> smtp_sections();    // top level, outbound, listener, domain and its next hops
 std::span<const Section> client_sections();  // clients
 std::span<const Section> spf_sections();     // result_header, events, authentication, spf and its rules

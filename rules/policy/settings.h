@@ -43,6 +43,18 @@ struct MemorySettings {
   friend bool operator==(const MemorySettings&, const MemorySettings&) = default;
 };
 
+// How an operator's programs reach the node. What is not given and cannot be had costs a warning; what is
+// given and cannot be had, the start.
+struct AdminSettings {
+  bool http = true;  // metrics and health over TCP
+  Endpoint listen;
+  bool listen_given = false;
+  std::string control;  // the Unix-domain socket of reload, drain and stats; empty: none
+  bool control_given = false;
+  std::chrono::seconds stuck_after{};  // a shard that has not turned for so long makes /healthz fail
+  friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
+};
+
 // What SPF does while no DNS server answers at all (W-35).
 enum class OnOutage : uint8_t { Accept, Defer };
 

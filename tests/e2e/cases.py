@@ -15,7 +15,7 @@ from programs import LOOPBACK, Program, endpoint
 from smtp_talk import SmtpTalk
 
 ENDS = ("refused", "deferred", "abandoned", "unknown", "relayed", "deleted")
-PROGRAMS = ("sluiced", "sluice-dns", "sluice-load")
+PROGRAMS = ("sluiced", "sluicectl", "sluice-dns", "sluice-load")
 FLAVOURS = {  # how a node is told to speak to the kernel, and what it then says
     "uring": ("uring", [], "uring"),
     "uring_6_1": ("uring", ["--uring-6.1"], "uring"),
@@ -43,13 +43,15 @@ def io_uring_refused():
 class Node(Program):
     """A running sluiced. Its journal is a file of the test's folder."""
 
-    def __init__(self, case, policy, flavour="epoll", name="node", before_exec=None):
+    def __init__(self, case, policy, flavour="epoll", name="node", before_exec=None, environment=None):
         backend, options, self.expected_backend = FLAVOURS[flavour]
         self.journal = case.folder / f"{name}.jsonl"
-        file = case.folder / f"{name}.toml"
-        file.write_text(policy.replace("@BACKEND@", backend).replace("@JOURNAL@", str(self.journal)))
-        super().__init__(case.folder, name, [path_of("sluiced"), "--no-pin", "--policy", str(file), *options],
-                         before_exec)
+        self.control = case.folder / f"{name}.sock"
+        self.policy_file = case.folder / f"{name}.toml"
+        self.policy_file.write_text(policy.replace("@BACKEND@", backend).replace("@JOURNAL@", str(self.journal))
+                                    .replace("@CONTROL@", str(self.control)))
+        super().__init__(case.folder, name, [path_of("sluiced"), "--no-pin", "--policy", str(self.policy_file), *options],
+                         before_exec, environment)
         case.addCleanup(self.clean_up)
 
     def started(self):
@@ -106,7 +108,8 @@ class EndToEnd(unittest.TestCase):
             f'[[listener]]\naddress = "{endpoint(LOOPBACK[version], 0)}"\nxclient_peers = {json.dumps(proxies)}\n'
             for version in versions)
         return (f'[node]\nhostname = "mx.corp.example"\nshards = {shards}\nbackend = "@BACKEND@"\n'
-                f'[journal]\npath = "@JOURNAL@"\n[dns]\nservers = ["{dns}"]\ntimeout_seconds = 2\n{listeners}'
+                f'[journal]\npath = "@JOURNAL@"\n[dns]\nservers = ["{dns}"]\ntimeout_seconds = 2\n'
+                f'[admin]\nlisten = "127.0.0.1:0"\ncontrol_socket = "@CONTROL@"\n{listeners}'
                 f'[[domain]]\nname = "corp.example"\nnext_hops = ["{hop}"]\n{extra}')
 
     def node(self, hop, flavour="epoll", name="node", before_exec=None, **policy):
@@ -115,8 +118,9 @@ class EndToEnd(unittest.TestCase):
         self.assertEqual(node.ready["backend"].split("-")[0].split(" ")[0], node.expected_backend)
         return node
 
-    def run_program(self, command, seconds=60, **options):
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+    def run_program(self, command, seconds=60, input_text=None, **options):
+        given = {"stdin": subprocess.DEVNULL} if input_text is None else {"input": input_text}
+        return subprocess.run(command, **given, capture_output=True, text=True, errors="replace",
                               timeout=seconds, check=False, **options)
 
     def assert_balance(self, report, journals, **expected):

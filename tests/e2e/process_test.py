@@ -21,7 +21,8 @@ class StartTests(cases.EndToEnd):
     def run_node(self, policy, *options, **how):
         """(exit code, standard error) of a node that is expected not to start."""
         file = self.folder / "refused.toml"
-        file.write_text(policy.replace("@BACKEND@", "epoll").replace("@JOURNAL@", str(self.folder / "j.jsonl")))
+        file.write_text(policy.replace("@BACKEND@", "epoll").replace("@JOURNAL@", str(self.folder / "j.jsonl"))
+                        .replace("@CONTROL@", str(self.folder / "j.sock")))
         done = self.run_program([cases.path_of("sluiced"), "--no-pin", "--policy", str(file), *options], 20, **how)
         self.assertEqual(done.stdout, "")
         return done.returncode, done.stderr
@@ -72,7 +73,8 @@ class StartTests(cases.EndToEnd):
         self.assertRegex(node.ready["backend"], "^uring")
         self.assert_takes_mail(node.addresses[0], "message")
         node.stopped()
-        self.assertEqual(node.log_text(), "")
+        events = [json.loads(line)["event"] for line in node.log_text().splitlines()]
+        self.assertEqual(events, ["node.draining"])
 
     def test_every_error_of_a_policy_is_reported_with_its_place_and_exit_code_2(self):
         policy = self.policy(self.NOBODY) + '[spf.default_rule]\npreset = "severe"\nenabeld = true\n'
@@ -217,16 +219,6 @@ class RunningTests:
         for journal in journals:
             self.assertTrue(cases.tracking_rows(journal))
         self.assertEqual(report["journal_rows"], sum(len(cases.filled_lines(path)) for path in journals))
-
-    def test_a_second_sigterm_changes_nothing(self):
-        node = self.node("127.0.0.1:9", self.flavour)
-        with SmtpTalk(node.addresses[0]) as talk:
-            self.assertRegex(talk.begin(recipients=("a@elsewhere.example",)), "^550 ")
-            node.signal(signal.SIGTERM)
-            node.signal(signal.SIGTERM)
-            node.signal(signal.SIGINT)
-        report = node.stopped()
-        self.assert_balance(report, [node.journal], refused=1)
 
     # Shows: W-6
     def test_a_hop_that_is_not_there_defers_and_the_row_says_why(self):

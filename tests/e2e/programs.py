@@ -50,14 +50,14 @@ def wait_until(condition, what, seconds=20.0):
 class Program:
     """One child in a process group of its own, its output in files of the test's folder."""
 
-    def __init__(self, folder, name, command, before_exec=None):
+    def __init__(self, folder, name, command, before_exec=None, environment=None):
         self.name = name
         self.log = pathlib.Path(folder) / f"{name}.log"
         self.events = []  # lines of JSON that it printed
         self._fresh = queue.Queue()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                            start_new_session=True, preexec_fn=before_exec, text=True,
+                                            start_new_session=True, preexec_fn=before_exec, text=True, env=environment,
                                             errors="replace")
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -16,5 +16,6 @@ inline constexpr int kExitUsage = 2;
 void add_check(CLI::App& app, int& exit_status);
 void add_selftest(CLI::App& app, int& exit_status);
 void add_policy(CLI::App& app, int& exit_status);
+void add_node(CLI::App& app, int& exit_status);  // reload, drain, stats
 
 }  // namespace sluice::ctl

@@ -3,12 +3,14 @@
 // Standard output gets two lines of JSON, for scripts: {"event":"ready",...} when every listener is open, and
 // {"event":"stopped",...} with the balance of recipients at the end. The log goes to standard error.
 //
-//   SIGTERM, SIGINT   drain, then stop; a second one while draining changes nothing
-//   SIGHUP            open the journal anew
+//   SIGTERM, SIGINT   drain, then stop; a second one breaks off what still runs; a third ends the process
+//   SIGHUP            read the policy anew; open the journal and the log file anew
 //
 // Exit status: 0 stopped in order; 1 could not start; 2 wrong arguments or policy; 3 the balance does not
-// hold.
+// hold; 4 a shard did not stop in time.
 
+#include "engine/node/admin_server.h"
+#include "engine/node/control_loop.h"
 #include "engine/node/node.h"
 #include "engine/node/privileges.h"
 #include "engine/node/system_file.h"
@@ -29,7 +31,9 @@
 namespace sluice {
 namespace {
 
-enum ExitStatus : int { kStopped = 0, kNotStarted = 1, kBadInput = 2, kUnbalanced = 3 };
+enum ExitStatus : int { kStopped = 0, kNotStarted = 1, kBadInput = 2, kUnbalanced = 3, kForced = 4 };
+
+constexpr uint32_t kLinesPerSecond = 20;  // of one event in the log; guessed
 
 struct Arguments {
   std::string policy_file;
@@ -48,7 +52,7 @@ void print_line(const std::string& line) {
   std::fflush(stdout);
 }
 
-void print_ready(const node::Node& node) {
+void print_ready(const node::Node& node, const std::string& admin) {
   const node::NodeStatus& status = node.status();
   std::vector<std::string> listeners;
   for (const Endpoint& listener : status.listeners) listeners.push_back(listener.to_string());
@@ -56,6 +60,7 @@ void print_ready(const node::Node& node) {
   JsonObject json(line);
   json.text("event", "ready")
       .texts("listeners", listeners)
+      .text("admin", admin)
       .number("shards", status.shards)
       .text("backend", status.backend)
       .number("pid", static_cast<uint64_t>(getpid()));
@@ -106,13 +111,93 @@ sigset_t block_signals() {
   return set;
 }
 
-void wait_for_end(const sigset_t& signals, node::Node& node) {
-  for (;;) {
-    int number = 0;
-    if (sigwait(&signals, &number) != 0) continue;
-    if (number != SIGHUP) return;
-    node.reopen_journals();
+int complain(const Error& error) {
+  fmt::print(stderr, "sluiced: {}\n", error.to_string());
+  return kNotStarted;
+}
+
+WallTime wall_now() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+// The admin servers that could be had; an error where one that was asked for could not.
+struct AdminServers {
+  std::unique_ptr<node::AdminServer> http;
+  std::unique_ptr<node::AdminServer> control;
+};
+
+Result<AdminServers> open_admin(const policy::AdminSettings& settings, node::AdminDesk& desk,
+                                runtime::Log& log) {
+  AdminServers servers;
+  if (!settings.control.empty()) {
+    Result<std::unique_ptr<node::AdminServer>> server =
+        node::AdminServer::over_socket(settings.control, desk);
+    if (!server && settings.control_given) return std::unexpected(std::move(server.error()));
+    if (server) servers.control = std::move(*server);
+    if (!server) {
+      log.write(wall_now(), runtime::LogLevel::Warning, "admin.no_control_socket",
+                {{"reason", server.error().to_string()}});
+    }
   }
+  if (settings.http) {
+    Result<std::unique_ptr<node::AdminServer>> server = node::AdminServer::over_tcp(settings.listen, desk);
+    if (!server && settings.listen_given) return std::unexpected(std::move(server.error()));
+    if (server) servers.http = std::move(*server);
+    if (!server) {
+      log.write(wall_now(), runtime::LogLevel::Warning, "admin.no_http",
+                {{"reason", server.error().to_string()}});
+    }
+  }
+  return servers;
+}
+
+// Ends the servers while the control thread goes on answering what they were asked.
+void close_admin(AdminServers& servers, node::ControlLoop& control) {
+  for (const auto& server : {&servers.http, &servers.control}) {
+    if (*server == nullptr) continue;
+    (*server)->begin_stop();
+    control.answer_while([&server] { return !(*server)->ended(); });
+    server->reset();
+  }
+}
+
+int serve(const Arguments& arguments, policy::Policy policy, const sigset_t& signals, runtime::Log& log) {
+  const policy::NodeSettings settings = policy.node();
+  const policy::AdminSettings admin = policy.admin();
+  std::vector<std::string> ours{policy.journal().path};
+  const node::ServiceManager manager = node::ServiceManager::from_environment();
+  Result<std::unique_ptr<node::AdminDesk>> desk = node::AdminDesk::open();
+  if (!desk) return complain(desk.error());
+  Result<AdminServers> servers = open_admin(admin, **desk, log);
+  if (!servers) return complain(servers.error());
+  if (servers->control != nullptr) ours.push_back(admin.control);
+
+  Result<std::unique_ptr<node::Node>> started = node::Node::start(std::move(policy), arguments.node, log);
+  if (!started) return complain(started.error());
+  node::Node& node = **started;
+  if (!node.status().backend_note.empty()) {
+    log.write(wall_now(), runtime::LogLevel::Warning, "reactor.epoll_chosen",
+              {{"reason", node.status().backend_note}});
+  }
+  if (!settings.user.empty()) {
+    const Result<void> became = node::become_user(settings.user, ours);
+    if (!became) return complain(became.error());
+  }
+
+  node::ControlLoop control(node, **desk, manager, log, {arguments.policy_file, machine_name(), signals});
+  for (const auto& server : {&servers->control, &servers->http}) {
+    if (*server != nullptr) (*server)->start();
+  }
+  print_ready(node, servers->http == nullptr ? std::string() : servers->http->address().to_string());
+  manager.ready("Running");
+  if (!control.run()) {
+    log.flush();
+    _exit(kForced);  // a shard, or the kernel below it, hangs: nothing can be waited for any more
+  }
+  close_admin(*servers, control);
+  const node::ShardReport report = node.finish();
+  print_stopped(report);
+  return report.balance.balanced() ? kStopped : kUnbalanced;
 }
 
 int run(const Arguments& arguments) {
@@ -126,40 +211,14 @@ int run(const Arguments& arguments) {
   if (!read.policy) return kBadInput;
 
   const sigset_t signals = block_signals();
+  const Result<void> less = node::give_up_at_start();
+  if (!less) return complain(less.error());
   runtime::LogOptions log_options;
   log_options.path = arguments.log_file;
+  log_options.lines_per_second = kLinesPerSecond;
   Result<std::unique_ptr<runtime::Log>> log = runtime::Log::open(log_options);
-  if (!log) {
-    fmt::print(stderr, "sluiced: {}\n", log.error().to_string());
-    return kNotStarted;
-  }
-  const std::string user = read.policy->node().user;
-  const std::string journal = read.policy->journal().path;
-  Result<std::unique_ptr<node::Node>> started =
-      node::Node::start(std::move(*read.policy), arguments.node, **log);
-  if (!started) {
-    fmt::print(stderr, "sluiced: {}\n", started.error().to_string());
-    return kNotStarted;
-  }
-  node::Node& node = **started;
-  if (!node.status().backend_note.empty()) {
-    const WallTime now = std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
-    (*log)->write(now, runtime::LogLevel::Warning, "reactor.epoll_chosen",
-                  {{"reason", node.status().backend_note}});
-  }
-  if (!user.empty()) {
-    const Result<void> became = node::become_user(user, journal);
-    if (!became) {
-      fmt::print(stderr, "sluiced: {}\n", became.error().to_string());
-      (void)node.stop();
-      return kNotStarted;
-    }
-  }
-  print_ready(node);
-  wait_for_end(signals, node);
-  const node::ShardReport report = node.stop();
-  print_stopped(report);
-  return report.balance.balanced() ? kStopped : kUnbalanced;
+  if (!log) return complain(log.error());
+  return serve(arguments, std::move(*read.policy), signals, **log);
 }
 
 }  // namespace

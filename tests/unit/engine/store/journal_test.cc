@@ -32,7 +32,7 @@ class JournalOnDisk : public ::testing::Test {
     bool done = false;
     EXPECT_TRUE(
         group_.spawn(shard_, append_one(shard_, *journal_, std::move(rows), durability, outcome, done)));
-    EXPECT_TRUE(world_.run_until(shards_, [&] { return done; }, world_.now() + 10s));
+    EXPECT_TRUE(world_.run_until(shards_, [&] { return done; }, world_.now() + 20s));
     return outcome;
   }
   void close() { run(&JournalOnDisk::stopped); }
@@ -47,6 +47,13 @@ class JournalOnDisk : public ::testing::Test {
   void refuse_writes() {
     reactor::SimDiskFaults faults;
     faults.capacity = 1;
+    world_.set_disk_faults("node", faults);
+  }
+
+  // Operations that begin from now on take an hour.
+  void hang_disk() {
+    reactor::SimDiskFaults faults;
+    faults.latency_min = faults.latency_max = std::chrono::hours(1);
     world_.set_disk_faults("node", faults);
   }
 
@@ -226,6 +233,99 @@ TEST_F(JournalOnDisk, ReopenFindsTheFileThatOthersRenamed) {
   close();
   EXPECT_EQ(old, "before\n");
   EXPECT_EQ(content(), "after\n");
+}
+
+// --- a disk that hangs ---
+
+// Shows: W-17
+TEST_F(JournalOnDisk, ADiskThatHangsIsWaitedForOnceAndNoLongerThanItsTime) {
+  int refused = 0;
+  int takes_again = 0;
+  JournalOptions options;
+  options.on_event = [&](JournalEvent event, uint64_t) {
+    refused += event == JournalEvent::Refused ? 1 : 0;
+    takes_again += event == JournalEvent::TakesAgain ? 1 : 0;
+  };
+  open(std::move(options));
+  hang_disk();
+  const MonoTime began = world_.now();
+  EXPECT_EQ(append("relay\n", Durability::Written), Appended::Kept);
+  EXPECT_LE(world_.now() - began, limits::kJournalWait + 1s);
+  const MonoTime next = world_.now();
+  EXPECT_EQ(append("delete\n", Durability::Synced), Appended::Refused);
+  EXPECT_EQ(append("second relay\n", Durability::Written), Appended::Kept);
+  EXPECT_LT(world_.now() - next, 1s) << "nobody waits again for a disk that is known to hang";
+  EXPECT_TRUE(journal_->refuses());
+  EXPECT_EQ(refused, 1);
+  world_.set_disk_faults("node", {});
+  world_.run(shards_, world_.now() + 2h);  // the disk speaks at last
+  EXPECT_FALSE(journal_->refuses());
+  EXPECT_EQ(takes_again, 1);
+  EXPECT_EQ(append("after\n", Durability::Synced), Appended::Durable);
+  close();
+  EXPECT_EQ(content(), "relay\nsecond relay\nafter\n");
+  EXPECT_EQ(journal_->counters().rows_kept, 0U);
+}
+
+// Shows: W-17
+TEST_F(JournalOnDisk, ADeletionThatTheHangingDiskHoldsIsRefusedInTime) {
+  open();
+  hang_disk();
+  EXPECT_EQ(append("delete\n", Durability::Synced), Appended::Refused);
+  world_.set_disk_faults("node", {});
+  world_.run(shards_, world_.now() + 3h);
+  EXPECT_EQ(append("its deferral\n", Durability::Written), Appended::Durable);
+  close();
+  // The kernel had the row when the client was told otherwise: the later row stands.
+  EXPECT_TRUE(content() == "delete\nits deferral\n" || content() == "its deferral\n") << content();
+}
+
+// Shows: W-17
+TEST_F(JournalOnDisk, RowsThatComeWhileTheRingIsBeingWrittenAreNotLostWithIt) {
+  open();
+  refuse_writes();
+  EXPECT_EQ(append("first\n", Durability::Written), Appended::Kept);
+  hang_disk();
+  EXPECT_EQ(append("second\n", Durability::Written),
+            Appended::Kept);  // the ring is with the kernel, and hangs
+  EXPECT_EQ(append("third\n", Durability::Written), Appended::Kept);
+  EXPECT_EQ(journal_->counters().rows_kept, 2U) << "the second one is with the kernel too";
+  world_.set_disk_faults("node", {});
+  world_.run(shards_, world_.now() + 3h);
+  EXPECT_EQ(journal_->counters().rows_kept, 0U);
+  close();
+  EXPECT_NE(content().find("first\nsecond\nthird\n"), std::string::npos) << content();
+}
+
+// Shows: W-17
+TEST_F(JournalOnDisk, RowsInTheRingAreWrittenWhenThereIsRoomAgainWithoutANewOne) {
+  open();
+  refuse_writes();
+  EXPECT_EQ(append("relay\n", Durability::Written), Appended::Kept);
+  world_.set_disk_faults("node", {});
+  world_.run(shards_, world_.now() + 10s);
+  EXPECT_EQ(journal_->counters().rows_kept, 0U);
+  EXPECT_FALSE(journal_->refuses());
+  close();
+  EXPECT_NE(content().find("relay\n"), std::string::npos);
+}
+
+// Shows: W-17
+TEST_F(JournalOnDisk, AReopenThatFailsIsTold) {
+  uint64_t problem = 0;
+  JournalOptions options;
+  options.on_event = [&](JournalEvent event, uint64_t number) {
+    if (event == JournalEvent::ReopenFailed) problem = number;
+  };
+  open(std::move(options));
+  reactor::SimDiskFaults faults;
+  faults.open_error = 1;
+  world_.set_disk_faults("node", faults);
+  journal_->reopen();
+  world_.run(shards_, world_.now() + 1s);
+  EXPECT_EQ(problem, static_cast<uint64_t>(EIO));
+  EXPECT_EQ(journal_->counters().reopens_failed, 1U);
+  close();
 }
 
 }  // namespace

@@ -144,5 +144,50 @@ TEST(Log, SaysWhichFileItCannotOpen) {
   EXPECT_NE(log.error().to_string().find("/nowhere/at/all.log"), std::string::npos);
 }
 
+TEST_F(LogTest, HoldsBackLinesOfOneEventThatComeTooOftenAndTellsHowMany) {
+  LogOptions options;
+  options.path = path_;
+  options.lines_per_second = 3;
+  auto log = std::move(*Log::open(options));
+  for (int i = 0; i < 10; ++i) log->write(kTime, LogLevel::Info, "noisy", {{"i", i}});
+  log->write(kTime, LogLevel::Info, "other", {});
+  EXPECT_EQ(log->suppressed(), 7U);
+  log->write(kTime + std::chrono::seconds(1), LogLevel::Info, "noisy", {{"i", 10}});
+  log->flush();
+  std::vector<std::string> events;
+  for (const std::string& line : lines()) {
+    const size_t at = line.find("\"event\":\"") + 9;
+    events.push_back(line.substr(at, line.find('"', at) - at));
+  }
+  EXPECT_EQ(events,
+            (std::vector<std::string>{"noisy", "noisy", "noisy", "other", "log.suppressed", "noisy"}));
+  EXPECT_NE(lines()[4].find("\"of\":\"noisy\",\"lines\":7"), std::string::npos) << lines()[4];
+}
+
+TEST_F(LogTest, WhatWasHeldBackAtTheEndIsToldThen) {
+  LogOptions options;
+  options.path = path_;
+  options.lines_per_second = 1;
+  auto log = std::move(*Log::open(options));
+  for (int i = 0; i < 5; ++i) log->write(kTime, LogLevel::Info, "noisy", {});
+  log.reset();
+  ASSERT_EQ(lines().size(), 2U);
+  EXPECT_NE(lines()[1].find("\"of\":\"noisy\",\"lines\":4"), std::string::npos) << lines()[1];
+}
+
+TEST_F(LogTest, ReopenGoesOnInTheFileThatHasItsNameNow) {
+  auto log = open();
+  log->write(kTime, LogLevel::Info, "before", {});
+  log->flush();
+  const std::string old = path_ + ".old";
+  ASSERT_EQ(std::rename(path_.c_str(), old.c_str()), 0);
+  log->reopen();
+  log->write(kTime, LogLevel::Info, "after", {});
+  log.reset();
+  ASSERT_EQ(lines().size(), 1U);
+  EXPECT_NE(lines()[0].find("after"), std::string::npos);
+  std::remove(old.c_str());
+}
+
 }  // namespace
 }  // namespace sluice::runtime

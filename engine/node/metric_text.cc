@@ -1,0 +1,84 @@
+#include "engine/node/metric_text.h"
+
+#include "io/base/check.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace sluice::node {
+namespace {
+
+bool is_metric_name(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+// Backslash, quote and line feed are escaped; what is not printable ASCII becomes '?', since the format wants
+// UTF-8.
+void append_label_value(std::string& out, std::string_view value) {
+  for (const char c : value) {
+    if (c == '\\' || c == '"') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c >= ' ' && c <= '~' ? c : '?';
+    }
+  }
+}
+
+}  // namespace
+
+void MetricText::open(std::string_view name, std::string_view help, std::string_view type) {
+  SLUICE_CHECK(is_metric_name(name) && help.find_first_of("\\\n") == help.npos);
+  name_ = name;
+  text_ += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n", name, help, type);
+}
+
+void MetricText::counter(std::string_view name, std::string_view help) {
+  open(fmt::format("{}_total", name), help, "counter");
+}
+
+void MetricText::gauge(std::string_view name, std::string_view help) { open(name, help, "gauge"); }
+
+void MetricText::histogram(std::string_view name, std::string_view help, const BucketCounts& counts,
+                           double unit) {
+  open(name, help, "histogram");
+  const std::string bucket = fmt::format("{}_bucket", name);
+  uint64_t below = 0;
+  for (size_t i = 0; i < BucketCounts::kBuckets; ++i) {
+    below += counts.buckets[i];
+    const std::string bound = fmt::format("{}", static_cast<double>(BucketCounts::bound(i)) * unit);
+    line(bucket, {{"le", bound}}, fmt::format("{}", below));
+  }
+  line(bucket, {{"le", "+Inf"}}, fmt::format("{}", counts.count()));
+  line(fmt::format("{}_sum", name), {}, fmt::format("{}", static_cast<double>(counts.sum) * unit));
+  line(fmt::format("{}_count", name), {}, fmt::format("{}", counts.count()));
+}
+
+void MetricText::sample(uint64_t value, MetricLabels labels) {
+  line(name_, labels, fmt::format("{}", value));
+}
+
+void MetricText::sample(double value, MetricLabels labels) { line(name_, labels, fmt::format("{}", value)); }
+
+void MetricText::line(std::string_view name, MetricLabels labels, std::string_view value) {
+  text_ += name;
+  char before = '{';
+  for (const MetricLabel& label : labels) {
+    SLUICE_CHECK(is_metric_name(label.name));
+    text_ += before;
+    text_ += label.name;
+    text_ += "=\"";
+    append_label_value(text_, label.value);
+    text_ += '"';
+    before = ',';
+  }
+  if (labels.size() != 0) text_ += '}';
+  text_ += fmt::format(" {}\n", value);
+}
+
+}  // namespace sluice::node

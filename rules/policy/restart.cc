@@ -1,0 +1,28 @@
+#include "rules/policy/restart.h"
+
+namespace sluice::policy {
+
+std::vector<std::string> settings_that_need_restart(const Policy& running, const Policy& next) {
+  std::vector<std::string> changed;
+  const auto compare = [&changed](const auto& before, const auto& after, const char* path) {
+    if (before != after) changed.emplace_back(path);
+  };
+  compare(running.node().shards, next.node().shards, "node.shards");
+  compare(running.node().backend, next.node().backend, "node.backend");
+  compare(running.node().user, next.node().user, "node.user");
+  compare(running.journal().path, next.journal().path, "journal.path");
+  compare(running.memory().bodies, next.memory().bodies, "memory.bodies");
+  compare(running.memory().shard_bodies, next.memory().shard_bodies, "memory.shard_bodies");
+  compare(running.memory().message, next.memory().message, "memory.message");
+  compare(running.memory().spill_directory, next.memory().spill_directory, "memory.spill_directory");
+  compare(running.memory().spill_octets, next.memory().spill_octets, "memory.spill_size");
+  compare(running.admin().http, next.admin().http, "admin.http");
+  compare(running.admin().listen, next.admin().listen, "admin.listen");
+  compare(running.admin().control, next.admin().control, "admin.control_socket");
+  compare(running.dns().servers, next.dns().servers, "dns.servers");
+  compare(running.dns().resolv_conf, next.dns().resolv_conf, "dns.resolv_conf");
+  compare(running.dns().timeout, next.dns().timeout, "dns.timeout_seconds");
+  return changed;
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,41 @@
+#include "engine/node/metric_text.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::node {
+namespace {
+
+TEST(MetricText, WritesHelpTypeAndSamples) {
+  MetricText out;
+  out.counter("things", "Things that were seen.");
+  out.sample(uint64_t{3}, {{"kind", "a"}});
+  out.sample(uint64_t{4}, {{"kind", "b"}, {"more", "c"}});
+  out.gauge("level", "How high.", 7);
+  EXPECT_EQ(out.text(),
+            "# HELP things_total Things that were seen.\n# TYPE things_total counter\n"
+            "things_total{kind=\"a\"} 3\nthings_total{kind=\"b\",more=\"c\"} 4\n"
+            "# HELP level How high.\n# TYPE level gauge\nlevel 7\n");
+}
+
+TEST(MetricText, ALabelValueCannotForgeALine) {
+  MetricText out;
+  out.gauge("level", "How high.");
+  out.sample(uint64_t{1}, {{"name", "a\"} 9\nforged 1\\\x01\xff"}});
+  EXPECT_TRUE(out.text().ends_with("level{name=\"a\\\"} 9\\nforged 1\\\\??\"} 1\n")) << out.text();
+}
+
+TEST(MetricText, AHistogramsBucketsAreCumulativeInTheNamesUnit) {
+  BucketCounts counts;
+  counts.record(256);
+  counts.record(300);
+  counts.record(uint64_t{1} << 40);
+  MetricText out;
+  out.histogram("time_seconds", "How long.", counts, 0.5);
+  EXPECT_NE(out.text().find("time_seconds_bucket{le=\"128\"} 1\n"), std::string::npos) << out.text();
+  EXPECT_NE(out.text().find("time_seconds_bucket{le=\"256\"} 2\n"), std::string::npos);
+  EXPECT_NE(out.text().find("time_seconds_bucket{le=\"+Inf\"} 3\n"), std::string::npos);
+  EXPECT_NE(out.text().find("time_seconds_count 3\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sluice::node
