@@ -295,9 +295,9 @@ std::optional<std::string> take_reply(std::string& input) {
   return reply;
 }
 
-// How many replies a line will get: one for each command of a pipeline, one for a message.
+// How many replies a line will get: one for each command of a pipeline, one for a message or a chunk of one.
 size_t replies_to(const std::string& line, bool is_message) {
-  if (is_message) return 1;
+  if (is_message || line.starts_with("BDAT ")) return 1;
   size_t count = 1;
   for (size_t at = line.find("\r\n"); at != line.npos; at = line.find("\r\n", at + 2)) ++count;
   return count;
