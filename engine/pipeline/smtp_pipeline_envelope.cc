@@ -37,7 +37,9 @@ evidence::Client SmtpPipeline::client() const {
 }
 
 // Whose mail this is, for a next hop that shall know it. What is not said would leave the hop with what it
-// knows of us: so a name that nobody has looked up is said to be missing for now.
+// knows of us, or was told of the client before (attributes stay until they are told anew): so a name that
+// nobody has looked up is said to be missing for now, and whatever else this client does not have to be
+// missing.
 smtp::XclientOverrides SmtpPipeline::declared_client() const {
   const smtp::XclientOverrides& told = connection_.xclient;
   smtp::XclientOverrides client;
@@ -56,6 +58,9 @@ smtp::XclientOverrides SmtpPipeline::declared_client() const {
   if (client.helo.state == smtp::XclientState::Absent)
     client.helo = {smtp::XclientState::Given, connection_.hello};
   client.login = told.login;
+  for (smtp::XclientState* state : {&client.port.state, &client.login.state}) {
+    if (*state == smtp::XclientState::Absent) *state = smtp::XclientState::Unavailable;
+  }
   return client;
 }
 

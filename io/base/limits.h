@@ -30,6 +30,7 @@ inline constexpr size_t kSmtpReplyBacklog =
 inline constexpr size_t kReplyText = 400;         // ours (W-14): text of a reply that the policy chooses
 inline constexpr size_t kSmtpParameters = 16;     // ours: ESMTP parameters of one MAIL or RCPT. 501 5.5.4
 inline constexpr size_t kXclientAttributes = 16;  // ours: attributes of one XCLIENT. 501 5.5.4
+inline constexpr size_t kPeerCommandLine = 512;   // 4.5.3.1.4: what a peer must take, CRLF included
 inline constexpr size_t kHopReplyLines = 128;  // ours: lines in one reply of a next hop; more is a broken hop
 inline constexpr size_t kHopReplyLine = 2048;  // ours: tolerant beyond the RFC's 512; more is a broken hop
 static_assert(kReplyText + 16 <= kSmtpReplyLine);

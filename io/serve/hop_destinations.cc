@@ -161,6 +161,10 @@ void HopDestinations::probe(HopDestination& destination) {
 
 runtime::Task<void> HopDestinations::probe_once(Shard& shard, HopDestination& destination) {
   const Walk walk(*this);
+  if (group_.closed()) {  // between the decision and this turn
+    destination.health.probe_broken_off();
+    co_return;
+  }
   net::StreamStop stop;
   probing_.push_back(&stop);
   Opened opened = co_await open(shard, destination, /*others_left=*/false, kNever, &stop);

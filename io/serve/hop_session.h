@@ -22,10 +22,17 @@ struct HopSession {
   unsigned resets = 0;
   bool in_mail = false;  // MAIL was accepted and nothing has ended it
   std::optional<smtp::XclientOverrides> declared;
+  smtp::XclientAttributes declared_attributes = 0;  // of it, what the hop took
   MonoTime idle_since{};
 
   // Others had it before: its end says nothing of how the hop is now.
   bool reused() const { return transactions > 1; }
+  // It speaks for another client than `other`, and the hop does not let itself be told any more.
+  bool stuck_with_another(const smtp::XclientOverrides& other) const {
+    const smtp::XclientAttributes offered = attributes();
+    return declared && *declared != other && (offered & declared_attributes) != declared_attributes;
+  }
+  smtp::XclientAttributes attributes() const { return client->capabilities().xclient; }
 };
 
 }  // namespace sluice::serve

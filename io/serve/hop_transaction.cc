@@ -51,7 +51,14 @@ void HopTransaction::drop_session(ClientFault::Kind fault) {
   const bool says_nothing = lost && session_->reused() && !retried_;
   if (!canceled_) destination.meter.fault(fault);
   if (!canceled_ && !says_nothing) pool_.destinations_.mark_failed(destination);
+  disarm();
   pool_.destinations_.discard(std::move(session_));
+}
+
+// One that works, but not for us.
+void HopTransaction::retire_session() {
+  disarm();
+  pool_.destinations_.retire(std::move(session_));
 }
 
 // --- W-2 ---
@@ -129,10 +136,14 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::ensure_ses
 
 runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::establish(Shard& shard,
                                                                                 MonoTime deadline) {
-  const HopPool::Freshness freshness = retried_ ? HopPool::Freshness::Fresh : HopPool::Freshness::Any;
+  HopPool::Freshness freshness = retried_ ? HopPool::Freshness::Fresh : HopPool::Freshness::Any;
   if (canceled_) co_return Setback{cut_off(), false};
   if (!retried_) session_ = pool_.take_idle();
-  if (!session_) {
+  if (session_ && session_->stuck_with_another(envelope_.client)) {
+    retire_session();
+    freshness = HopPool::Freshness::Fresh;
+  }
+  while (!session_) {
     HopPool::Acquired acquired = co_await pool_.acquire(shard, freshness, deadline, waiter_);
     if (acquired) session_ = std::move(*acquired);
     if (canceled_) {
@@ -140,6 +151,10 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::establish(
       co_return Setback{cut_off(), false};
     }
     if (!acquired) co_return Setback{std::move(acquired.error().reply), acquired.error().lost};
+    if (session_->stuck_with_another(envelope_.client)) {
+      retire_session();
+      freshness = HopPool::Freshness::Fresh;  // has been told of nobody
+    }
   }
   meter_ = session_->destination.meter;
   hold_until_ = shard.now() + pool_.options().body_wait;
@@ -151,12 +166,20 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::establish(
 // so.
 runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::declare_client(Shard& shard,
                                                                                      MonoTime deadline) {
-  const bool offered = session_->client->capabilities().xclient != 0;
-  if (!session_->destination.send_xclient || !offered || session_->declared == envelope_.client)
+  const smtp::XclientAttributes offered = session_->attributes();
+  if (!session_->destination.send_xclient || offered == 0 || session_->declared == envelope_.client)
     co_return std::nullopt;
   ClientResult said = co_await session_->client->xclient(shard, envelope_.client, deadline);
+  if (!said && said.error().kind == ClientFault::Kind::Refused && !canceled_) {
+    // The hop has spoken of this client: others need not be kept from it.
+    session_->destination.meter.fault(ClientFault::Kind::Refused);
+    disarm();
+    pool_.destinations_.discard(std::move(session_));
+    co_return Setback{map_fault(said.error()), false};
+  }
   if (!said) co_return setback_of(std::move(said.error()));
   session_->declared = envelope_.client;
+  session_->declared_attributes = offered;
   co_return std::nullopt;
 }
 

@@ -121,6 +121,7 @@ class HopTransaction final : private runtime::Timer {
   void note_answers(const std::vector<std::string>& recipients, const std::vector<HopReply>& answers);
   std::optional<HopReply> late_refusal() const;
   void drop_session(ClientFault::Kind fault);
+  void retire_session();
   void count(const HopReply& reply);
   void enter_call();
   void leave_call(Shard& shard);

@@ -2,6 +2,7 @@
 
 #include "io/base/ascii.h"
 #include "io/base/check.h"
+#include "io/base/limits.h"
 #include "io/smtp/dot_stuffing.h"
 
 #include <algorithm>
@@ -209,9 +210,17 @@ void ClientSession::hello(std::string_view our_name) {
 
 void ClientSession::xclient(const XclientOverrides& overrides) {
   if (!queue(ClientCommand::Xclient)) return;
-  output_.append("XCLIENT");
-  append_xclient(output_, overrides, capabilities_.xclient);
-  output_.append("\r\n");
+  XclientOverrides said = overrides;
+  std::string attributes;
+  append_xclient(attributes, said, capabilities_.xclient);
+  constexpr std::string_view kVerb = "XCLIENT";
+  for (XclientValue<std::string>* name : {&said.login, &said.helo, &said.name}) {
+    if (kVerb.size() + attributes.size() + 2 <= limits::kPeerCommandLine) break;
+    if (name->given()) *name = {XclientState::Unavailable, {}};
+    attributes.clear();
+    append_xclient(attributes, said, capabilities_.xclient);
+  }
+  append_line(kVerb, trim(attributes));
 }
 
 void ClientSession::mail(std::string_view sender, const MailParameters& parameters) {

@@ -124,7 +124,9 @@ class ClientSession {
   // end_of_data() may come: an open body is abandoned by closing. Names and addresses must be clean (no CR,
   // LF, NUL; CHECKed): they come from a parser.
   void hello(std::string_view our_name);
-  void xclient(const XclientOverrides& overrides);                            // of them, what the peer takes
+  // Of them, what the peer takes. Where the command would be longer than a peer must take (4.5.3.1.4), names
+  // are said to be unavailable: that of the login first, then HELO's, then the client's.
+  void xclient(const XclientOverrides& overrides);
   void mail(std::string_view sender, const MailParameters& parameters = {});  // without brackets; "" for <>
   void rcpt(std::string_view recipient);
   void data();
@@ -145,7 +147,10 @@ class ClientSession {
   std::span<const ClientCommand> unanswered() const { return std::span(expected_).subspan(expected_begin_); }
   // The lines that came of a reply whose end has not; null when there are none.
   const Reply* partial_reply() const;
-  bool idle() const { return unanswered().empty() && !dead_; }
+  // Nothing is awaited, and nothing has come that nobody asked for.
+  bool idle() const {
+    return unanswered().empty() && !dead_ && input_.empty() && (reply_given_ || !reader_.in_the_middle());
+  }
   bool dead() const { return dead_; }
 
  private:

@@ -139,9 +139,35 @@ TEST(NodeNextHop, IsToldOfTheClientWhereItShallKnowIt) {
   world.stop();
   ASSERT_EQ(world.hop().messages().size(), 1U);
   const std::vector<std::string>& said = world.hop().commands();
-  EXPECT_EQ(said[1], "XCLIENT NAME=[TEMPUNAVAIL] ADDR=198.51.100.7 PROTO=ESMTP HELO=client.example");
+  EXPECT_EQ(
+      said[1],
+      "XCLIENT NAME=[TEMPUNAVAIL] ADDR=198.51.100.7 PORT=[UNAVAILABLE] PROTO=ESMTP HELO=client.example");
   EXPECT_EQ(said[2].substr(0, 4), "EHLO");  // a new session
   EXPECT_EQ(world.other_hop().count("XCLIENT"), 0U);
+}
+
+// XCLIENT's attributes stay until they are told anew.
+TEST(NodeNextHop, NothingOfOneClientIsSaidOfTheNextOnTheSameSession) {
+  NodeWorld world(with_hops("[{ host = \"@hopaddress\", send_xclient = true }]"), kZone);
+  world.hop().set_capabilities({"PIPELINING", "XCLIENT NAME ADDR PORT PROTO HELO LOGIN"});
+  std::vector<std::string> first = NodeWorld::lines_of({.ip = "198.51.100.7"});
+  first[1] += " PORT=4711 LOGIN=someone NAME=c.example";
+  world.talk(first);
+  world.talk(NodeWorld::lines_of({.ip = "198.51.100.8"}));
+  world.stop();
+  ASSERT_EQ(world.hop().messages().size(), 2U);
+  EXPECT_EQ(world.hop().connections(), 1U);
+  std::vector<std::string> told;
+  for (const std::string& line : world.hop().commands()) {
+    if (line.starts_with("XCLIENT")) told.push_back(line);
+  }
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(
+      told[0],
+      "XCLIENT NAME=c.example ADDR=198.51.100.7 PORT=4711 PROTO=ESMTP HELO=client.example LOGIN=someone");
+  EXPECT_EQ(told[1],
+            "XCLIENT NAME=[TEMPUNAVAIL] ADDR=198.51.100.8 PORT=[UNAVAILABLE] PROTO=ESMTP "
+            "HELO=client.example LOGIN=[UNAVAILABLE]");
 }
 
 // Shows: W-7

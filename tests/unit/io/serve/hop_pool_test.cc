@@ -107,6 +107,23 @@ TEST_F(HopPoolTest, ASessionWithAnUnaskedReplyIsNotUsedAgain) {
   EXPECT_EQ(pool_->counters().connects, 2U);
 }
 
+// Shows: W-3
+TEST_F(HopPoolTest, AnUnaskedReplyRightBehindTheOneToTheDotEndsTheSession) {
+  for (const std::string unasked : {"250 2.0.0 and another thing\r\n", "250-2.1", "2"}) {
+    const Script message =
+        take_mail() + take_rcpt("b@example.org") + Script{hear("DATA"), say("354 go\r\n"), hear_body()};
+    hop_plays({greet() + message + Script{say("250 2.0.0 Ok\r\n" + unasked), hear_end()},
+               greet() + kMessage + take_quit()});
+    send_one();
+    EXPECT_EQ(pool_->idle_sessions(), 0U);
+    send_one();
+    rest(options_.idle_wait + 1s);
+    for (const auto& peer : peers_) sim_.start(sim_.mx, peer->close(sim_.mx));
+    EXPECT_TRUE(sim_.finish());
+    peers_.clear();
+  }
+}
+
 TEST_F(HopPoolTest, AnIdleSessionIsClosedWithQuit) {
   hop_plays({greet() + kMessage + take_quit()});
   send_one();

@@ -652,6 +652,49 @@ TEST_F(HopTransactionTest, TheClientIsHandedOnByXclientOncePerClient) {
   EXPECT_TRUE(deliver().accepted());
 }
 
+// Shows: SPF-16
+TEST_F(HopTransactionTest, ASessionThatCannotBeToldOfAnotherClientIsNotUsedForIt) {
+  send_xclient_ = true;
+  envelope_.client.addr = {smtp::XclientState::Given, *IpAddress::parse("192.0.2.7")};
+  const std::string offer = "250-PIPELINING\r\n250-XCLIENT NAME ADDR PORT\r\n";
+  const Script message = take_mail() + take_rcpt("b@example.org") + take_body();
+  // Once it was told it offers XCLIENT no more.
+  hop_plays(
+      {greet(offer) + Script{hear("XCLIENT ADDR=192.0.2.7")} + greet() + message + message + take_quit(),
+       greet(offer) + Script{hear("XCLIENT ADDR=192.0.2.8")} + greet() + message + take_quit()});
+  for (const std::string client : {"192.0.2.7", "192.0.2.7", "192.0.2.8"}) {
+    envelope_.client.addr.value = *IpAddress::parse(client);
+    begin();
+    EXPECT_TRUE(rcpt("b@example.org").accepted());
+    EXPECT_TRUE(deliver().accepted());
+  }
+}
+
+TEST_F(HopTransactionTest, ARefusalOfOneClientByXclientDoesNotMarkTheHop) {
+  send_xclient_ = true;
+  envelope_.client.addr = {smtp::XclientState::Given, *IpAddress::parse("192.0.2.7")};
+  const std::string offer = "250-PIPELINING\r\n250-XCLIENT NAME ADDR PORT\r\n";
+  hop_plays({greet(offer) + Script{hear("XCLIENT"), say("554 5.7.1 not him\r\n"), hear_end()},
+             greet(offer) + Script{hear("XCLIENT"), say("501 5.5.4 Bad\r\n"), hear_end()}});
+  for (int i = 0; i < 2; ++i) {
+    begin();
+    const HopReply said = rcpt("b@example.org");
+    EXPECT_EQ(said.result, HopResult::Fault);
+    EXPECT_EQ(said.reply.code, 451);
+    EXPECT_TRUE(pool_->healthy());
+  }
+  EXPECT_EQ(pool_->counters().faults, 2U);
+}
+
+// Shows: W-2
+TEST_F(HopTransactionTest, WhatHasLostItsSessionIsNotParked) {
+  hop_plays({greet() + take_mail() + take_rcpt("b@example.org", "503 5.5.1 no") + Script{hear_end()}});
+  begin();
+  EXPECT_EQ(rcpt("b@example.org").result, HopResult::Fault);
+  rest(options_.body_wait + 1s);
+  EXPECT_EQ(pool_->counters().parked, 0U);
+}
+
 TEST_F(HopTransactionTest, AbandoningResetsAndKeepsTheSession) {
   hop_plays({greet() + take_mail() + take_rcpt("b@example.org") + take_rset() + take_quit()});
   begin();

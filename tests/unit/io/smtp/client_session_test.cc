@@ -134,6 +134,19 @@ TEST(ClientSession, GivesUpHelloAfterHelo) {
   EXPECT_TRUE(temporary.reply->temporary());
 }
 
+TEST(ClientSession, AnXclientCommandIsNeverLongerThanAPeerMustTake) {
+  ClientSession session;
+  start(session, "250-mx.example\r\n250 XCLIENT NAME ADDR PORT HELO LOGIN\r\n");
+  XclientOverrides overrides;
+  overrides.name = {XclientState::Given, std::string(200, 'n')};
+  overrides.addr = {XclientState::Given, *IpAddress::parse("192.0.2.1")};
+  overrides.helo = {XclientState::Given, std::string(200, '+')};
+  overrides.login = {XclientState::Given, "someone"};
+  session.xclient(overrides);
+  EXPECT_EQ(taken(session), "XCLIENT NAME=" + overrides.name.value +
+                                " ADDR=192.0.2.1 HELO=[UNAVAILABLE] LOGIN=[UNAVAILABLE]\r\n");
+}
+
 TEST(ClientSession, SaysHelloAgainAfterXclient) {
   ClientSession session;
   start(session);
