@@ -23,6 +23,8 @@ std::string key_of(std::span<const policy::NextHop> hops) {
   return key;
 }
 
+HopPool* usable(HopPool* pool) { return pool != nullptr && pool->any_address() ? pool : nullptr; }
+
 template <class Look>
 void for_each_list(const policy::Policy& policy, Look look) {
   for (const policy::ManagedDomain& domain : policy.domains()) look(std::span(domain.next_hops));
@@ -54,42 +56,43 @@ Task<HopPool*> HopPools::find(Shard& shard, std::span<const policy::NextHop> hop
   list.retired = false;
   if (list.pool != nullptr) {
     const MonoTime now = shard.now();
-    if (now < list.refresh_at) co_return list.pool.get();
+    if (now < list.refresh_at) co_return usable(list.pool.get());
     if (now < list.old_until) {
       // A group that is closed leaves things as they are: the node is stopping.
       if (!list.refreshing) list.refreshing = group_.spawn(shard_, refresh(shard_, key));
-      co_return list.pool.get();
+      co_return usable(list.pool.get());
     }
   }
   list.hops.assign(hops.begin(), hops.end());
   std::vector<policy::NextHop> asked = list.hops;
+  ++list.finding;  // it stays while we wait
   ResolvedHops resolved = co_await directory_.resolve(shard, std::move(asked));
-  co_return take(key, std::move(resolved));
+  --list.finding;
+  co_return take(list, std::move(resolved));
 }
 
 Task<void> HopPools::refresh(Shard& shard, std::string key) {
   List& list = lists_[key];
   std::vector<policy::NextHop> asked = list.hops;
   ResolvedHops resolved = co_await directory_.resolve(shard, std::move(asked));
-  take(key, std::move(resolved));
+  list.refreshing = false;
+  take(list, std::move(resolved));
 }
 
-// Others may have made or taken away the list while we waited.
-HopPool* HopPools::take(const std::string& key, ResolvedHops resolved) {
-  List& list = lists_[key];
-  list.refreshing = false;
+// Null: there is no address, and the next question is due at refresh_at.
+HopPool* HopPools::take(List& list, ResolvedHops resolved) {
   list.ourselves = std::move(resolved.ourselves);
   const MonoTime now = shard_.now();
   list.refresh_at = resolved.ttl ? now + *resolved.ttl : kNever;
   list.old_until = resolved.ttl ? list.refresh_at + *resolved.ttl : kNever;
-  // Without an address the old ones stay, and without those the next one asks again.
-  if (!resolved.any_address()) return list.pool.get();
+  // Where there was no answer the directory gave the old addresses. Without a pool the next one asks again.
+  if (list.pool == nullptr && !resolved.any_address()) return nullptr;
   if (list.pool == nullptr) {
     list.pool = std::make_unique<HopPool>(destinations_, std::move(resolved.hosts));
   } else {
     list.pool->set_hosts(std::move(resolved.hosts));
   }
-  return list.pool.get();
+  return usable(list.pool.get());
 }
 
 std::string HopPools::why_none(const std::string& next_hops) const {
@@ -114,7 +117,7 @@ void HopPools::adopt(const policy::Policy& policy, serve::HopOptions options) {
 void HopPools::sweep() {
   std::erase_if(lists_, [this](const auto& entry) {
     const List& list = entry.second;
-    if (!list.retired || list.refreshing) return false;
+    if (!list.retired || list.refreshing || list.finding != 0) return false;
     if (list.pool == nullptr) return true;
     if (list.pool->transactions() != 0) return false;
     of_the_past_.add(list.pool->counters());

@@ -2,7 +2,8 @@
 // made when the first recipient needs it, over addresses that are shared by all lists.
 //
 // Names are looked up anew when their time to live is over. Mail does not wait for that: for as long again
-// the old addresses serve while the question is under way; and they stay when there is no answer (W-35).
+// the old addresses serve while the question is under way; and they stay when there is no answer (W-35). An
+// answer that there is none ends them.
 //
 // A reload (adopt) takes pools away that no domain names any more: their messages end first, their idle
 // sessions are closed. One shard; bounded by the policy.
@@ -63,12 +64,13 @@ class HopPools {
     std::vector<std::string> ourselves;  // hops that lead to this node
     MonoTime refresh_at{};               // kNever: addresses only, nothing to resolve
     MonoTime old_until{};                // until then mail goes on while the question is under way
+    size_t finding = 0;                  // calls of find() that wait for addresses
     bool refreshing = false;
     bool retired = false;
   };
 
   runtime::Task<void> refresh(reactor::Shard& shard, std::string key);
-  serve::HopPool* take(const std::string& key, ResolvedHops resolved);
+  serve::HopPool* take(List& list, ResolvedHops resolved);
 
   reactor::Shard& shard_;
   NextHopDirectory& directory_;

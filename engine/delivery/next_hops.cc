@@ -71,11 +71,18 @@ Task<NextHopDirectory::Found> NextHopDirectory::resolve_name(Shard& shard, std::
   found.ttl = kRetry;
   const auto kept = last_good_.find(host);
   if (unsure && kept != last_good_.end()) found.addresses = kept->second;
+  if (!unsure) last_good_.erase(host);  // it has none any more
   co_return found;
 }
 
 Task<ResolvedHops> NextHopDirectory::resolve(Shard& shard, std::vector<policy::NextHop> hops) {
   ResolvedHops resolved;
+  std::vector<Task<Found>> questions;
+  for (const policy::NextHop& hop : hops) {
+    if (!hop.address) questions.push_back(resolve_name(shard, hop.host));
+  }
+  std::vector<Found> answers = co_await runtime::when_all(shard, std::move(questions));
+  auto answer = answers.begin();
   for (const policy::NextHop& hop : hops) {
     serve::HopHost host;
     host.name = hop.to_string();
@@ -86,7 +93,7 @@ Task<ResolvedHops> NextHopDirectory::resolve(Shard& shard, std::vector<policy::N
     if (hop.address) {
       addresses.push_back(*hop.address);
     } else {
-      Found found = co_await resolve_name(shard, hop.host);
+      Found& found = *answer++;
       addresses = std::move(found.addresses);
       const std::chrono::seconds ttl = std::clamp(found.ttl, kTtlMin, kTtlMax);
       resolved.ttl = std::min(ttl, resolved.ttl.value_or(ttl));

@@ -18,7 +18,9 @@ Eventual<Answer> SmtpPipeline::on_body(Shard& shard, Chunk piece) {
   std::optional<smtp::Reply> refusal = read_header(piece.view());
   tx.body.append(std::move(piece));
   const std::optional<uint64_t> limit = tx.pool->size_limit();
-  if (!refusal && limit && tx.body.wire_octets() > *limit) refusal = kMessageTooLarge.to_reply();
+  // RFC 1870 does not count stuffing dots, of which four octets have one at most; end of data knows them.
+  const uint64_t wire_octets = tx.body.wire_octets();
+  if (!refusal && limit && wire_octets - wire_octets / 4 > *limit) refusal = kMessageTooLarge.to_reply();
   if (refusal) return refuse_message(shard, std::move(*refusal));
   return Answer();
 }

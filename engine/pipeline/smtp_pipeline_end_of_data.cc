@@ -83,6 +83,11 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
     Answer refused = co_await refuse_message(shard, kTooManyHops.to_reply());
     co_return refused;
   }
+  const std::optional<uint64_t> limit = tx.pool->size_limit();
+  if (limit && tx.message_octets > *limit) {
+    Answer refused = co_await refuse_message(shard, kMessageTooLarge.to_reply());
+    co_return refused;
+  }
   if (tx.spf.started()) co_await finish_spf(shard);
   std::vector<Verdict> verdicts;
   for (const AcceptedRecipient& recipient : tx.recipients) {
@@ -175,6 +180,7 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& 
 
   const MonoTime began = shard.now();
   const MonoTime deadline = began + limits::kHopEndOfDataWait;
+  edited.octets.message_octets = tx.message_octets;
   edited.octets.may_be_stuffed = tx.stuffed;
   edited.octets.may_be_eight_bit = tx.eight_bit;
   edited.octets.header_needs_utf8 = tx.smtputf8 && tx.eight_bit && !is_ascii_header(block);

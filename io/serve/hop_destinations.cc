@@ -5,6 +5,7 @@
 #include "io/serve/hop_transaction.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace sluice::serve {
@@ -134,6 +135,8 @@ runtime::Task<HopDestinations::Opened> HopDestinations::open(Shard& shard, HopDe
   const bool stopped = stop != nullptr && stop->stopped();
   if (client && !stopped) {
     destination.health.answered();
+    destination.greeted = true;
+    destination.size_limit = (*client)->capabilities().size;
     destination.meter.took(&HopMetrics::connect_time, shard.now() - begun);
     auto session = std::make_unique<HopSession>(destination);
     session->client = std::move(*client);
@@ -142,10 +145,11 @@ runtime::Task<HopDestinations::Opened> HopDestinations::open(Shard& shard, HopDe
   }
   ClientFault fault;
   if (!client) fault = std::move(client.error());
-  if (!stopped) {
-    destination.meter.fault(fault.kind);
-    mark_failed(destination);
-  }
+  // Where our own time ran out it may only have been slow.
+  const bool silent = fault.kind == ClientFault::Kind::Timeout || fault.os_error == ETIMEDOUT;
+  const bool cut_short = silent && attempt_deadline < begun + options_.connect_wait / 2;
+  if (!stopped) destination.meter.fault(fault.kind);
+  if (!stopped && !cut_short) mark_failed(destination);
   if (client) client->reset();
   close_one(destination);
   room_was_made(destination);
@@ -312,6 +316,7 @@ runtime::Task<void> HopDestinations::stop(Shard& shard, MonoTime deadline) {
     const runtime::Wake wake = co_await group_.wait_empty(shard, deadline);
     if (wake != runtime::Wake::TimedOut) continue;
     for (HopSession* session : returning_) session->client->abort();
+    for (net::StreamStop* probe : probing_) probe->stop();
     deadline = kNever;
   }
 }

@@ -68,6 +68,8 @@ struct HopDestination {
   using SessionPtr = std::unique_ptr<HopSession>;
   Endpoint endpoint;
   bool send_xclient = false;
+  bool greeted = false;                // it has answered EHLO
+  std::optional<uint64_t> size_limit;  // W-8: what it last said then; none: it names no limit
   HopHealth health;
   std::vector<SessionPtr> idle;  // the one used last is at the back
   size_t open = 0;               // idle, in use or being opened

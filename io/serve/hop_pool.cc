@@ -5,6 +5,7 @@
 #include "io/serve/hop_transaction.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace sluice::serve {
@@ -40,14 +41,34 @@ HopPool::~HopPool() {
 
 // --- the list ---
 
+namespace {
+
+// How many addresses of each host: equally many, so that one with many leaves room for those behind it.
+std::vector<size_t> shares_of(const std::vector<HopHost>& hosts) {
+  std::vector<size_t> shares(hosts.size());
+  size_t left = limits::kHopEndpoints;
+  for (bool any = true; any;) {
+    any = false;
+    for (size_t i = 0; i < hosts.size() && left != 0; ++i) {
+      if (shares[i] == hosts[i].addresses.size()) continue;
+      ++shares[i];
+      --left;
+      any = true;
+    }
+  }
+  return shares;
+}
+
+}  // namespace
+
 void HopPool::set_hosts(std::vector<HopHost> hosts) {
   if (hosts == hosts_) return;
   // The new ones first: what stands in both lists must not be forgotten in between.
+  const std::vector<size_t> shares = shares_of(hosts);
   std::vector<Candidate> next;
   for (size_t i = 0; i < hosts.size(); ++i) {
     const HopHost& host = hosts[i];
-    for (const Endpoint& address : host.addresses) {
-      if (next.size() == limits::kHopEndpoints) break;
+    for (const Endpoint& address : std::span(host.addresses).first(shares[i])) {
       HopDestination& destination = destinations_.use(address, host.send_xclient, host.name);
       next.push_back({&destination, i, host.priority, host.weight});
     }
@@ -63,6 +84,17 @@ void HopPool::leave_candidates(std::vector<Candidate> candidates) {
 bool HopPool::healthy() const {
   return !std::ranges::all_of(
       candidates_, [](const Candidate& candidate) { return candidate.destination->health.failing(); });
+}
+
+std::optional<uint64_t> HopPool::size_limit() const {
+  std::optional<uint64_t> largest;
+  for (const Candidate& candidate : candidates_) {
+    const HopDestination& destination = *candidate.destination;
+    if (!destination.greeted) continue;
+    if (!destination.size_limit) return std::nullopt;
+    largest = std::max(largest.value_or(0), *destination.size_limit);
+  }
+  return largest;
 }
 
 size_t HopPool::open_sessions() const {
@@ -142,7 +174,7 @@ runtime::Task<HopPool::Acquired> HopPool::acquire(Shard& shard, Freshness freshn
     if (room) continue;
     if (waiter.granted != nullptr) destinations_.pass_on_room(*waiter.granted);
     ++counters_.congested;
-    if (!candidates_.empty()) first_meter().add(&HopMetrics::congested);
+    first_meter().add(&HopMetrics::congested);
     co_return std::unexpected(Unavailable{hop_is_busy()});
   }
 }
@@ -180,7 +212,6 @@ runtime::Task<HopPool::Walked> HopPool::walk(Shard& shard, Freshness freshness, 
     HopDestinations::Opened opened =
         co_await destinations_.open(shard, destination, others_left, deadline, stop);
     if (opened) {
-      size_limit_ = (*opened)->client->capabilities().size;
       walked.session = std::move(*opened);
       co_return walked;
     }

@@ -71,8 +71,11 @@ class HopPool {
   const HopOptions& options() const { return destinations_.options(); }
   // After a look-up. Sessions to addresses that no list names any more are not used again.
   void set_hosts(std::vector<HopHost> hosts);
-  // W-8: what the hop's last EHLO said: no value before there was one, or when it names no limit.
-  std::optional<uint64_t> size_limit() const { return size_limit_; }
+  // W-8: the largest that any of the addresses names: what is larger, none of those that are known takes. No
+  // value while none is known, or one names no limit.
+  std::optional<uint64_t> size_limit() const;
+  // The last look-up found some.
+  bool any_address() const { return !candidates_.empty(); }
   // False while the last that was seen of every address was a fault between us and it.
   bool healthy() const;
   // Since when every recipient has been refused; null while at least one is accepted. An alarm after 60 s.
@@ -115,14 +118,15 @@ class HopPool {
   std::vector<Candidate> order_of_trial(MonoTime now);
   void leave_candidates(std::vector<Candidate> candidates);
   void note_recipient(HopSession& session, bool accepted);
-  HopMeter& first_meter() { return candidates_.front().destination->meter; }
+  HopMeter first_meter() const {
+    return candidates_.empty() ? HopMeter() : candidates_.front().destination->meter;
+  }
 
   HopDestinations& destinations_;
   std::vector<HopHost> hosts_;
   std::vector<Candidate> candidates_;  // those of one host together
   size_t transactions_ = 0;
   size_t waiting_ = 0;
-  std::optional<uint64_t> size_limit_;
   std::optional<MonoTime> refusing_since_;
   HopCounters counters_;
 };

@@ -19,6 +19,7 @@ constexpr smtp::FixedReply kNeedsSmtputf8{
     550, {5, 6, 7}, "The next server does not take internationalized addresses"};
 constexpr smtp::FixedReply kNeedsEightBit{
     554, {5, 6, 3}, "The next server does not take 8-bit data, and it is not converted here"};
+constexpr smtp::FixedReply kTooLarge{552, {5, 3, 4}, "Message is larger than the next hop takes"};
 
 // Replies that speak of us, not of the mail: unknown or unwanted commands, authentication.
 bool is_about_us(uint16_t code) { return code == 421 || code == 502 || code == 503 || code == 530; }
@@ -104,6 +105,11 @@ HopReply needs_smtputf8() {
 
 HopReply needs_eight_bit() {
   return own(HopResult::Refused, kNeedsEightBit, "the next hop does not offer 8BITMIME");
+}
+
+HopReply exceeds_size(uint64_t limit) {
+  return own(HopResult::Refused, kTooLarge,
+             "the next hop takes " + std::to_string(limit) + " octets at most");
 }
 
 std::string_view to_string(HopResult result) {

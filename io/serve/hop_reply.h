@@ -47,6 +47,9 @@ HopReply needs_smtputf8();
 // W-9, where the setting says so: the message has octets above 127.
 HopReply needs_eight_bit();
 
+// W-8: larger than the hop takes. 552 5.3.4
+HopReply exceeds_size(uint64_t limit);
+
 std::string_view to_string(HopResult result);
 
 }  // namespace sluice::serve

@@ -50,7 +50,12 @@ void HopTransaction::drop_session(ClientFault::Kind fault) {
   // A session that has served others may have reached the hop's own limits: the next one shows what is true.
   const bool says_nothing = lost && session_->reused() && !retried_;
   if (!canceled_) destination.meter.fault(fault);
-  if (!canceled_ && !says_nothing) pool_.destinations_.mark_failed(destination);
+  // Nor does a silence that our own deadline cut short.
+  const MonoClock::duration fair_wait =
+      std::min<MonoClock::duration>(limits::kHopConnectWait, pool_.options().command_wait / 2);
+  const bool cut_short =
+      fault == ClientFault::Kind::Timeout && pool_.destinations_.shard_.now() - waiting_since_ < fair_wait;
+  if (!canceled_ && !says_nothing && !cut_short) pool_.destinations_.mark_failed(destination);
   disarm();
   pool_.destinations_.discard(std::move(session_));
 }
@@ -169,6 +174,7 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::declare_cl
   const smtp::XclientAttributes offered = session_->attributes();
   if (!session_->destination.send_xclient || offered == 0 || session_->declared == envelope_.client)
     co_return std::nullopt;
+  waiting_since_ = shard.now();
   ClientResult said = co_await session_->client->xclient(shard, envelope_.client, deadline);
   if (!said && said.error().kind == ClientFault::Kind::Refused && !canceled_) {
     // The hop has spoken of this client: others need not be kept from it.
@@ -278,6 +284,7 @@ runtime::Task<HopTransaction::Flight> HopTransaction::offer_once(Shard& shard,
       (steps[i].repeated ? flight.repeated : flight.answers).push_back(needs_smtputf8());
       continue;
     }
+    waiting_since_ = shard.now();
     Eventual<ClientResult> awaited = client.next_reply(shard, deadline);
     ClientResult result = co_await std::move(awaited);
     if (!result) {
@@ -389,9 +396,10 @@ runtime::Task<HopReply> HopTransaction::deliver(Shard& shard, const MessageOctet
   co_return outcome;
 }
 
-// W-9: asked of the session that gets the message.
+// W-8, W-9: asked of the session that gets the message.
 std::optional<HopReply> HopTransaction::unfit(const MessageOctets& octets) {
   const smtp::Capabilities& hop = session_->client->capabilities();
+  if (hop.size && octets.message_octets > *hop.size) return exceeds_size(*hop.size);
   if (octets.header_needs_utf8 && !hop.smtputf8) return needs_smtputf8();
   if (!octets.may_be_eight_bit || hop.eight_bit_mime) return std::nullopt;
   if (pool_.options().refuse_eight_bit) return needs_eight_bit();
@@ -409,6 +417,7 @@ runtime::Task<HopTransaction::Sent> HopTransaction::send_in_chunk(Shard& shard, 
   SmtpClient& client = *session_->client;
   if (!client.quiet()) co_return std::unexpected(setback_of(ClientFault()));  // gone meanwhile
   const MonoTime answer_deadline = std::min(deadline, shard.now() + limits::kHopEndOfDataWait);
+  waiting_since_ = shard.now();
   ClientResult result = co_await client.send_chunk(shard, octets, answer_deadline);
   const bool hop_has_all = client.all_sent();
   session_->in_mail = false;
@@ -441,6 +450,7 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::start_data
                                                                                  MonoTime deadline) {
   SmtpClient& client = *session_->client;
   client.data();
+  waiting_since_ = shard.now();
   Eventual<ClientResult> awaited = client.next_reply(shard, deadline);
   ClientResult result = co_await std::move(awaited);
   if (!result) co_return setback_of(std::move(result.error()));
@@ -457,6 +467,7 @@ runtime::Task<HopReply> HopTransaction::send_message(Shard& shard, const Message
                                                      MonoTime deadline) {
   SmtpClient& client = *session_->client;
   const MonoTime answer_deadline = std::min(deadline, shard.now() + limits::kHopEndOfDataWait);
+  waiting_since_ = shard.now();
   ClientResult result = co_await client.send_body(shard, octets, answer_deadline);
   const bool hop_has_all = client.all_sent();
   session_->in_mail = false;

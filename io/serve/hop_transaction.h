@@ -137,9 +137,10 @@ class HopTransaction final : private runtime::Timer {
   // What a repeated envelope was answered, for the first of accepted_; the others were accepted after it.
   std::vector<HopReply> late_answers_;
   HopWaiter waiter_;
-  std::string data_text_;  // of the reply to DATA
-  HopMeter meter_;         // of the hop that it had last
-  MonoTime hold_until_{};  // W-2
+  std::string data_text_;     // of the reply to DATA
+  HopMeter meter_;            // of the hop that it had last
+  MonoTime hold_until_{};     // W-2
+  MonoTime waiting_since_{};  // for the hop's word
   bool in_call_ = false;
   bool retried_ = false;
   bool canceled_ = false;

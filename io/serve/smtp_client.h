@@ -89,9 +89,11 @@ struct MessageOctets {
   uint64_t stored_end = 0;
   std::vector<std::string_view> tail{};
   // What the octets are known to be; the defaults claim nothing.
-  bool may_be_stuffed = true;         // a line may start with a dot, and so with a second one
-  bool may_be_eight_bit = true;       // an octet above 127
-  bool header_needs_utf8 = false;     // the header is in UTF-8, and its client said SMTPUTF8
+  bool may_be_stuffed = true;      // a line may start with a dot, and so with a second one
+  bool may_be_eight_bit = true;    // an octet above 127
+  bool header_needs_utf8 = false;  // the header is in UTF-8, and its client said SMTPUTF8
+  // RFC 1870: as its client sent it, without stuffing dots; 0: not known.
+  uint64_t message_octets = 0;
   uint64_t octets_in_memory() const;  // of `pieces` and `tail`, in wire form
 };
 

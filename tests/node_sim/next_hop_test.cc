@@ -118,6 +118,37 @@ TEST(NodeNextHop, TheAddressThatWasGoodLastIsKeptWhileTheDnsIsSilent) {
   EXPECT_EQ(world.hop().messages().size(), 3U);
 }
 
+// Shows: W-35
+TEST(NodeNextHop, AnAddressThatTheDnsHasTakenBackIsNotUsedAnyMore) {
+  NodeWorld world(with_hops("[\"mail.hop.example:25\"]"), kNames);
+  world.send({});
+  world.pass(30 * 1h);
+  world.dns().forget_all();
+  const Dialogue gone = world.send({});
+  EXPECT_TRUE(gone.replies[5].starts_with("451 4.4.1 ")) << gone.replies[5];
+  world.pass(60s);
+  world.dns().set_silent(true);  // nor is it what was good last
+  const Dialogue silent = world.send({});
+  EXPECT_TRUE(silent.replies[5].starts_with("451 4.4.1 ")) << silent.replies[5];
+  world.stop();
+  EXPECT_EQ(world.hop().messages().size(), 1U);
+  EXPECT_EQ(world.rows()[1]["next_hop_fault"], "no address for mail.hop.example:25");
+}
+
+TEST(NodeNextHop, TheNamesOfAListAreAskedForSideBySide) {
+  std::vector<MonoClock::duration> waits;
+  for (const std::string hops : {"[\"mail.hop.example\"]", "[\"mail.hop.example\", \"two.hop.example\"]"}) {
+    NodeWorld world(with_hops(hops), kNames);
+    world.dns().set_silent(true);
+    const MonoTime asked = world.sim().now();
+    world.send({});
+    waits.push_back(world.sim().now() - asked);
+    world.stop();
+  }
+  EXPECT_GT(waits[0], 1s);
+  EXPECT_LT(waits[1], waits[0] + waits[0] / 2);
+}
+
 // Shows: W-11
 TEST(NodeNextHop, ANameThatLeadsBackToThisNodeIsNotConnectedTo) {
   NodeWorld world(with_hops("[\"loop.hop.example:25\"]"), kNames);
@@ -200,6 +231,29 @@ TEST(NodeNextHop, AnUnknownOutcomeNamesTheQueueIdThatTheHopGave) {
   world.stop();
   const std::string fault = world.row()["next_hop_fault"];
   EXPECT_NE(fault.find("id=77AB"), std::string::npos) << fault;
+}
+
+// Its name is asked for again when it comes back.
+TEST(NodeNextHop, AHopThatAReloadTakesAwayDuringItsLookUpComesBackWhole) {
+  const std::string with_name = with_hops("[\"mail.hop.example:25\"]");
+  NodeWorld world(with_name, kNames);
+  world.dns().set_silent(true);
+  const Dialogue dialogue = world.talk_and_behind(NodeWorld::lines_of({}), 4, [&world] {
+    world.reload(kBase);
+    world.dns().set_silent(false);
+  });
+  EXPECT_TRUE(dialogue.replies[5].starts_with("250 ")) << dialogue.replies[5];
+  world.reload(with_name);
+  world.pass(1s);
+  for (int i = 0; i < 3; ++i) {
+    world.send({});
+    world.pass(1h);
+  }
+  const size_t asked = world.dns().count("mail.hop.example A");
+  world.send({});
+  world.stop();
+  EXPECT_EQ(world.dns().count("mail.hop.example A"), asked + 1);
+  EXPECT_EQ(world.hop().messages().size(), 5U);
 }
 
 // A reload that takes a next hop away: its idle connection is closed, and mail goes to the new one.

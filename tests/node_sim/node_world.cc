@@ -209,6 +209,15 @@ Dialogue NodeWorld::talk_and(const std::vector<std::string>& lines, size_t befor
   return follow(std::move(course));
 }
 
+Dialogue NodeWorld::talk_and_behind(const std::vector<std::string>& lines, size_t behind,
+                                    std::function<void()> action) {
+  Course course;
+  course.lines = lines;
+  course.behind = behind;
+  course.action_behind = std::move(action);
+  return follow(std::move(course));
+}
+
 Dialogue NodeWorld::talk_at(uint16_t port, const std::vector<std::string>& lines) {
   Course course;
   course.lines = lines;
@@ -226,7 +235,8 @@ void NodeWorld::talk_and_reset(const std::vector<std::string>& lines) {
 void NodeWorld::drain_behind(const std::vector<std::string>& lines, size_t behind) {
   Course course;
   course.lines = lines;
-  course.drain_behind = behind;
+  course.behind = behind;
+  course.action_behind = [this] { begin_stop(); };
   follow(std::move(course));
   end_stop();
 }
@@ -346,11 +356,11 @@ Task<void> NodeWorld::run_dialogue(Shard& shard, Course course, Dialogue& dialog
     if (is_message && !dialogue.last().starts_with('3')) continue;
     stream.write(lines[next] + "\r\n");
     waiting_for = replies_to(lines[next], is_message);
-    if (next == course.drain_behind) {
+    if (next == course.behind) {
       runtime::Signal nobody;
       const MonoTime a_second = shard.now() + 1s;
       (void)co_await nobody.wait_until(shard, a_second);
-      begin_stop();
+      course.action_behind();
     }
     if (course.reset_at_end && next + 1 == lines.size()) {
       const MonoTime a_moment = shard.now() + 10ms;

@@ -58,6 +58,9 @@ class NodeWorld {
                            std::chrono::nanoseconds pause);
   // Something happens right before line number `before` is said.
   Dialogue talk_and(const std::vector<std::string>& lines, size_t before, std::function<void()> action);
+  // Something happens a second after line number `behind` was said, before it is answered.
+  Dialogue talk_and_behind(const std::vector<std::string>& lines, size_t behind,
+                           std::function<void()> action);
   // A dialogue at another listener of the node.
   Dialogue talk_at(uint16_t port, const std::vector<std::string>& lines);
   // A client that is cut off right behind its last line.
@@ -100,7 +103,8 @@ class NodeWorld {
     uint16_t port = kPort;
     bool drain = false;
     bool reset_at_end = false;
-    size_t drain_behind = SIZE_MAX;
+    size_t behind = SIZE_MAX;
+    std::function<void()> action_behind;
     bool stay = false;  // after the last line, until the node closes
   };
   Dialogue follow(Course course);

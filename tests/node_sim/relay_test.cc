@@ -228,6 +228,20 @@ TEST(NodeRelay, RefusesAMessageLargerThanTheHopTakes) {
   EXPECT_EQ(world.rows().size(), 2U);
 }
 
+// Shows: W-8
+TEST(NodeRelay, StuffingDotsDoNotCountForTheHopsLimit) {
+  NodeWorld world(kBase, kZone);
+  world.hop().set_capabilities({"PIPELINING", "SIZE 1000"});
+  std::string dots = "Subject: x\r\n\r\n";
+  for (int i = 0; i < 300; ++i) dots += "..\r\n";
+  const Dialogue fits = world.send({.octets = dots});
+  for (int i = 0; i < 50; ++i) dots += "..\r\n";
+  const Dialogue over = world.send({.octets = dots});
+  world.stop();
+  EXPECT_TRUE(fits.replies[7].starts_with("250 ")) << fits.replies[7];
+  EXPECT_TRUE(over.replies[7].starts_with("552 5.3.4 ")) << over.replies[7];
+}
+
 // Shows: W-9
 TEST(NodeRelay, RefusesAnInternationalAddressAtRcptWhenTheHopCannotTakeIt) {
   NodeWorld world(kBase, kZone);

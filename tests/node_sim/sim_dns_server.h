@@ -21,6 +21,7 @@ class SimDnsServer final : private net::DatagramReceiver {
   const std::vector<std::string>& asked() const { return asked_; }
   size_t count(const std::string& question) const;
   void set_silent(bool silent) { silent_ = silent; }
+  void forget_all() { zone_ = dns::Zone(); }
 
  private:
   void on_datagram(net::Datagram& socket, Chunk payload, const Endpoint& from) override;

@@ -123,6 +123,7 @@ class HopFixture : public testing::Test {
   std::unique_ptr<serve::HopTransaction> hop_;
   std::string header_ = "Received: by node\r\n";
   bool octets_need_utf8_ = false;
+  uint64_t message_octets_ = 0;
   std::string text_ = "Subject: x\r\n\r\n..dot\r\n";
 
  private:
@@ -148,6 +149,7 @@ class HopFixture : public testing::Test {
   Task<void> deliver_task(Shard& shard, MonoTime deadline, serve::HopReply& reply) {
     serve::MessageOctets octets{{header_, text_}};
     octets.header_needs_utf8 = octets_need_utf8_;
+    octets.message_octets = message_octets_;
     reply = co_await hop_->deliver(shard, octets, deadline);
   }
 };

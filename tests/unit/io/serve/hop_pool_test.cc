@@ -179,6 +179,60 @@ TEST_F(HopPoolTest, KnowsTheHopsSizeLimit) {
   EXPECT_EQ(pool_->size_limit(), 1'000'000U);
 }
 
+// Shows: W-8
+TEST_F(HopPoolTest, TheLimitOfOneHopIsNotThatOfAnother) {
+  endpoints_ = {sim_.at_mx(25), sim_.at_mx(27)};
+  options_.session_transactions = 1;
+  const Script small{say("220 small.example ESMTP\r\n"), hear("EHLO"),
+                     say("250-small.example\r\n250-PIPELINING\r\n250 SIZE 10\r\n")};
+  hop_plays({greet() + kMessage + take_quit(), {say("554 5.7.1 not now\r\n"), hear_end()}});
+  hop_plays({small + take_mail() + take_rcpt("b@example.org") + take_quit(),
+             small + take_mail() + take_rcpt("b@example.org") + take_body() + take_quit()},
+            27);
+  send_one();
+  rest(1s);
+  message_octets_ = 11;
+  begin();
+  EXPECT_TRUE(rcpt("b@example.org").accepted());
+  const HopReply refused = deliver();
+  EXPECT_EQ(refused.result, HopResult::Refused);
+  EXPECT_EQ(refused.reply.to_line().substr(0, 9), "552 5.3.4");
+  EXPECT_EQ(pool_->size_limit(), 1'000'000U);
+  message_octets_ = 10;
+  send_one();
+}
+
+TEST_F(HopPoolTest, AHostWithManyAddressesLeavesRoomForItsStandby) {
+  make_pool();
+  std::vector<HopHost> hosts(2);
+  hosts[0].name = "many";
+  for (uint16_t i = 0; i < 2 * limits::kHopEndpoints; ++i)
+    hosts[0].addresses.push_back(sim_.at_mx(static_cast<uint16_t>(100 + i)));
+  hosts[1].name = "standby";
+  hosts[1].priority = 1;
+  hosts[1].addresses = {sim_.at_mx(25)};
+  pool_->set_hosts(hosts);
+  EXPECT_EQ(destinations_->addresses(), limits::kHopEndpoints);
+  hop_plays({greet() + kMessage + take_quit()});
+  send_one();
+}
+
+// Shows: W-16
+TEST_F(HopPoolTest, AProbeThatHasNotBegunWhenTheNodeStopsDoesNotBegin) {
+  endpoints_ = {sim_.at_mx(25), sim_.at_mx(27)};
+  hop_plays({{say("554 5.7.1 not now\r\n"), hear_end()}});
+  hop_plays({greet() + kMessage + take_mail() + take_rcpt("b@example.org") + Script{hear_end()}}, 27);
+  send_one();
+  rest(limits::kHopUnhealthyWait * 2);
+  begin();
+  Call call;
+  start_rcpt(*hop_, "b@example.org", call);
+  sim_.start(sim_.client, stop(sim_.client));
+  EXPECT_TRUE(sim_.finish());
+  EXPECT_TRUE(call.reply.accepted());
+  hop_.reset();
+}
+
 TEST_F(HopPoolTest, WaitingForASessionHasADeadline) {
   options_.sessions_max = 1;
   options_.command_wait = 10s;

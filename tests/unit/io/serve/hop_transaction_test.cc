@@ -416,6 +416,7 @@ TEST_F(HopTransactionTest, TheCallersDeadlineHoldsForARepeatedEnvelope) {
   const MonoTime begin_time = sim_.world.now();
   EXPECT_EQ(deliver(5s).result, HopResult::Fault);
   EXPECT_LT(sim_.world.now() - begin_time, 6s);
+  EXPECT_TRUE(pool_->healthy());  // it had no fair time
 }
 
 // Shows: W-7
@@ -428,6 +429,7 @@ TEST_F(HopTransactionTest, TheCallersDeadlineHoldsForANewConnection) {
   const MonoTime begin_time = sim_.world.now();
   EXPECT_EQ(deliver(5s).result, HopResult::Fault);
   EXPECT_LT(sim_.world.now() - begin_time, 6s);
+  EXPECT_TRUE(pool_->healthy());  // it had no fair time
 }
 
 // Shows: W-7
