@@ -104,7 +104,7 @@ FaultNode::Life::Life(FaultNode& owner, uint64_t seed) : node(owner) {
   resources->homes = homes.get();
   message::BodySettings memory;
   memory.spill_directory = "/spill";
-  memory.message_memory = std::min(memory.message_memory, owner.options_.bodies_max);
+  memory.message_memory = std::min(owner.options_.message_memory, owner.options_.bodies_max);
   memory.totals.shard_memory = owner.options_.bodies_max;
   if (shards.size() > 1) bodies = std::make_unique<message::NodeBudget>(memory.totals, directory);
   resources->bodies = bodies.get();

@@ -23,6 +23,7 @@ struct FaultNodeOptions {
   std::string name;
   size_t shards = 1;
   uint64_t bodies_max = limits::kShardBodies;
+  uint64_t message_memory = limits::kMessageMemory;  // beyond it a message is written out
   reactor::SimReactorOptions reactor;
   std::vector<Endpoint> dns_servers;
   std::vector<std::string> policies;  // documents, one after the other with each reload

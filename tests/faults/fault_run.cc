@@ -184,6 +184,7 @@ void FaultRun::make_nodes() {
     options.name = fmt::format("mx{}", i);
     options.shards = dice_.chance(0.35) ? dice_.between(2, 3) : 1;
     options.bodies_max = dice_.chance(0.2) ? 200'000 : limits::kShardBodies;
+    options.message_memory = dice_.chance(0.5) ? 40'000 : limits::kMessageMemory;
     options.reactor.late_report = 0.7;
     options.reactor.late_report_max = dice_.chance(0.5) ? 2ms : 400ms;
     options.reactor.send_buffer = dice_.chance(0.3) ? 2048 : 65536;
