@@ -162,7 +162,9 @@ runtime::Task<ServerConnection::Next> ServerConnection::take_input(Shard& shard)
     fail_with(kTimedOut, DisconnectReason::TimedOut);
     co_return Next::GoOn;
   }
+  session_.return_memory(server_.replies_);
   net::Received got = co_await stream_->receive(shard, deadline);
+  session_.borrow_memory(server_.replies_);
   if (!answered_.empty()) report_told(shard, /*last=*/false);
   switch (got.event) {
     case net::StreamEvent::Data:
@@ -243,9 +245,9 @@ runtime::Task<void> ServerConnection::delay_replies(Shard& shard, MonoClock::dur
 
 void ServerConnection::send_replies() {
   if (!session_.has_output()) return;
-  session_.take_output(replies_);
-  count_replies(replies_, counters_.replies);
-  stream_->write(replies_);
+  session_.take_output(server_.replies_);
+  count_replies(server_.replies_, counters_.replies);
+  stream_->write(server_.replies_);
 }
 
 void ServerConnection::fail_with(const smtp::FixedReply& reply, DisconnectReason reason) {
@@ -258,14 +260,12 @@ void ServerConnection::fail_with(const smtp::FixedReply& reply, DisconnectReason
 Eventual<Answer> ServerConnection::ask(Shard& shard, const Event& event) {
   switch (event.kind) {
     case Event::Kind::Hello:
-      before_ = {connection_.client, connection_.client_declared, connection_.xclient, connection_.hello,
-                 connection_.extended};
+      remember_identity();
       if (!connection_.xclient.helo.given()) connection_.hello = event.hello_name;
       if (!connection_.xclient.proto.given()) connection_.extended = event.extended;
       return handler_->on_hello(shard);
     case Event::Kind::Xclient:
-      before_ = {connection_.client, connection_.client_declared, connection_.xclient, connection_.hello,
-                 connection_.extended};
+      remember_identity();
       apply_xclient(*event.xclient);
       return handler_->on_xclient(shard);
     case Event::Kind::Mail:
@@ -307,13 +307,20 @@ void ServerConnection::decide(const Answer& answer) {
   }
 }
 
+void ServerConnection::remember_identity() {
+  before_ =
+      std::make_unique<Identity>(Identity{connection_.client, connection_.client_declared,
+                                          connection_.xclient, connection_.hello, connection_.extended});
+}
+
 void ServerConnection::settle_identity(bool accepted) {
+  const std::unique_ptr<Identity> before = std::move(before_);
   if (accepted) return;
-  connection_.client = before_.client;
-  connection_.client_declared = before_.client_declared;
-  connection_.xclient = std::move(before_.xclient);
-  connection_.hello = std::move(before_.hello);
-  connection_.extended = before_.extended;
+  connection_.client = before->client;
+  connection_.client_declared = before->client_declared;
+  connection_.xclient = std::move(before->xclient);
+  connection_.hello = std::move(before->hello);
+  connection_.extended = before->extended;
 }
 
 void ServerConnection::apply_xclient(const smtp::XclientOverrides& overrides) {

@@ -42,26 +42,30 @@ class ServerConnection {
   using Event = smtp::ServerEvent;
   enum class Next : uint8_t { GoOn, End };
 
-  runtime::Task<void> greet(Shard& shard);
+  // A call that is inlined keeps its frame inside its caller's, which an idle session then pays for as long
+  // as it waits in converse(). Those that are marked have frames of their own, for as long as they run.
+  [[gnu::noinline]] runtime::Task<void> greet(Shard& shard);
   runtime::Task<void> converse(Shard& shard);
   runtime::Task<Next> take_input(Shard& shard);
   bool collect_body();
-  runtime::Task<void> take_body(Shard& shard);
-  runtime::Task<void> pass_body(Shard& shard);
-  runtime::Task<void> make_room(Shard& shard);
+  [[gnu::noinline]] runtime::Task<void> take_body(Shard& shard);
+  [[gnu::noinline]] runtime::Task<void> pass_body(Shard& shard);
+  [[gnu::noinline]] runtime::Task<void> make_room(Shard& shard);
   void refuse_rest(const Answer& answer);
   MonoClock::duration delay_due();
-  runtime::Task<void> delay_replies(Shard& shard, MonoClock::duration delay);
+  [[gnu::noinline]] runtime::Task<void> delay_replies(Shard& shard, MonoClock::duration delay);
   bool reads_too_little() const { return stream_->unsent() > limits::kReplyBacklog; }
-  runtime::Task<void> await_reader(Shard& shard);
-  runtime::Task<void> end_of_data(Shard& shard, const Event& event);
-  runtime::Task<void> abort_transaction(Shard& shard, AbortReason reason, const smtp::Reply* reply);
-  runtime::Task<void> finish(Shard& shard);
+  [[gnu::noinline]] runtime::Task<void> await_reader(Shard& shard);
+  [[gnu::noinline]] runtime::Task<void> end_of_data(Shard& shard, const Event& event);
+  [[gnu::noinline]] runtime::Task<void> abort_transaction(Shard& shard, AbortReason reason,
+                                                          const smtp::Reply* reply);
+  [[gnu::noinline]] runtime::Task<void> finish(Shard& shard);
 
   // A decision that the session wants: asked of the handler, and brought back.
   Eventual<Answer> ask(Shard& shard, const Event& event);
   void settle(const Event& event, const Answer& answer);
   void decide(const Answer& answer);
+  void remember_identity();
   void settle_identity(bool accepted);
   void apply_xclient(const smtp::XclientOverrides& overrides);
 
@@ -88,8 +92,7 @@ class ServerConnection {
   smtp::ServerSession session_;
   Chunk input_;  // what the session is reading
   BodyCollector body_;
-  std::string replies_;
-  Identity before_{};
+  std::unique_ptr<Identity> before_;  // while a HELO or XCLIENT is decided on
   TraceId transaction_;
   std::vector<TraceId> answered_;  // whose reply has been written, but perhaps not sent
   bool in_transaction_ = false;    // as the handler sees it

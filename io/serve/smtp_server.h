@@ -36,6 +36,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace sluice::serve {
@@ -140,6 +141,7 @@ class SmtpServer final : private net::AcceptSink {
   runtime::TaskGroup group_;
   TraceIdSource ids_;
   std::vector<ServerConnection*> connections_;
+  std::string replies_;  // what a session's replies are gathered in; between two uses, memory for the next
   std::map<IpAddress, size_t> per_client_;
   std::map<IpAddress, size_t> arrivals_;  // since arrivals_begin_, for less than a second
   MonoTime arrivals_begin_{};

@@ -292,6 +292,18 @@ void ServerSession::fail_with(const Reply& reply) {
   close(CloseReason::ByDriver);
 }
 
+void ServerSession::borrow_memory(std::string& spare) {
+  if (!output_.empty() || output_.capacity() >= spare.capacity()) return;
+  output_.swap(spare);
+  output_.clear();
+}
+
+void ServerSession::return_memory(std::string& spare) {
+  if (!output_.empty()) return;
+  if (spare.capacity() < output_.capacity()) spare.swap(output_);
+  output_ = std::string();
+}
+
 void ServerSession::take_output(std::string& out) {
   out.clear();
   out.swap(output_);

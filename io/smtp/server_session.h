@@ -154,6 +154,11 @@ class ServerSession {
   // Moves the waiting replies into `out` (which loses what it held) and takes its memory for the next ones.
   void take_output(std::string& out);
   bool has_output() const { return !output_.empty(); }
+  // The memory that replies are gathered in, for drivers with many idle sessions: taken from `spare` where
+  // the session has none, and given back (or freed) where nothing is gathered. What `spare` holds is not
+  // kept.
+  void borrow_memory(std::string& spare);
+  void return_memory(std::string& spare);
 
   bool awaits_decision() const { return pending_ != ServerEvent::Kind::NeedInput; }
   bool in_transaction() const { return transaction_; }
