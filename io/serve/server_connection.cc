@@ -130,9 +130,11 @@ runtime::Task<void> ServerConnection::converse(Shard& shard) {
         next = Next::End;
         break;
       default: {
+        const MonoTime begin = shard.now();
         Eventual<Answer> asked = ask(shard, event);
         const Answer answer = co_await std::move(asked);
         settle(event, answer);
+        clock_.we_took(shard.now() - begin);
         clock_.heard(shard.now());
         if (event.kind == Event::Kind::Data) clock_.body_ends();  // the time of this message begins anew
         break;

@@ -132,7 +132,7 @@ ServerSession::Found ServerSession::on_mail(const Command& command) {
 
 ServerSession::Found ServerSession::on_rcpt(const Command& command) {
   if (!transaction_) return refuse_sequence(kMailFirst);
-  if (chunks_ == Chunks::Open) return error(kChunksBegun);
+  if (chunks_ != Chunks::None) return error(kChunksBegun);
   // Whatever is answered, each may cost a row or a question to the next hop.
   if (++rcpt_commands_ > limits::kSmtpRcptCommands * options_->recipients) {
     answer(kTooManyRcpts);
@@ -149,7 +149,7 @@ ServerSession::Found ServerSession::on_rcpt(const Command& command) {
 
 ServerSession::Found ServerSession::on_data(const Command& command) {
   if (!transaction_) return refuse_sequence(kMailFirst);
-  if (chunks_ == Chunks::Open) return error(kChunksBegun);
+  if (chunks_ != Chunks::None) return error(kChunksBegun);
   if (!command.argument.empty()) return error(kBadArgument);
   if (accepted_recipients_ == 0) return refuse_without_recipients();
   return decide(Kind::Data);

@@ -214,7 +214,7 @@ void ServerSession::take_decision(Kind kind) {
     case Kind::Xclient:
       hello_name_.clear();
       extended_ = false;
-      refused_recipients_ = 0;  // another client's
+      refused_recipients_ = errors_ = 0;  // another client's
       state_ = State::Greeted;
       break;
     case Kind::Mail:
@@ -251,6 +251,8 @@ void ServerSession::reject(const Reply& reply) {
   if (kind == Kind::Data && state_ == State::Chunk && !ends_session(reply.code)) {
     own_reply_ = reply;  // when the octets of the chunk are read
     state_ = State::Skipping;
+    // The chunks behind it are the rest of the same message, and no message of their own.
+    if (!chunk_.last) chunks_ = Chunks::Failed;
     return;
   }
   // RFC 2034: no status in replies to HELO and EHLO.

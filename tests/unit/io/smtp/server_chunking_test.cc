@@ -243,6 +243,32 @@ TEST(ServerChunking, AnswersARefusedDataEventBehindItsOctets) {
   EXPECT_TRUE(session.in_transaction());
 }
 
+// The driver refuses the first chunk and would take a message later: what is left of this one is none.
+TEST(ServerChunking, TheRestOfARefusedMessageIsNoMessage) {
+  const ServerOptions options;
+  ServerSession session(options, XclientPeer::NotListed);
+  session.greet();
+  const std::string input =
+      kEnvelope + "BDAT 3\r\na\r\n" + "BDAT 3\r\nb\r\n" + "DATA\r\n" + "BDAT 3 LAST\r\nc\r\n" + "NOOP\r\n";
+  session.feed(input);
+  size_t asked = 0;
+  for (ServerEvent event = session.next(); event.kind != ServerEvent::Kind::NeedInput;
+       event = session.next()) {
+    EXPECT_NE(event.kind, ServerEvent::Kind::EndOfData);
+    if (event.kind == ServerEvent::Kind::Data && ++asked == 1) {
+      session.reject({452, {4, 3, 1}, "Later"});
+    } else if (session.awaits_decision()) {
+      session.accept();
+    }
+  }
+  std::string output;
+  session.take_output(output);
+  EXPECT_EQ(asked, 1U);
+  EXPECT_THAT(output,
+              EndsWith("452 4.3.1 Later\r\n452 4.3.1 Later\r\n503 5.5.1 BDAT has begun the message\r\n"
+                       "452 4.3.1 Later\r\n250 2.0.0 Ok\r\n"));
+}
+
 // Any octets in any chunks, received in any pieces, are the message that DATA would have brought.
 TEST(ServerChunking, AgreesWithDataOverRandomMessages) {
   Random random(77);
