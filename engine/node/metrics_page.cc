@@ -74,12 +74,18 @@ void write_connections(MetricText& out, const ShardReport& sum) {
   out.counter("sluice_connections_refused", "SMTP connections that were turned away with 421.");
   out.sample(smtp.over_shard_limit, {{"reason", "shard_limit"}});
   out.sample(smtp.over_client_limit, {{"reason", "client_limit"}});
+  out.sample(smtp.over_client_rate, {{"reason", "client_rate"}});
+  out.counter("sluice_connections_closed_unheard",
+              "Of those turned away, connections that were closed without the 421, so many came at a time.",
+              smtp.closed_unheard);
   out.gauge("sluice_sessions", "SMTP sessions that are open.", sum.sessions);
   out.counter("sluice_sessions_cut", "SMTP sessions that did not end by QUIT or by their client.");
   out.sample(smtp.time_outs, {{"reason", "time_out"}});
   out.sample(smtp.protocol_ends, {{"reason", "protocol"}});
   out.sample(smtp.broken, {{"reason", "broken"}});
   out.counter("sluice_early_talkers", "Clients that spoke before they were greeted.", smtp.early_talkers);
+  out.counter("sluice_replies_delayed", "Replies that were held back from a client that erred too often.",
+              smtp.delays);
   out.counter("sluice_transactions", "MAIL commands that were accepted.", smtp.transactions);
   out.counter("sluice_transactions_aborted", "Transactions that did not come to their end of data.",
               smtp.aborted);
@@ -217,6 +223,11 @@ void write_hops(MetricText& out, const ShardReport& sum) {
   write_each_hop(out, hops, [](const HopReport& hop) { return hop.counters.recipients_refused; });
   out.counter("sluice_next_hop_faults", "Faults between us and the next hop.");
   write_each_hop(out, hops, [](const HopReport& hop) { return hop.counters.faults; });
+  out.counter("sluice_next_hop_messages_in_chunks", "Messages that were sent by BDAT.");
+  write_each_hop(out, hops, [](const HopReport& hop) { return hop.counters.sent_in_chunks; });
+  out.counter("sluice_next_hop_messages_without_8bitmime",
+              "Messages declared 8BITMIME that a next hop without it was sent as they were.");
+  write_each_hop(out, hops, [](const HopReport& hop) { return hop.counters.sent_without_8bitmime; });
 }
 
 }  // namespace
