@@ -49,9 +49,10 @@ GUARDS = [
        "(void)co_await batch.commit(shard, Durability::Written);\n  tx.hop.reset();",
        "batch.commit_later(shard);\n  tx.hop.reset();")]),
     ("deadline on the next hop", "a next hop that is silent behind the final dot is given up (W-7)",
-     [("io/serve/hop_transaction.cc",
-       "const MonoTime answer_deadline = std::min(deadline, shard.now() + limits::kHopEndOfDataWait);",
-       "const MonoTime answer_deadline = kNever;")]),
+     [("io/serve/hop_transaction.cc", "client.send_chunk(shard, octets, answer_deadline)",
+       "client.send_chunk(shard, octets, std::max(answer_deadline, kNever))"),
+      ("io/serve/hop_transaction.cc", "client.send_body(shard, octets, answer_deadline)",
+       "client.send_body(shard, octets, std::max(answer_deadline, kNever))")]),
 ]
 
 
