@@ -36,10 +36,10 @@ void answer_with(httplib::Server& server, const char* path, AdminDesk& desk, Adm
     // A reload has a bound of its own.
     const auto wait =
         question == AdminQuestion::Reload ? limits::kReloadWait + limits::kAdminWait : limits::kAdminWait;
-    AdminAnswer answer = desk.ask(question, wait);
-    response.status = answer.status;
+    AdminAnswer found = desk.ask(question, wait);
+    response.status = found.status;
     response.set_header("Cache-Control", "no-store");
-    response.set_content(std::move(answer.body), answer.type.c_str());
+    response.set_content(std::move(found.body), found.type.c_str());
   };
   if (changes) {
     server.Post(path, answer);
