@@ -39,7 +39,7 @@ void answer_with(httplib::Server& server, const char* path, AdminDesk& desk, Adm
     AdminAnswer found = desk.ask(question, wait);
     response.status = found.status;
     response.set_header("Cache-Control", "no-store");
-    response.set_content(std::move(found.body), found.type.c_str());
+    response.set_content(found.body, found.type.c_str());
   };
   if (changes) {
     server.Post(path, answer);

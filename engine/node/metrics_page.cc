@@ -225,7 +225,7 @@ void write_hops(MetricText& out, const ShardReport& sum) {
   write_each_hop(out, hops, [](const HopReport& hop) { return hop.counters.faults; });
   out.counter("sluice_next_hop_messages_in_chunks", "Messages that were sent by BDAT.");
   write_each_hop(out, hops, [](const HopReport& hop) { return hop.counters.sent_in_chunks; });
-  out.counter("sluice_next_hop_messages_without_8bitmime",
+  out.counter("sluice_next_hop_messages_undeclared_eight_bit",
               "Messages declared 8BITMIME that a next hop without it was sent as they were.");
   write_each_hop(out, hops, [](const HopReport& hop) { return hop.counters.sent_without_8bitmime; });
 }
