@@ -1,0 +1,105 @@
+// Program: the record of one domain with all that it includes, flattened for the clients of one address
+// family: blocks of prefixes, the first that holds the client decides. It gives what Evaluator gives, field
+// by field (Outcome::identity excepted, which is the caller's), without asking anything.
+//
+// Compiling executes check_host() (RFC 7208 section 4) once for all clients, over answers that are there
+// already. Where a client's way depends on more than its address (macros of the sender, ptr), on an answer
+// that is not there or failed, or on more than limits::kSpfProgram... allow, it is evaluated step by step:
+// run() says so, for exactly these clients. Compiling never fails and never takes more than these limits.
+//
+// It holds no reference to what it was compiled from, and does not know when that expires: who keeps it lets
+// it go when one of the answers used is replaced or past its time. Pure; immutable once compiled; moves.
+#pragma once
+
+#include "dnscache/question/question.h"
+#include "io/base/ip.h"
+#include "rules/net/cidr_set.h"
+#include "rules/spf/evaluator.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace sluice::spf {
+
+class SelectedRecord;
+
+// What is there to compile from. The source notes what was asked for: a program lives as long as that.
+class ProgramSource {
+ public:
+  // Null: not there. Never asks anybody. Valid until the next call.
+  virtual const dns::Answer* find(const dns::Question& question) = 0;
+  // What the TXT answer that find() just gave means. Valid until compile() returns.
+  virtual const SelectedRecord* record(const dns::Question& txt) = 0;
+
+ protected:
+  ProgramSource() = default;
+  ProgramSource(const ProgramSource&) = default;
+  ProgramSource& operator=(const ProgramSource&) = default;
+  ~ProgramSource() = default;
+};
+
+// Why a program does not cover all clients. Several reasons may hold at once.
+struct ProgramGaps {
+  bool macros = false;     // a term or an explanation whose text depends on more than the domain
+  bool names = false;      // ptr
+  bool missing = false;    // an answer that was not there: compile again when it is
+  bool temporary = false;  // an answer that is a fault, or past its time
+  bool limits = false;     // larger than limits::kSpfProgram...
+  bool any() const { return macros || names || missing || temporary || limits; }
+};
+
+// How much of the address space a record authorises. Each count stops at the largest number it can hold.
+struct ProgramBreadth {
+  uint64_t addresses = 0;  // IPv4: whose result is Pass
+  uint64_t networks = 0;   // IPv6: /64 networks with an address whose result is Pass
+  bool complete = false;   // false: at least so many; other clients are evaluated step by step
+};
+
+class Program {
+ public:
+  // `domain` is the one checked. What source gives need only live as stated there.
+  static Program compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source);
+
+  // The outcome for a client (unmapped, see IpAddress::unmap); valid as long as the program. Null: it must be
+  // evaluated step by step. Allocates nothing.
+  const Outcome* run(const IpAddress& client, Explain explain) const;
+
+  IpFamily family() const { return family_; }
+  // Every client of the family is covered, explanations included.
+  bool whole() const { return !gaps_.any(); }
+  const ProgramGaps& gaps() const { return gaps_; }
+  // The first answer that was missing.
+  const std::optional<dns::Question>& missing() const { return missing_; }
+
+  ProgramBreadth breadth() const;
+  size_t rows() const;   // prefixes
+  size_t bytes() const;  // memory, for accounting
+
+ private:
+  friend class ProgramCompiler;
+  static constexpr uint32_t kStepByStep = UINT32_MAX;
+
+  // What happens to a client: an outcome (index into outcomes_, by Explain) or the search goes on in a block.
+  struct Action {
+    uint32_t skip = kStepByStep;
+    uint32_t fetch = kStepByStep;
+    uint32_t block = kStepByStep;  // not kStepByStep: go on there
+  };
+  struct Block {
+    cidr::CidrSet prefixes;  // index: into actions_
+    uint32_t otherwise = 0;  // into actions_, for clients that no prefix holds
+  };
+
+  const Action& find(const IpAddress& client) const;
+
+  IpFamily family_ = IpFamily::V4;
+  std::vector<Block> blocks_;  // the first is where a run starts
+  std::vector<Action> actions_;
+  std::vector<Outcome> outcomes_;
+  ProgramGaps gaps_;
+  std::optional<dns::Question> missing_;
+};
+
+}  // namespace sluice::spf
