@@ -32,6 +32,14 @@ bool is_failure(AnswerStatus status) {
 
 }  // namespace
 
+struct AnswerCache::Attached {
+  Attachment object;
+  size_t bytes = 0;
+  std::vector<EntryId> uses;
+  MonoTime valid_until;      // the shortest of the used answers'
+  uint64_t verified_at = 0;  // as watched_changes_ then was
+};
+
 struct AnswerCache::Entry {
   std::string name;  // wire form
   RecordType type = RecordType::A;
@@ -42,9 +50,9 @@ struct AnswerCache::Entry {
   MonoTime expires;
   MonoTime gone;                // no longer served, stale or not
   MonoTime refresh_not_before;  // stale, and asking anew failed: served without asking until then
-  size_t bytes = 0;             // with the attachment's
-  size_t attached_bytes = 0;
-  Attachment attachment;
+  size_t bytes = 0;             // with the attachments'
+  bool watched = false;         // something attached to another answer was made from this one
+  std::vector<Attached> attached;
 };
 
 AnswerCache::AnswerCache(const CacheSettings& settings, uint64_t hash_seed)
@@ -175,20 +183,59 @@ const Answer* AnswerCache::find(EntryId id) const {
   return entry.generation == id.generation ? &entry.answer : nullptr;
 }
 
-bool AnswerCache::attach(EntryId id, Attachment attachment, size_t bytes) {
-  if (find(id) == nullptr || bytes > settings_.bytes_max / kShareMax) return false;
+bool AnswerCache::attach(EntryId id, Attachment attachment, size_t bytes, std::span<const EntryId> uses) {
+  Attached attached{std::move(attachment),
+                    bytes + uses.size_bytes() + sizeof(Attached),
+                    {uses.begin(), uses.end()},
+                    kNever,
+                    watched_changes_};
+  if (find(id) == nullptr || attached.bytes > settings_.bytes_max / kShareMax) return false;
+  for (const EntryId used : uses) {
+    if (find(used) == nullptr) return false;
+    attached.valid_until = std::min(attached.valid_until, slots_[used.slot]->expires);
+  }
+  for (const EntryId used : uses) slots_[used.slot]->watched = slots_[used.slot]->used = true;
   Entry& entry = *slots_[id.slot];
-  entry.attachment = std::move(attachment);
-  entry.bytes += bytes - entry.attached_bytes;
-  statistics_.bytes += bytes - entry.attached_bytes;
-  entry.attached_bytes = bytes;
+  detach(entry, attached.object.type());
+  entry.bytes += attached.bytes;
+  statistics_.bytes += attached.bytes;
+  entry.attached.push_back(std::move(attached));
   entry.used = true;
   make_room(0);
   return find(id) != nullptr;
 }
 
-const Attachment* AnswerCache::find_attachment(EntryId id) const {
-  return find(id) == nullptr ? nullptr : &slots_[id.slot]->attachment;
+void AnswerCache::detach(Entry& entry, Attachment::Type type) {
+  std::erase_if(entry.attached, [&](const Attached& each) {
+    if (each.object.type() != type) return false;
+    entry.bytes -= each.bytes;
+    statistics_.bytes -= each.bytes;
+    return true;
+  });
+}
+
+void* AnswerCache::find_attached(EntryId id, Attachment::Type type, MonoTime now) {
+  if (find(id) == nullptr) return nullptr;
+  Entry& entry = *slots_[id.slot];
+  if (now >= entry.expires) return nullptr;
+  for (Attached& each : entry.attached) {
+    if (each.object.type() != type) continue;
+    if (now >= each.valid_until || !verify(each)) {
+      detach(entry, type);
+      return nullptr;
+    }
+    return each.object.object();
+  }
+  return nullptr;
+}
+
+// Whether all that it was made from is still the same. Looked into only when something watched has changed.
+bool AnswerCache::verify(Attached& attached) const {
+  if (attached.verified_at == watched_changes_) return true;
+  if (std::ranges::any_of(attached.uses, [this](EntryId used) { return find(used) == nullptr; }))
+    return false;
+  attached.verified_at = watched_changes_;
+  return true;
 }
 
 bool AnswerCache::erase(const Question& question) {
@@ -236,6 +283,7 @@ void AnswerCache::unlink(size_t bucket) {
 
 void AnswerCache::remove(uint32_t slot, size_t bucket) {
   unlink(bucket);
+  if (slots_[slot]->watched) ++watched_changes_;
   statistics_.bytes -= slots_[slot]->bytes;
   --statistics_.entries;
   slots_[slot].reset();
@@ -258,7 +306,15 @@ void AnswerCache::make_room(size_t bytes) {
     if (statistics_.bytes + bytes <= settings_.bytes_max) return;
     hand_ = hand_ + 1 < slots_.size() ? hand_ + 1 : 0;
     if (slots_[hand_] == nullptr) continue;
-    if (std::exchange(slots_[hand_]->used, false)) continue;
+    if (std::exchange(slots_[hand_]->used, false)) {
+      // What is used through its attachments is not looked up itself.
+      for (const Attached& each : slots_[hand_]->attached) {
+        for (const EntryId used : each.uses) {
+          if (find(used) != nullptr) slots_[used.slot]->used = true;
+        }
+      }
+      continue;
+    }
     remove(hand_, bucket_of(hand_));
     ++statistics_.evictions;
   }

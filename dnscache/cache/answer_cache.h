@@ -1,9 +1,10 @@
 // AnswerCache: answers kept for their time, positive and negative (RFC 2308), within a memory budget, and
 // served after it when no server answers (RFC 8767, W-35). Per shard; the time is passed in.
 //
-// A record may carry one opaque object of its user (a compiled SPF program, a parsed key), which lives
-// exactly as long as the answer it was made from. Every answer that is put gets a new generation, so that an
-// EntryId kept across awaits finds either the very same answer or nothing.
+// An answer may carry objects of its users, one of each type (a compiled SPF program, a parsed key). Such an
+// object is found exactly as long as its answer and every answer that it was made from are the very same and
+// within their time. Every answer that is put gets a new generation, so that an EntryId kept across awaits
+// finds either the very same answer or nothing.
 //
 // Over the budget the CLOCK hand evicts what was not used since its last round; an answer too large for the
 // budget is not kept. Names are compared in full; the hash is keyed. Nothing here fails.
@@ -19,7 +20,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice::dns {
@@ -77,14 +80,17 @@ class AnswerCache {
 
   // The answer as put, or null once it was replaced, evicted or erased, in time or not.
   const Answer* find(EntryId id) const;
-  // False when the entry is gone; the object is then destroyed. Replaces what was attached before. `bytes` is
-  // what the object adds to the budget.
-  bool attach(EntryId id, Attachment attachment, size_t bytes);
-  // Null when there is none or it is of another type. Valid as long as the entry.
+  // Replaces the object of this type. `bytes` is what it adds to the budget; `uses` are the further answers
+  // that it was made from. False when an entry is gone or the object is too large; it is then destroyed.
   template <class T>
-  T* attached(EntryId id) const {
-    const Attachment* attachment = find_attachment(id);
-    return attachment == nullptr ? nullptr : attachment->get<T>();
+  bool attach(EntryId id, std::unique_ptr<T> object, size_t bytes, std::span<const EntryId> uses = {}) {
+    return attach(id, Attachment(std::move(object)), bytes, uses);
+  }
+  // Null when there is none of this type, and when its own answer or one that it was made from was replaced,
+  // evicted, erased or is past its time. Valid until the next put, attach, erase or clear.
+  template <class T>
+  T* attached(EntryId id, MonoTime now) {
+    return static_cast<T*>(find_attached(id, Attachment::type_of<T>(), now));
   }
 
   bool erase(const Question& question);
@@ -102,7 +108,11 @@ class AnswerCache {
   Place locate(const Question& question, uint64_t hash) const;
   Hit hit(uint32_t slot, MonoTime now) const;
   std::optional<std::chrono::seconds> time_to_keep(const Answer& answer) const;
-  const Attachment* find_attachment(EntryId id) const;
+  struct Attached;
+  bool attach(EntryId id, Attachment attachment, size_t bytes, std::span<const EntryId> uses);
+  void* find_attached(EntryId id, Attachment::Type type, MonoTime now);
+  bool verify(Attached& attached) const;
+  void detach(Entry& entry, Attachment::Type type);
   void grow_table();
   void unlink(size_t bucket);
   void remove(uint32_t slot, size_t bucket);
@@ -117,6 +127,7 @@ class AnswerCache {
   std::vector<uint32_t> free_slots_;
   uint32_t hand_ = 0;
   uint32_t next_generation_ = 1;
+  uint64_t watched_changes_ = 0;  // how often an answer that others were made from went or was replaced
   CacheStatistics statistics_;
 };
 

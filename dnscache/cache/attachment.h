@@ -1,5 +1,5 @@
-// Attachment: one owned object of a type that the cache does not know. It is destroyed with the Attachment;
-// asking for another type than it was made of gives nothing. Move-only.
+// Attachment: one owned object of a type that the cache does not know, and a mark of that type. The object is
+// destroyed with the Attachment. Move-only.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,12 @@ namespace sluice::dns {
 
 class Attachment {
  public:
+  using Type = const void*;
+  template <class T>
+  static constexpr Type type_of() {
+    return &kType<T>;
+  }
+
   Attachment() = default;
   template <class T>
   explicit Attachment(std::unique_ptr<T> object)
@@ -29,11 +35,8 @@ class Attachment {
   Attachment& operator=(const Attachment&) = delete;
   ~Attachment() { reset(); }
 
-  bool empty() const { return object_ == nullptr; }
-  template <class T>
-  T* get() const {
-    return type_ == &kType<T> ? static_cast<T*>(object_) : nullptr;
-  }
+  Type type() const { return type_; }
+  void* object() const { return object_; }
   void reset() noexcept {
     if (object_ != nullptr) destroy_(std::exchange(object_, nullptr));
   }
@@ -43,7 +46,7 @@ class Attachment {
   static constexpr char kType = 0;  // its address tells the types apart
 
   void* object_ = nullptr;
-  const void* type_ = nullptr;
+  Type type_ = nullptr;
   void (*destroy_)(void*) noexcept = nullptr;
 };
 

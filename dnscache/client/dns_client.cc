@@ -91,11 +91,11 @@ DnsClient::Asked DnsClient::ask(const Question& question, LookupKind kind, Looku
   if (stopped_ || !budget.take(kind, now)) {
     ++statistics_.over_budget;
     local_answer_ = Answer{AnswerStatus::OverBudget, {}, 0, false};
-    return &local_answer_;
+    return local_hit();
   }
   if (const auto hit = find_in_cache(question)) {
     if (hit->stale) ++statistics_.stale_answers;
-    return hit->answer;
+    return *hit;
   }
   const auto id = askers_.emplace(Asker{&receiver, tag, question});
   const AskId asked{id.slot, id.generation};
@@ -104,7 +104,7 @@ DnsClient::Asked DnsClient::ask(const Question& question, LookupKind kind, Looku
   resolver_.ask(question, to_asker(asked), budget.deadline, now);
   pump();
   asking_ = outer;
-  if (askers_.find(id) == nullptr) return &local_answer_;
+  if (askers_.find(id) == nullptr) return local_hit();
   return asked;
 }
 
@@ -139,7 +139,7 @@ class OneAnswer final : public AnswerReceiver {
 Task<Answer> DnsClient::ask(Shard& shard, Question question, LookupKind kind, LookupBudget& budget) {
   OneAnswer waiting;
   const Asked asked = ask(question, kind, budget, waiting, 0);
-  if (const auto* now = std::get_if<const Answer*>(&asked)) co_return **now;
+  if (const auto* now = std::get_if<AnswerCache::Hit>(&asked)) co_return *now->answer;
   // The resolver completes within question_wait and the budget's deadline; a stopped client never does.
   const MonoTime latest = shard.now() + settings_.question_wait + std::chrono::seconds(1);
   const Wake woken = co_await waiting.arrived.wait_until(shard, latest);

@@ -77,9 +77,10 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   runtime::Task<void> stop(reactor::Shard& shard);
 
   using AskId = Slab<int>::Id;
-  // Either the answer at once (valid until the next call of this client), or the id under which the receiver
-  // will hear of it. The receiver lives until then or until forget().
-  using Asked = std::variant<const Answer*, AskId>;
+  // Either the answer at once (valid until the next call of this client; one that is not the cache's has an
+  // id of generation 0), or the id under which the receiver will hear of it. The receiver lives until then or
+  // until forget().
+  using Asked = std::variant<AnswerCache::Hit, AskId>;
   Asked ask(const Question& question, LookupKind kind, LookupBudget& budget, AnswerReceiver& receiver,
             uint64_t tag);
   void forget(AskId id);
@@ -127,6 +128,11 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   void on_timer() override;
   void tell_unreachable();
 
+  AnswerCache::Hit local_hit() const {
+    AnswerCache::Hit hit;
+    hit.answer = &local_answer_;
+    return hit;
+  }
   std::optional<AnswerCache::Hit> find_in_cache(const Question& question);
   bool ask_home(const Question& question, AskerId asker, MonoTime deadline);
   void pump();  // carries out what the resolver decided

@@ -12,9 +12,9 @@ void AnswerCollector::ask(const auth::PendingQuestion& pending, dns::LookupBudge
     return;
   }
   const dns::DnsClient::Asked asked = client_.ask(pending.question, pending.kind, budget, *this, pending.id);
-  if (const auto* answer = std::get_if<const dns::Answer*>(&asked)) {
-    any_stale_ |= (*answer)->stale;
-    arrived_.push_back({pending.id, **answer});
+  if (const auto* hit = std::get_if<dns::AnswerCache::Hit>(&asked)) {
+    any_stale_ |= hit->stale;
+    arrived_.push_back({pending.id, *hit->answer});
     return;
   }
   outstanding_.push_back({pending.id, std::get<dns::DnsClient::AskId>(asked)});

@@ -61,9 +61,9 @@ class Member final : public AnswerReceiver {
   bool ask(unsigned number) {
     LookupBudget budget;
     const auto asked = client.ask(question(number), LookupKind::Uncounted, budget, *this, number);
-    const auto* answer = std::get_if<const Answer*>(&asked);
-    if (answer == nullptr) return false;
-    count(**answer);
+    const auto* hit = std::get_if<AnswerCache::Hit>(&asked);
+    if (hit == nullptr) return false;
+    count(*hit->answer);
     return true;
   }
   Task<void> wait_for(Shard& shard, size_t answers) {

@@ -270,8 +270,8 @@ TEST_F(DnsClientOverTheNetwork, AnswersAtOnceWhenItCannotAsk) {
     EXPECT_TRUE(std::holds_alternative<DnsClient::AskId>(asked));
   }
   const auto refused = client_->ask(question("gone.example"), LookupKind::Uncounted, budget_, recorder, 2);
-  ASSERT_TRUE(std::holds_alternative<const Answer*>(refused));
-  EXPECT_EQ(std::get<const Answer*>(refused)->status, AnswerStatus::ServFail);
+  ASSERT_TRUE(std::holds_alternative<AnswerCache::Hit>(refused));
+  EXPECT_EQ(std::get<AnswerCache::Hit>(refused).answer->status, AnswerStatus::ServFail);
   EXPECT_TRUE(recorder.heard.empty());
   EXPECT_TRUE(sim_.run_until(shards_, [&] { return recorder.heard.size() == 3; }, sim_.now() + 1s));
   EXPECT_EQ(ask("gone.example").status, AnswerStatus::NxDomain);  // the refusal was not kept

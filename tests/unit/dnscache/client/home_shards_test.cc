@@ -55,8 +55,8 @@ struct Member {
   const Answer* ask(const Question& question, MonoTime deadline = kNever) {
     LookupBudget budget{.terms_left = 10, .deadline = deadline};
     const auto asked = client.ask(question, LookupKind::Uncounted, budget, recorder, 0);
-    const auto* answer = std::get_if<const Answer*>(&asked);
-    return answer == nullptr ? nullptr : *answer;
+    const auto* hit = std::get_if<AnswerCache::Hit>(&asked);
+    return hit == nullptr ? nullptr : hit->answer;
   }
   Shard& shard;
   DnsClient client;
