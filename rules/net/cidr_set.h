@@ -2,45 +2,46 @@
 // For SPF's ip4 and ip6 terms, trusted networks and excluded peers, so "first added wins" matters more than
 // "longest wins".
 //
-// A plain value: built once, then read. IPv4-mapped addresses are not unmapped here (see IpAddress::unmap),
-// and a prefix never matches across families. The search is a scan by a kernel (kernels.h); every kernel
-// gives the same answer. Nothing fails.
+// Built, sealed, then read by any number of threads. The families are kept apart, each in one block of memory
+// (none when it is empty), either as rows that are scanned in order or, when there are more than a few, as
+// sorted intervals with the first row's answer attached; seal() chooses. IPv4-mapped addresses are not
+// unmapped here (see IpAddress::unmap), and a prefix never matches across families. Nothing fails.
 #pragma once
 
 #include "io/base/ip.h"
-#include "rules/net/kernels.h"
+#include "rules/net/family_table.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 namespace sluice::cidr {
 
 class CidrSet {
  public:
-  // Host bits of the network are ignored. The same index may stand for several prefixes.
+  // Host bits of the network are ignored. The same index may stand for several prefixes; it is below
+  // kNoAnswer. Not after seal().
   void add(const Cidr& prefix, uint32_t index);
   // Prefixes keep the order in which they were added, across both families.
   void add(const Cidr& prefix) { add(prefix, static_cast<uint32_t>(size())); }
 
-  // The index of the first prefix that holds the address, by the kernel given.
-  std::optional<uint32_t> first_match(const IpAddress& address, const Kernel& kernel = scalar_kernel()) const;
+  // Once, after the last add: gives back spare memory and makes the search fast (a set that is not sealed
+  // answers the same by the scalar scan). The form and the kernel are for tests and benchmarks.
+  void seal(Form form = Form::Measured, const Kernel& kernel = best_kernel());
+
+  // The index of the first prefix that holds the address.
+  std::optional<uint32_t> first_match(const IpAddress& address) const;
   bool contains(const IpAddress& address) const { return first_match(address).has_value(); }
 
-  size_t size() const { return v4_.index.size() + v6_.index.size(); }
+  size_t size() const { return size_t{v4_.added()} + v6_.added(); }
   bool empty() const { return size() == 0; }
+  size_t bytes() const { return v4_.bytes() + v6_.bytes(); }  // of memory beside the object itself
+  Form form(IpFamily family) const { return family == IpFamily::V4 ? v4_.form() : v6_.form(); }
 
  private:
-  struct V4 {
-    std::vector<uint32_t> network, mask, index;
-  };
-  struct V6 {
-    std::vector<uint64_t> high, low, high_mask, low_mask;
-    std::vector<uint32_t> index;
-  };
-  V4 v4_;
-  V6 v6_;
+  V4Family v4_;
+  V6Family v6_;
+  bool sealed_ = false;
 };
 
 }  // namespace sluice::cidr

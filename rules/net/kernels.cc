@@ -1,39 +1,228 @@
+// The vector kernels are compiled once for each instruction set that Highway knows (this file includes
+// itself, in the macros' namespaces). A set that has no vectors is left to the scalar kernel.
 #include "rules/net/kernels.h"
 
-#include <array>
+#include "rules/net/key128.h"
 
+#include <array>
+#include <bit>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "rules/net/kernels.cc"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice::cidr::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Bit i says whether lane i is set.
+template <class D, class Mask>
+HWY_INLINE uint64_t bits_of(D d, Mask mask) {
+  uint64_t word = 0;
+  hn::StoreMaskBits(d, mask, reinterpret_cast<uint8_t*>(&word));
+  return word;
+}
+
+struct V4Rows {
+  const uint32_t *network, *mask;
+  uint32_t address;
+  template <class D>
+  HWY_INLINE auto match(D d, size_t row) const {
+    const auto own = hn::And(hn::Set(d, address), hn::Load(d, mask + row));
+    return hn::Eq(own, hn::Load(d, network + row));
+  }
+};
+
+struct V6Rows {
+  const uint64_t *high, *low, *high_mask, *low_mask;
+  uint64_t address_high, address_low;
+  template <class D>
+  HWY_INLINE auto match(D d, size_t row) const {
+    const auto own_high = hn::And(hn::Set(d, address_high), hn::Load(d, high_mask + row));
+    const auto own_low = hn::And(hn::Set(d, address_low), hn::Load(d, low_mask + row));
+    return hn::And(hn::Eq(own_high, hn::Load(d, high + row)), hn::Eq(own_low, hn::Load(d, low + row)));
+  }
+};
+
+// Up to 64 rows: all are compared without a branch, and the first bit is the first match. The bit behind the
+// last row (none when there are 64, where counting zeros of zero gives 64) leads to the answer for "none".
+template <class D, class Rows>
+HWY_INLINE size_t first_of_few(D d, const Rows& rows, size_t extent) {
+  uint64_t word = uint64_t{2} << (extent - 1);
+  for (size_t row = 0; row < extent; row += hn::Lanes(d)) word |= bits_of(d, rows.match(d, row)) << row;
+  return static_cast<size_t>(std::countr_zero(word));
+}
+
+// More: one test for four vectors.
+template <class D, class Rows>
+HWY_INLINE size_t first_of_many(D d, const Rows& rows, size_t extent) {
+  const size_t lanes = hn::Lanes(d);
+  for (size_t row = 0; row < extent; row += 4 * lanes) {
+    const auto a = rows.match(d, row);
+    const auto b = rows.match(d, row + lanes);
+    const auto c = rows.match(d, row + 2 * lanes);
+    const auto e = rows.match(d, row + 3 * lanes);
+    if (hn::AllFalse(d, hn::Or(hn::Or(a, b), hn::Or(c, e)))) continue;
+    const uint64_t first = bits_of(d, a) | bits_of(d, b) << lanes;
+    const uint64_t second = bits_of(d, c) | bits_of(d, e) << lanes;
+    return row + static_cast<size_t>(std::countr_zero(first | second << (2 * lanes)));
+  }
+  return extent;
+}
+
+template <size_t kLanesMost, size_t kGroup, class Word, class Rows>
+HWY_INLINE uint32_t scan(const Table<Word>& table, const Rows& rows) {
+  const hn::CappedTag<Word, kLanesMost> wide;
+  const hn::CappedTag<Word, kRowsLeast> narrow;
+  const size_t extent = table.extent;
+  if (extent == kRowsLeast) return table.answers[first_of_few(narrow, rows, kRowsLeast)];
+  if (extent <= kGroup) return table.answers[first_of_few(wide, rows, extent)];
+  return table.answers[first_of_many(wide, rows, extent)];
+}
+
+uint32_t scan_v4(const V4Table& table, uint32_t address) {
+  return scan<16, kV4RowGroup>(table, V4Rows{table.words, table.words + table.extent, address});
+}
+
+uint32_t scan_v6(const V6Table& table, uint64_t high, uint64_t low) {
+  const uint64_t* column = table.words;
+  const size_t extent = table.extent;
+  return scan<8, kV6RowGroup>(
+      table, V6Rows{column, column + extent, column + 2 * extent, column + 3 * extent, high, low});
+}
+
+uint32_t intervals_v4(const V4Table& table, uint32_t address) {
+  const hn::CappedTag<int32_t, kV4NodeKeys> d;
+  const auto wanted = hn::Set(d, static_cast<int32_t>(address ^ kV4KeyTurn));
+  const auto below = [&](size_t level, size_t node) HWY_ATTR {
+    const uint32_t* words = table.words + table.words[level] + node * kV4NodeKeys;
+    const auto* keys = reinterpret_cast<const int32_t*>(words);
+    uint64_t word = 0;
+    for (size_t at = 0; at < kV4NodeKeys; at += hn::Lanes(d))
+      word |= bits_of(d, hn::Lt(hn::Load(d, keys + at), wanted)) << at;
+    return static_cast<size_t>(std::popcount(word));
+  };
+  size_t node = 0;
+  for (size_t level = table.extent - 1; level > 0; --level)
+    node = node * (kV4NodeKeys + 1) + below(level, node);
+  return table.answers[node * kV4NodeKeys + below(0, node)];
+}
+
+uint32_t intervals_v6(const V6Table& table, uint64_t high, uint64_t low) {
+  const hn::CappedTag<int64_t, kV6NodeKeys> d;
+  const auto wanted_high = hn::Set(d, static_cast<int64_t>(high ^ kV6KeyTurn));
+  const auto wanted_low = hn::Set(d, static_cast<int64_t>(low ^ kV6KeyTurn));
+  const auto below = [&](size_t level, size_t node) HWY_ATTR {
+    const uint64_t* words = table.words + table.words[level] + node * 2 * kV6NodeKeys;
+    const auto* keys = reinterpret_cast<const int64_t*>(words);
+    uint64_t word = 0;
+    for (size_t at = 0; at < kV6NodeKeys; at += hn::Lanes(d)) {
+      const auto key_high = hn::Load(d, keys + at);
+      const auto key_low = hn::Load(d, keys + kV6NodeKeys + at);
+      const auto tie = hn::And(hn::Eq(key_high, wanted_high), hn::Lt(key_low, wanted_low));
+      word |= bits_of(d, hn::Or(hn::Lt(key_high, wanted_high), tie)) << at;
+    }
+    return static_cast<size_t>(std::popcount(word));
+  };
+  size_t node = 0;
+  for (size_t level = table.extent - 1; level > 0; --level)
+    node = node * (kV6NodeKeys + 1) + below(level, node);
+  return table.answers[node * kV6NodeKeys + below(0, node)];
+}
+
+Kernel vector_kernel() { return {hwy::TargetName(HWY_TARGET), scan_v4, scan_v6, intervals_v4, intervals_v6}; }
+
+}  // namespace sluice::cidr::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace sluice::cidr {
 namespace {
 
-size_t find_v4_scalar(const V4Columns& columns, uint32_t address) {
-  const size_t rows = columns.network.size();
-  for (size_t i = 0; i < rows; ++i) {
-    if ((address & columns.mask[i]) == columns.network[i]) return i;
+uint32_t scan_v4_scalar(const V4Table& table, uint32_t address) {
+  const uint32_t* network = table.words;
+  const uint32_t* mask = network + table.extent;
+  for (size_t i = 0; i < table.rows; ++i) {
+    if ((address & mask[i]) == network[i]) return table.answers[i];
   }
-  return rows;
+  return kNoAnswer;
 }
 
-size_t find_v6_scalar(const V6Columns& columns, uint64_t high, uint64_t low) {
-  const size_t rows = columns.high.size();
-  for (size_t i = 0; i < rows; ++i) {
-    if ((high & columns.high_mask[i]) == columns.high[i] && (low & columns.low_mask[i]) == columns.low[i])
-      return i;
+uint32_t scan_v6_scalar(const V6Table& table, uint64_t high, uint64_t low) {
+  const uint64_t* network_high = table.words;
+  const uint64_t* network_low = network_high + table.extent;
+  const uint64_t* high_mask = network_low + table.extent;
+  const uint64_t* low_mask = high_mask + table.extent;
+  for (size_t i = 0; i < table.rows; ++i) {
+    if ((high & high_mask[i]) == network_high[i] && (low & low_mask[i]) == network_low[i])
+      return table.answers[i];
   }
-  return rows;
+  return kNoAnswer;
 }
 
-constexpr std::array kKernels{Kernel{"scalar", find_v4_scalar, find_v6_scalar}};
+// The lowest level is one sorted run, so the upper ones are not needed: halving without a branch.
+template <class IsBelow>
+size_t count_below(size_t keys, IsBelow is_below) {
+  size_t begin = 0;
+  for (size_t left = keys; left > 1; left -= left / 2) begin += is_below(begin + left / 2 - 1) ? left / 2 : 0;
+  return begin;  // the last key is the highest address, so it is never below
+}
+
+uint32_t intervals_v4_scalar(const V4Table& table, uint32_t address) {
+  const uint32_t* keys = table.words + table.words[0];
+  return table.answers[count_below(table.rows, [&](size_t i) { return (keys[i] ^ kV4KeyTurn) < address; })];
+}
+
+uint32_t intervals_v6_scalar(const V6Table& table, uint64_t high, uint64_t low) {
+  const uint64_t* nodes = table.words + table.words[0];
+  const Key128 wanted = key128(high, low);
+  return table.answers[count_below(table.rows, [&](size_t i) {
+    const uint64_t* key = nodes + i / kV6NodeKeys * 2 * kV6NodeKeys + i % kV6NodeKeys;
+    return key128(key[0] ^ kV6KeyTurn, key[kV6NodeKeys] ^ kV6KeyTurn) < wanted;
+  })];
+}
+
+constexpr Kernel kScalar{"scalar", scan_v4_scalar, scan_v6_scalar, intervals_v4_scalar, intervals_v6_scalar};
+
+HWY_EXPORT(vector_kernel);
+
+struct KernelList {
+  std::array<Kernel, HWY_MAX_DYNAMIC_TARGETS + 1> kernels{kScalar};
+  size_t count = 1;
+};
+
+KernelList list_kernels() {
+  KernelList list;
+  const int64_t without_vectors = HWY_SCALAR | HWY_EMU128;
+  int64_t left = hwy::SupportedTargets() & HWY_TARGETS & ~without_vectors;
+  while (left != 0 && list.count < list.kernels.size()) {
+    // The better an instruction set, the lower its bit.
+    const auto target = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(left)));
+    hwy::ChosenTarget chosen;
+    chosen.Update(target);
+    list.kernels[list.count++] = HWY_DISPATCH_TABLE(vector_kernel)[chosen.GetIndex()]();
+    left &= ~target;
+  }
+  return list;
+}
 
 }  // namespace
 
-const Kernel& scalar_kernel() { return kKernels.front(); }
-std::span<const Kernel> kernels() { return kKernels; }
+std::span<const Kernel> kernels() {
+  static const KernelList list = list_kernels();
+  return std::span(list.kernels).first(list.count);
+}
+
+const Kernel& scalar_kernel() { return kernels().front(); }
+const Kernel& best_kernel() { return kernels().back(); }
 
 const Kernel* kernel_named(std::string_view name) {
-  for (const Kernel& kernel : kKernels) {
+  for (const Kernel& kernel : kernels()) {
     if (kernel.name == name) return &kernel;
   }
   return nullptr;
 }
 
 }  // namespace sluice::cidr
+#endif  // HWY_ONCE

@@ -1,32 +1,88 @@
-// Kernels: the scans under CidrSet, one table entry per implementation, each callable by name so that tests
-// and benchmarks can force it. The scalar one is the reference that all others are compared with.
+// Kernels: the searches under CidrSet, one entry per instruction set of this processor, each callable by name
+// so that tests and benchmarks can force it. The scalar scan is the reference that all others are compared
+// with.
+//
+// A table is one block of words that starts on a cache line; CidrSet builds it and the kernels only read it:
+//
+//   rows, IPv4     network[extent] mask[extent]                       uint32_t
+//   rows, IPv6     high[extent] low[extent] high_mask[extent] low_mask[extent]     uint64_t
+//                  row i holds the prefix network[i] under mask[i], host bits clear. The columns are padded
+//                  with rows that match nothing (see padded_rows), so that no kernel has a tail to finish.
+//   intervals      words[level]: where each level begins; then the levels, the lowest first. The lowest is
+//   the
+//                  intervals' last addresses in order; key i of a node above is the highest key of its child
+//                  i, and child i of node n is node n * (keys of a node + 1) + i of the level below. What is
+//                  left over is filled with the highest address. An IPv6 node is its keys' high halves, then
+//                  the low.
+//   both           `answers` has one entry per row or interval; behind the rows stands kNoAnswer for "none".
+//
+// A search gives the answer of the first matching row, or of the interval that holds the address. Any thread.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
 namespace sluice::cidr {
 
-// Columns of equal length; row i holds the prefix network[i] under mask[i], host bits clear.
-struct V4Columns {
-  std::span<const uint32_t> network, mask;
-};
-// The address as two numbers: high holds its first eight octets.
-struct V6Columns {
-  std::span<const uint64_t> high, low, high_mask, low_mask;
-};
+inline constexpr uint32_t kNoAnswer = std::numeric_limits<uint32_t>::max();
 
-// Each search gives the first matching row, or the number of rows.
+// A node is a cache line of halves: one vector of AVX-512, two of AVX2, four of SSE.
+inline constexpr size_t kV4NodeKeys = 16;
+inline constexpr size_t kV6NodeKeys = 8;
+// Rows that one test of the widest kernel takes: four vectors.
+inline constexpr size_t kV4RowGroup = 64;
+inline constexpr size_t kV6RowGroup = 32;
+inline constexpr size_t kRowsLeast = 8;
+inline constexpr size_t kBlockAlignment = 64;
+// 8 * 9^10 keys are more than two for each of 2^32 prefixes.
+inline constexpr size_t kLevelsMost = 11;
+inline constexpr size_t kLevelWords = 16;  // a whole line for the begins of the levels
+static_assert(kLevelsMost <= kLevelWords);
+
+// Powers of two up to a group, then whole groups.
+constexpr size_t padded_rows(size_t rows, size_t group) {
+  if (rows <= kRowsLeast) return kRowsLeast;
+  if (rows <= group) return std::bit_ceil(rows);
+  return (rows + group - 1) / group * group;
+}
+
+template <class Word>
+struct Table {
+  const Word* words = nullptr;
+  const uint32_t* answers = nullptr;
+  uint32_t rows = 0;    // of prefixes, or of intervals
+  uint32_t extent = 0;  // rows of a column with its padding, or levels
+};
+using V4Table = Table<uint32_t>;
+using V6Table = Table<uint64_t>;  // an address as two numbers: `high` holds its first eight octets
+
+// Keys are stored with their top bit turned, so that instruction sets without unsigned comparisons order
+// them.
+inline constexpr uint32_t kV4KeyTurn = uint32_t{1} << 31;
+inline constexpr uint64_t kV6KeyTurn = uint64_t{1} << 63;
+
+using V4Search = uint32_t (*)(const V4Table& table, uint32_t address);
+using V6Search = uint32_t (*)(const V6Table& table, uint64_t high, uint64_t low);
+
+// For the family that has no prefix.
+inline uint32_t no_rows_v4(const V4Table&, uint32_t) { return kNoAnswer; }
+inline uint32_t no_rows_v6(const V6Table&, uint64_t, uint64_t) { return kNoAnswer; }
+
 struct Kernel {
   std::string_view name;
-  size_t (*find_v4)(const V4Columns& columns, uint32_t address);
-  size_t (*find_v6)(const V6Columns& columns, uint64_t high, uint64_t low);
+  V4Search scan_v4;
+  V6Search scan_v6;
+  V4Search intervals_v4;
+  V6Search intervals_v6;
 };
 
 const Kernel& scalar_kernel();
-// All that this processor can run; the reference is first.
+const Kernel& best_kernel();
+// All that this processor can run: the reference first, the widest last.
 std::span<const Kernel> kernels();
 // Null for a name that is not in kernels().
 const Kernel* kernel_named(std::string_view name);
