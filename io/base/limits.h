@@ -146,6 +146,11 @@ inline constexpr size_t kSpfRecord = 16384;      // ours: octets of one record, 
 inline constexpr size_t kSpfRecordTerms = 1024;  // ours: terms of one record. permerror
 inline constexpr size_t kSpfMacroName = 253;     // 7.3: expanded names are cut from the left to fit
 inline constexpr size_t kSpfExplanation = 450;   // ours: octets of an explanation that may stand in a reply
+// Of the compiled form of one record and all below it; what lies beyond is evaluated step by step.
+inline constexpr size_t kSpfProgramRows = 8192;         // ours: prefixes; the largest in use have some 1000
+inline constexpr size_t kSpfProgramBlocks = 64;         // ours: ways on behind an include
+inline constexpr size_t kSpfProgramTerms = 32768;       // ours: terms looked at, over all blocks
+inline constexpr size_t kSpfProgramBytes = 512 * 1024;  // ours: 1024 terms with an outcome each fit
 
 // --- Result headers (W-21) ---
 inline constexpr size_t kHeaderIdentity = 255;

@@ -171,7 +171,7 @@ void Evaluator::no_record(std::string_view why) {
     return;
   }
   Place blamed = frame().opened_by;
-  permanent(fmt::format("{}: {}", frame().domain, why), std::move(blamed));
+  permanent(fmt::format("{}: {}", to_ascii_lower(frame().domain), why), std::move(blamed));
 }
 
 // --- Terms ---
@@ -374,7 +374,7 @@ void Evaluator::permanent(std::string problem) { permanent(std::move(problem), p
 
 void Evaluator::permanent(std::string problem, Place place) {
   outcome_.problem = std::move(problem);
-  outcome_.problem_domain = std::move(place.domain);
+  outcome_.problem_domain = to_ascii_lower(place.domain);
   outcome_.problem_term = std::move(place.term);
   outcome_.problem_offset = place.offset;
   finish(SpfResult::PermError);
@@ -386,7 +386,7 @@ void Evaluator::temporary(const dns::Question& question, dns::AnswerStatus statu
                                                                        : "no time or budget left to ask for";
   Place where = place();
   outcome_.problem = fmt::format("{} {} {}", what, question.name.to_text(), dns::to_string(question.type));
-  outcome_.problem_domain = std::move(where.domain);
+  outcome_.problem_domain = to_ascii_lower(where.domain);
   outcome_.problem_term = std::move(where.term);
   outcome_.problem_offset = where.offset;
   finish(SpfResult::TempError);

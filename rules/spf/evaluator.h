@@ -50,8 +50,9 @@ struct Outcome {
   unsigned lookups = 0;                    // terms booked; 11 when the 11th was the end
   unsigned void_lookups = 0;
 
-  // TempError and PermError, for reports: what went wrong, in which record, at which term (as written, not
-  // sanitised) and where in it. Empty otherwise, except that None may say why nothing was checked.
+  // TempError and PermError, for reports: what went wrong, in which record (lower case), at which term (as
+  // written, not sanitised) and where in it. Empty otherwise, except that None may say why nothing was
+  // checked.
   std::string problem;
   std::string problem_domain;
   std::string problem_term;

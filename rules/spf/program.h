@@ -73,12 +73,13 @@ class Program {
   // The first answer that was missing.
   const std::optional<dns::Question>& missing() const { return missing_; }
 
-  ProgramBreadth breadth() const;
-  size_t rows() const;   // prefixes
-  size_t bytes() const;  // memory, for accounting
+  const ProgramBreadth& breadth() const { return breadth_; }
+  size_t rows() const { return rows_; }    // prefixes
+  size_t bytes() const { return bytes_; }  // memory, estimated
 
  private:
   friend class ProgramCompiler;
+  Program() = default;
   static constexpr uint32_t kStepByStep = UINT32_MAX;
 
   // What happens to a client: an outcome (index into outcomes_, by Explain) or the search goes on in a block.
@@ -93,6 +94,8 @@ class Program {
   };
 
   const Action& find(const IpAddress& client) const;
+  void finish(const std::vector<Cidr>& prefixes, size_t bytes);
+  void measure(const std::vector<Cidr>& prefixes);
 
   IpFamily family_ = IpFamily::V4;
   std::vector<Block> blocks_;  // the first is where a run starts
@@ -100,6 +103,9 @@ class Program {
   std::vector<Outcome> outcomes_;
   ProgramGaps gaps_;
   std::optional<dns::Question> missing_;
+  ProgramBreadth breadth_;
+  size_t rows_ = 0;
+  size_t bytes_ = 0;
 };
 
 }  // namespace sluice::spf

@@ -1,0 +1,119 @@
+#include "rules/spf/program.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace sluice::spf {
+namespace {
+
+// An address as a number of 128 bits; an IPv4 address is the low half.
+struct Number {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  friend auto operator<=>(const Number&, const Number&) = default;
+};
+
+Number number(const IpAddress& address) {
+  if (address.is_v4()) return {0, address.v4_value()};
+  Number value;
+  for (const uint8_t octet : address.bytes().first(8)) value.high = value.high << 8 | octet;
+  for (const uint8_t octet : address.bytes().last(8)) value.low = value.low << 8 | octet;
+  return value;
+}
+
+IpAddress address(const Number& value, IpFamily family) {
+  if (family == IpFamily::V4) return IpAddress::v4(static_cast<uint32_t>(value.low));
+  std::array<uint8_t, 16> octets{};
+  for (size_t i = 0; i < 8; ++i) {
+    octets[i] = static_cast<uint8_t>(value.high >> (56 - 8 * i));
+    octets[8 + i] = static_cast<uint8_t>(value.low >> (56 - 8 * i));
+  }
+  return IpAddress::v6(octets);
+}
+
+// The last address of a prefix.
+Number last_of(const Cidr& prefix) {
+  Number last = number(prefix.network);
+  const unsigned free = prefix.network.bits() - prefix.length;
+  if (free >= 64) {
+    last.high |= free == 128 ? ~uint64_t{0} : (uint64_t{1} << (free - 64)) - 1;
+    last.low = ~uint64_t{0};
+  } else {
+    last.low |= (uint64_t{1} << free) - 1;
+  }
+  return last;
+}
+
+Number next(Number value) {
+  if (++value.low == 0) ++value.high;
+  return value;
+}
+
+Number previous(Number value) {
+  if (value.low-- == 0) --value.high;
+  return value;
+}
+
+uint64_t add_up(uint64_t a, uint64_t b) {
+  return a > std::numeric_limits<uint64_t>::max() - b ? std::numeric_limits<uint64_t>::max() : a + b;
+}
+
+}  // namespace
+
+const Program::Action& Program::find(const IpAddress& client) const {
+  const Block* block = &blocks_.front();
+  // Ends: a jump leads to what lies behind an include, and an evaluation never comes back to one.
+  while (true) {
+    const Action& action = actions_[block->prefixes.first_match(client).value_or(block->otherwise)];
+    if (action.block == kStepByStep) return action;
+    block = &blocks_[action.block];
+  }
+}
+
+const Outcome* Program::run(const IpAddress& client, Explain explain) const {
+  if (client.family() != family_) return nullptr;
+  const Action& action = find(client);
+  const uint32_t outcome = explain == Explain::Fetch ? action.fetch : action.skip;
+  return outcome == kStepByStep ? nullptr : &outcomes_[outcome];
+}
+
+void Program::finish(const std::vector<Cidr>& prefixes, size_t bytes) {
+  rows_ = prefixes.size();
+  bytes_ = bytes;
+  measure(prefixes);
+}
+
+// Between two neighbouring bounds of prefixes all clients have the same outcome.
+void Program::measure(const std::vector<Cidr>& prefixes) {
+  const Number last = last_of(Cidr::of(family_ == IpFamily::V4 ? IpAddress::v4(0) : IpAddress::v6({}), 0));
+  std::vector<Number> starts{Number{}};
+  for (const Cidr& prefix : prefixes) {
+    starts.push_back(number(prefix.network));
+    const Number end = last_of(prefix);
+    if (end != last) starts.push_back(next(end));
+  }
+  std::ranges::sort(starts);
+  starts.erase(std::ranges::unique(starts).begin(), starts.end());
+
+  breadth_ = {};
+  breadth_.complete = true;
+  std::optional<uint64_t> counted;  // the last /64 that was
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const Outcome* outcome = run(address(starts[i], family_), Explain::Skip);
+    if (outcome == nullptr) breadth_.complete = false;
+    if (outcome == nullptr || outcome->result != auth::SpfResult::Pass) continue;
+    const Number end = i + 1 < starts.size() ? previous(starts[i + 1]) : last;
+    if (family_ == IpFamily::V4) {
+      breadth_.addresses += end.low - starts[i].low + 1;
+      continue;
+    }
+    const uint64_t first = counted == starts[i].high ? starts[i].high + 1 : starts[i].high;
+    if (first <= end.high && !(counted && *counted == end.high)) {
+      breadth_.networks = add_up(add_up(breadth_.networks, end.high - first), 1);
+    }
+    counted = end.high;
+  }
+}
+
+}  // namespace sluice::spf
