@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <new>
 
+#include <sys/mman.h>
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define SLUICE_ADDRESS_SANITIZER 1
@@ -35,7 +37,9 @@ size_t buffers_allowed(const BufferPoolOptions& options) {
 void BufferPool::SlabDelete::operator()(char* slab) const noexcept { ::operator delete(slab, kPage); }
 
 BufferPool::BufferPool(const BufferPoolOptions& options)
-    : buffer_size_(options.buffer_size), buffers_max_(buffers_allowed(options)) {}
+    : buffer_size_(options.buffer_size),
+      buffers_max_(buffers_allowed(options)),
+      can_trim_(buffer_size_ % static_cast<size_t>(kPage) == 0) {}
 
 BufferPool::~BufferPool() {
   SLUICE_CHECK(chunks_ == 0);
@@ -62,6 +66,8 @@ char* BufferPool::take() {
   }
   char* buffer = free_.back();
   free_.pop_back();
+  lowest_free_ = std::min(lowest_free_, free_.size());
+  given_back_ = std::min(given_back_, free_.size());
   ++out_;
   ASAN_UNPOISON_MEMORY_REGION(buffer, buffer_size_);
   return buffer;
@@ -72,6 +78,16 @@ void BufferPool::put_back(char* buffer) noexcept {
   --out_;
   ASAN_POISON_MEMORY_REGION(buffer, buffer_size_);
   free_.push_back(buffer);
+}
+
+void BufferPool::trim() {
+  if (!can_trim_) return;
+  const size_t unused = lowest_free_ > given_back_ ? lowest_free_ - given_back_ : 0;
+  // Half, so that a need that comes and goes costs little. A refusal by the kernel only means no gain.
+  for (const size_t end = given_back_ + (unused + 1) / 2; given_back_ < end; ++given_back_) {
+    (void)madvise(free_[given_back_], buffer_size_, MADV_DONTNEED);
+  }
+  lowest_free_ = free_.size();
 }
 
 Chunk BufferPool::fill(char* buffer, uint32_t size) {

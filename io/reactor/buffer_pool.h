@@ -1,5 +1,6 @@
-// BufferPool: receive buffers of one size for one reactor. It grows by slabs as they are needed, up to a cap,
-// and keeps what it has. A buffer leaves either to the kernel (a back end's receive ring) or, filled, as a
+// BufferPool: receive buffers of one size for one reactor. It grows by slabs as they are needed, up to a cap.
+// What a burst needed and the time after it does not is given back to the kernel by trim(), page by page: the
+// addresses stay. A buffer leaves either to the kernel (a back end's receive ring) or, filled, as a
 // Chunk; a Chunk that is destroyed puts its buffer back.
 //
 // Order of destruction: everything that holds Chunks goes before the pool, the pool (a member of its reactor)
@@ -36,6 +37,12 @@ class BufferPool final : public ChunkOwner {
   // Makes the Chunk of a buffer from take() that now holds `size` octets. Destroying it puts the buffer back.
   [[nodiscard]] Chunk fill(char* buffer, uint32_t size);
 
+  // Are there more free buffers with pages than one keeps for the next moment?
+  bool worth_trimming() const { return can_trim_ && free_.size() - given_back_ > kKept; }
+  // To be called from time to time while it is. Half of the buffers that nobody took since the last time lose
+  // their pages; the kernel finds new ones when they are used again.
+  void trim();
+
   uint32_t buffer_size() const { return buffer_size_; }
   size_t buffers_out() const { return out_; }  // taken and not put back, by the kernel's ring or in Chunks
   size_t chunks_alive() const { return chunks_; }  // of these, in Chunks
@@ -45,6 +52,8 @@ class BufferPool final : public ChunkOwner {
   uint64_t returns() const { return returns_; }
 
  private:
+  static constexpr size_t kKept = 16;
+
   void release_chunk(char* buffer, uint32_t capacity, uint32_t token) noexcept override;
   void grow();
 
@@ -54,8 +63,13 @@ class BufferPool final : public ChunkOwner {
 
   const uint32_t buffer_size_;
   const size_t buffers_max_;
+  const bool can_trim_;  // buffers are whole pages
   std::vector<std::unique_ptr<char, SlabDelete>> slabs_;
-  std::vector<char*> free_;  // room for all buffers is reserved, so that putting back never allocates
+  // A stack: the lowest have not been used for the longest time. Room for all buffers is reserved, so that
+  // putting back never allocates.
+  std::vector<char*> free_;
+  size_t lowest_free_ = 0;  // since the last trim()
+  size_t given_back_ = 0;   // of the lowest, those without pages
   size_t allocated_ = 0;
   size_t out_ = 0;
   size_t chunks_ = 0;

@@ -187,6 +187,11 @@ class Reactor {
   // From any thread: makes a present or the next poll() return soon.
   virtual void wake() noexcept = 0;
 
+  // Memory for receiving that a burst needed and the time after it does not. While it is worth it the shard
+  // calls trim_memory() from time to time.
+  [[nodiscard]] virtual bool worth_trimming() const { return false; }
+  virtual void trim_memory() {}
+
   [[nodiscard]] virtual Capabilities capabilities() const = 0;
   // Sockets and operations that have not had their last report. Zero after an orderly stop.
   [[nodiscard]] virtual size_t in_flight() const = 0;

@@ -1,9 +1,15 @@
 #include "io/reactor/shard.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace sluice::reactor {
+namespace {
+
+constexpr std::chrono::seconds kTrimInterval{1};
+
+}  // namespace
 
 Shard::Shard(ShardId id, std::unique_ptr<Reactor> reactor)
     : Scheduler(reactor->now()),
@@ -44,6 +50,17 @@ void Shard::turn(MonoTime latest) {
   hooks_running_.clear();
   for (Shard* other : to_ring_) other->ring();
   to_ring_.clear();
+  trimmer_.watch();
+}
+
+void Shard::Trimmer::watch() {
+  if (armed() || !(shard_.reactor_->worth_trimming() || shard_.frame_pool().worth_trimming())) return;
+  shard_.timers().arm(*this, shard_.now() + kTrimInterval);
+}
+
+void Shard::Trimmer::on_timer() {
+  shard_.reactor_->trim_memory();
+  shard_.frame_pool().trim();
 }
 
 void Shard::run() {

@@ -10,6 +10,7 @@
 #include "io/base/random.h"
 #include "io/reactor/reactor.h"
 #include "io/runtime/scheduler.h"
+#include "io/runtime/timer_wheel.h"
 
 #include <memory>
 #include <vector>
@@ -59,10 +60,23 @@ class Shard final : public runtime::Scheduler {
   void stop() { stopping_ = true; }
 
  private:
+  // Gives back each second what the pools hold beyond what the last second needed, until that is little: a
+  // shard that is idle is not woken for it.
+  class Trimmer final : public runtime::Timer {
+   public:
+    explicit Trimmer(Shard& shard) : shard_(shard) {}
+    void watch();
+
+   private:
+    void on_timer() override;
+    Shard& shard_;
+  };
+
   void wake_up() noexcept override { reactor_->wake(); }
 
   ShardId id_;
   std::unique_ptr<Reactor> reactor_;
+  Trimmer trimmer_{*this};
   Random random_;
   WallTime wall_now_;
   std::vector<TurnHook*> hooks_;

@@ -34,6 +34,9 @@ class UringBuffers {
   // Gives buffers to empty places, as far as the pool has any.
   void refill();
 
+  bool worth_trimming() const { return pool_.worth_trimming(); }
+  void trim() { pool_.trim(); }
+
   // The filled buffer of a completion.
   Chunk take(uint16_t place, uint32_t size);
   // The place behind the given one in the kernel's order: where a bundle goes on. Ask before take().

@@ -135,6 +135,8 @@ class UringReactor final : public Reactor {
   uint64_t random_seed() override;
   void poll(MonoTime wake_at) override;
   void wake() noexcept override;
+  bool worth_trimming() const override { return stream_buffers_.worth_trimming(); }
+  void trim_memory() override { stream_buffers_.trim(); }
   Capabilities capabilities() const override;
   size_t in_flight() const override;
 

@@ -1,6 +1,6 @@
 // FramePool: memory for coroutine frames, reused by size class, so that a session's life allocates nothing in
-// steady state. One shard. Under sanitizers every frame is a plain heap block, so that use after free is
-// seen.
+// steady state; what a burst needed and the time after it does not is given back by trim(). One shard. Under
+// sanitizers every frame is a plain heap block, so that use after free is seen.
 #pragma once
 
 #include <array>
@@ -20,9 +20,15 @@ class FramePool {
   // Finds the pool that the frame came from by the word in front of the frame. The pool must still live.
   static void deallocate(void* frame) noexcept;
 
+  // Is more kept than the busiest moment since the last trim() needed, with a quarter to spare?
+  bool worth_trimming() const { return spare() > kKept; }
+  // To be called from time to time while it is: frees half of what is spare, of each size class its share.
+  void trim();
+
   size_t frames_in_use() const { return in_use_; }  // zero when every coroutine of the shard has ended
 
  private:
+  static constexpr size_t kKept = 64;  // frames
   static constexpr size_t kGranule = 64;
   static constexpr size_t kClasses = 192;  // frames below 12 KB are reused; larger ones come from the heap
 
@@ -35,8 +41,15 @@ class FramePool {
   };
   static_assert(sizeof(Header) <= alignof(std::max_align_t));
 
+  size_t spare() const {
+    const size_t needed = peak_ + peak_ / 4;
+    return in_use_ + kept_ > needed ? in_use_ + kept_ - needed : 0;
+  }
+
   std::array<Free*, kClasses> free_{};
   size_t in_use_ = 0;
+  size_t kept_ = 0;  // in the lists
+  size_t peak_ = 0;  // of those in use, since the last trim()
 };
 
 }  // namespace sluice::runtime

@@ -40,6 +40,21 @@ TEST(FramePool, ReusesFramesOfTheSameClass) {
   EXPECT_EQ(first, second);
   FramePool::deallocate(second);
 }
+
+TEST(FramePool, GivesBackWhatABurstLeftAndKeepsALittle) {
+  FramePool pool;
+  std::vector<void*> burst;
+  for (size_t i = 0; i < 2000; ++i) burst.push_back(pool.allocate(i % 2 == 0 ? 300 : 3000));
+  for (void* frame : burst) FramePool::deallocate(frame);
+  EXPECT_FALSE(pool.worth_trimming());  // the burst was in this interval
+  pool.trim();
+  EXPECT_TRUE(pool.worth_trimming());
+  int rounds = 0;
+  for (; pool.worth_trimming() && rounds < 20; ++rounds) pool.trim();
+  EXPECT_LT(rounds, 20);
+  void* again = pool.allocate(300);
+  FramePool::deallocate(again);
+}
 #endif
 
 TEST(FramePoolDeathTest, ChecksThatNoFrameOutlivesIt) {
