@@ -59,6 +59,14 @@ uint64_t add_up(uint64_t a, uint64_t b) {
   return a > std::numeric_limits<uint64_t>::max() - b ? std::numeric_limits<uint64_t>::max() : a + b;
 }
 
+size_t memory_of(const Outcome& outcome) {
+  size_t bytes = sizeof(Outcome) + outcome.domain.capacity() + outcome.problem.capacity() +
+                 outcome.problem_domain.capacity() + outcome.problem_term.capacity();
+  if (outcome.mechanism) bytes += outcome.mechanism->capacity();
+  if (outcome.explanation) bytes += outcome.explanation->capacity();
+  return bytes;
+}
+
 }  // namespace
 
 const Program::Action& Program::find(const IpAddress& client) const {
@@ -78,9 +86,17 @@ const Outcome* Program::run(const IpAddress& client, Explain explain) const {
   return outcome == kStepByStep ? nullptr : &outcomes_[outcome];
 }
 
-void Program::finish(const std::vector<Cidr>& prefixes, size_t bytes) {
+void Program::finish(const std::vector<Cidr>& prefixes) {
+  blocks_.shrink_to_fit();
+  actions_.shrink_to_fit();
+  outcomes_.shrink_to_fit();
+  bytes_ = sizeof(Program) + actions_.size() * sizeof(Action);
+  for (Block& block : blocks_) {
+    block.prefixes.seal();
+    bytes_ += sizeof(Block) + block.prefixes.bytes();
+  }
+  for (const Outcome& outcome : outcomes_) bytes_ += memory_of(outcome);
   rows_ = prefixes.size();
-  bytes_ = bytes;
   measure(prefixes);
 }
 

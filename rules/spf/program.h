@@ -74,7 +74,8 @@ class Program {
   const std::optional<dns::Question>& missing() const { return missing_; }
 
   const ProgramBreadth& breadth() const { return breadth_; }
-  size_t rows() const { return rows_; }    // prefixes
+  size_t rows() const { return rows_; }  // prefixes
+  size_t blocks() const { return blocks_.size(); }
   size_t bytes() const { return bytes_; }  // memory, estimated
 
  private:
@@ -94,7 +95,7 @@ class Program {
   };
 
   const Action& find(const IpAddress& client) const;
-  void finish(const std::vector<Cidr>& prefixes, size_t bytes);
+  void finish(const std::vector<Cidr>& prefixes);
   void measure(const std::vector<Cidr>& prefixes);
 
   IpFamily family_ = IpFamily::V4;

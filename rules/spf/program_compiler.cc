@@ -174,7 +174,7 @@ Program ProgramCompiler::compile() {
     program_.blocks_.emplace_back();
     program_.blocks_.back().otherwise = compile_block(starts_[i]);
   }
-  program_.finish(std::move(prefixes_), bytes_);
+  program_.finish(prefixes_);
   return std::move(program_);
 }
 
@@ -565,7 +565,7 @@ bool ProgramCompiler::add_addresses(const Position& at, const dns::Answer& answe
 }
 
 bool ProgramCompiler::add_prefix(const Cidr& prefix, uint32_t action) {
-  constexpr size_t kPerRow = 2 * sizeof(Cidr);  // columns and their slack
+  constexpr size_t kPerRow = 3 * sizeof(Cidr);  // as intervals
   if (prefixes_.size() == limits::kSpfProgramRows || !take_bytes(kPerRow)) return false;
   prefixes_.push_back(prefix);
   program_.blocks_.back().prefixes.add(prefix, action);
