@@ -5,14 +5,14 @@
 //   e.start(check);
 //   while (e.step() == Progress::NeedAnswers) {
 //     for (const PendingQuestion& q : e.questions()) ...send it once...
-//     ...for one or more answers, in any order: e.answer(id, std::move(answer))...
+//     ...for one or more answers, in any order: e.answer(id, answer)...
 //   }
 //   use(e.outcome());
 //
 // step() may be called after each answer or only when all are in: answers are consumed in record order, so
 // the outcome is the same. It can end before all answers came; an answer that comes later, twice or under an
 // unknown id is ignored. A question that will not be asked is answered with AnswerStatus::OverBudget or
-// Timeout.
+// Timeout. An answer is read during the call only: the machine keeps what it needs of it, not the answer.
 #pragma once
 
 #include "dnscache/question/question.h"
@@ -20,7 +20,6 @@
 #include <concepts>
 #include <cstdint>
 #include <span>
-#include <utility>
 
 namespace sluice::auth {
 
@@ -39,13 +38,14 @@ enum class Progress : uint8_t {
 };
 
 template <class Machine>
-concept Evaluator = requires(Machine machine, const Machine& constant, QuestionId id, dns::Answer answer) {
-  { machine.step() } -> std::same_as<Progress>;
-  {
-    constant.questions()
-  } -> std::convertible_to<std::span<const PendingQuestion>>;  // valid until the next step()
-  { machine.answer(id, std::move(answer)) } -> std::same_as<void>;
-  { constant.outcome() };
-};
+concept Evaluator =
+    requires(Machine machine, const Machine& constant, QuestionId id, const dns::Answer& answer) {
+      { machine.step() } -> std::same_as<Progress>;
+      {
+        constant.questions()
+      } -> std::convertible_to<std::span<const PendingQuestion>>;  // valid until the next step()
+      { machine.answer(id, answer) } -> std::same_as<void>;
+      { constant.outcome() };
+    };
 
 }  // namespace sluice::auth

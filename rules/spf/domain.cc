@@ -40,17 +40,23 @@ std::optional<std::string> to_a_labels(const std::string& name) {
 
 }  // namespace
 
-std::optional<std::string> checked_domain(std::string_view text) {
+bool checked_domain(std::string_view text, std::string& domain) {
   if (text.ends_with('.')) text.remove_suffix(1);
-  std::string name(text);
-  if (!std::ranges::all_of(name, is_ascii)) {
-    std::optional<std::string> converted = to_a_labels(name);
-    if (!converted) return std::nullopt;
-    name = std::move(*converted);
+  if (std::ranges::all_of(text, is_ascii)) {
+    domain = text;
+  } else {
+    std::optional<std::string> converted = to_a_labels(std::string(text));
+    if (!converted) return false;
+    domain = std::move(*converted);
   }
-  if (!std::ranges::all_of(name, is_host_character)) return std::nullopt;
-  if (name.find('.') == std::string::npos || !labels_fit(name)) return std::nullopt;
-  return name;
+  return std::ranges::all_of(domain, is_host_character) && domain.find('.') != std::string::npos &&
+         labels_fit(domain);
+}
+
+std::optional<std::string> checked_domain(std::string_view text) {
+  std::string domain;
+  if (!checked_domain(text, domain)) return std::nullopt;
+  return domain;
 }
 
 std::optional<std::string> target_domain(std::string_view text) {

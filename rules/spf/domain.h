@@ -13,6 +13,9 @@ namespace sluice::spf {
 // octets, a name over 253, an octet that no host or mail domain holds, or a U-label that IDNA 2008 refuses.
 std::optional<std::string> checked_domain(std::string_view text);
 
+// The same into a string that keeps its memory; false where there is nothing to ask.
+bool checked_domain(std::string_view text, std::string& domain);
+
 // A name that a record names after expansion: null when no question can be made of it. Single labels are
 // fine.
 std::optional<std::string> target_domain(std::string_view text);

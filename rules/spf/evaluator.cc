@@ -17,37 +17,82 @@ using auth::SpfResult;
 using dns::LookupKind;
 using dns::RecordType;
 
+auth::Identity identity_of(const Check& check) {
+  const bool null_sender = check.identity == auth::Identity::MailFrom && check.sender.empty();
+  return null_sender ? auth::Identity::Helo : check.identity;
+}
+
+std::string_view domain_of(const Check& check) {
+  if (identity_of(check) == auth::Identity::Helo) return check.helo;
+  const std::string_view sender = check.sender;
+  const size_t at = sender.rfind('@');
+  return at == std::string_view::npos ? sender : sender.substr(at + 1);
+}
+
 // --- The machine ---
 
 void Evaluator::start(const Check& check) {
   check_ = check;
   check_.client = check.client.unmap();
-  outcome_ = {};
-  frames_.clear();
+  reset_outcome();
+  while (depth_ > 0) close_frame();
+  selected_.reset();
   names_known_ = false;
   begin_batch();
-  questions_.clear();
-  identify(check);
+  identify();
 }
 
 Progress Evaluator::step() {
-  questions_.clear();
+  fresh_ = 0;
   // Bounded: every round consumes an answer or a term, and both are limited.
   while (state_ != State::Done && advance()) {
   }
   return state_ == State::Done ? Progress::Done : Progress::NeedAnswers;
 }
 
-void Evaluator::answer(auth::QuestionId id, dns::Answer answer) {
+// All that is needed of an answer is known by the state that waits for it.
+void Evaluator::answer(auth::QuestionId id, const dns::Answer& answer, SelectedRecordRef selected) {
   const auto index = static_cast<auth::QuestionId>(id - first_id_);
-  if (index >= asked_.size() || asked_[index].answer) return;
-  asked_[index].answer = std::move(answer);
+  if (index >= asked_.size() || asked_[index].answered) return;
+  Digest& digest = asked_[index];
+  digest.answered = true;
+  digest.status = answer.status;
+  switch (state_) {
+    case State::Record:
+      if (is_temporary(answer.status)) return;
+      selected_ = selected ? std::move(selected) : SelectedRecord::select(answer);
+      return;
+    case State::Addresses:
+      digest.matches = directive().mechanism == Mechanism::Exists ? !answer.records.empty()
+                                                                  : matches_client(answer, &directive());
+      return;
+    case State::ExchangeAddresses:
+      digest.matches = matches_client(answer, &directive());
+      return;
+    case State::NameAddresses:
+      digest.matches = matches_client(answer, nullptr);
+      return;
+    case State::Exchanges:
+      keep_exchanges(answer);
+      return;
+    case State::Names:
+      keep_names(answer);
+      return;
+    case State::Explanation:
+      keep_explanation(answer);
+      return;
+    case State::Start:
+    case State::Terms:
+    case State::Done:
+      return;  // they wait for nothing
+  }
 }
 
 bool Evaluator::advance() {
   switch (state_) {
     case State::Start:
-      enter(Entry::First, sender_domain_);
+      target_ = *dns::DnsName::from_text(sender_domain_);  // it was checked
+      enter(Entry::First, sender_domain_, &target_);
       return true;
     case State::Record:
       return take_record();
@@ -72,96 +117,104 @@ bool Evaluator::advance() {
   return false;
 }
 
-void Evaluator::identify(const Check& check) {
-  const bool null_sender = check.identity == auth::Identity::MailFrom && check.sender.empty();
+void Evaluator::reset_outcome() {
+  if (outcome_.mechanism) spare_ = std::move(*outcome_.mechanism);
+  outcome_.mechanism.reset();
+  outcome_.explanation.reset();
+  outcome_.result = SpfResult::None;
+  outcome_.lookups = outcome_.void_lookups = 0;
+  outcome_.problem.clear();
+  outcome_.problem_domain.clear();
+  outcome_.problem_term.clear();
+  outcome_.problem_offset = 0;
+}
+
+void Evaluator::identify() {
   std::string_view domain;
-  if (null_sender || check.identity == auth::Identity::Helo) {
-    outcome_.identity = auth::Identity::Helo;
-    local_part_ = "postmaster";
-    domain = check.helo;
+  local_part_ = "postmaster";
+  outcome_.identity = identity_of(check_);
+  if (outcome_.identity == auth::Identity::Helo) {
+    domain = check_.helo;
   } else {
-    outcome_.identity = check.identity;
-    const std::string_view sender = check.sender;
+    const std::string_view sender = check_.sender;
     const size_t at = sender.rfind('@');
-    local_part_ = at == std::string_view::npos || at == 0 ? "postmaster" : std::string(sender.substr(0, at));
-    domain = at == std::string_view::npos ? sender : sender.substr(at + 1);
+    if (at != std::string_view::npos && at != 0) local_part_ = sender.substr(0, at);
+    domain = domain_of(check_);
   }
   local_part_is_ascii_ = std::ranges::all_of(local_part_, is_ascii);
-  if (!std::ranges::all_of(check.helo, is_ascii))
-    check_.helo = checked_domain(check.helo).value_or(check.helo);
 
   outcome_.domain = domain;
-  const std::optional<std::string> usable = checked_domain(domain);
-  if (!usable) {
+  if (!checked_domain(domain, sender_domain_)) {
     outcome_.problem = "not a domain that can have a record";
     finish(SpfResult::None);
     return;
   }
-  sender_domain_ = *usable;
-  outcome_.domain = to_ascii_lower(*usable);
+  outcome_.domain = sender_domain_;
+  std::ranges::transform(outcome_.domain, outcome_.domain.begin(), ascii_lower);
+  if (!std::ranges::all_of(check_.helo, is_ascii))
+    check_.helo = checked_domain(check_.helo).value_or(check_.helo);
   state_ = State::Start;
 }
 
 // --- Records ---
 
-void Evaluator::enter(Entry entry, std::string domain) {
-  Place opened_by = entry == Entry::First ? Place{} : place();
-  if (entry != Entry::Redirect) frames_.emplace_back();
+// A null name: no question can be made of the domain.
+void Evaluator::enter(Entry entry, std::string_view domain, const dns::DnsName* name) {
+  if (entry != Entry::Redirect && ++depth_ > frames_.size()) frames_.emplace_back();
   Frame& opened = frame();
+  if (entry == Entry::Redirect) {
+    opened.previous = std::move(opened.record);
+    opened.previous_domain.swap(opened.domain);
+  }
   opened.entry = entry;
-  opened.opened_by = std::move(opened_by);
-  opened.domain = std::move(domain);
   opened.record.reset();
   opened.next = 0;
-  const auto name = dns::DnsName::from_text(opened.domain);
-  if (!name || opened.domain.find('.') == std::string::npos) {
+  opened.domain = domain;
+  if (name == nullptr || domain.find('.') == std::string_view::npos) {
     no_record("not a domain that can have a record");
     return;
   }
+  opened.name = *name;
   begin_batch();
   if (entry == Entry::First) {
-    ask(*name, RecordType::Txt, LookupKind::Uncounted);
+    ask(opened.name, RecordType::Txt, LookupKind::Uncounted);
   } else {
-    ask_for_term(*name, RecordType::Txt);
+    ask_for_term(opened.name, RecordType::Txt);
   }
   state_ = State::Record;
 }
 
 bool Evaluator::take_record() {
-  const Asked* asked = next_answered();
-  if (asked == nullptr) return false;
-  const dns::Answer& answer = *asked->answer;
-  if (is_temporary(answer.status)) {
-    temporary(asked->question, answer.status);
-  } else if (frame().entry == Entry::First || book_void(answer)) {
-    select_record(answer);
+  const std::optional<size_t> asked = next_answered();
+  if (!asked) return false;
+  const dns::AnswerStatus status = asked_[*asked].status;
+  if (is_temporary(status)) {
+    temporary(*asked);
+  } else if (frame().entry == Entry::First || book_void(status)) {
+    use_record();
   }
   return true;
 }
 
-void Evaluator::select_record(const dns::Answer& answer) {
-  const std::string* found = nullptr;
-  for (const dns::RecordData& data : answer.records) {
-    const auto* text = std::get_if<std::string>(&data);
-    if (text == nullptr || !Record::is_record(*text)) continue;
-    if (found != nullptr) {
+void Evaluator::use_record() {
+  SelectedRecordRef selected = std::move(selected_);
+  switch (selected->kind()) {
+    case SelectedRecord::Kind::None:
+      no_record("no SPF record");
+      return;
+    case SelectedRecord::Kind::Several:
       permanent("more than one SPF record", Place{frame().domain, {}, 0});
       return;
+    case SelectedRecord::Kind::Malformed: {
+      const RecordError& error = selected->error();
+      permanent(error.problem, Place{frame().domain, error.term, error.offset});
+      return;
     }
-    found = text;
+    case SelectedRecord::Kind::One:
+      frame().record = std::move(selected);
+      state_ = State::Terms;
+      return;
   }
-  if (found == nullptr) {
-    no_record("no SPF record");
-    return;
-  }
-  auto record = Record::parse(*found);
-  if (!record) {
-    RecordError error = std::move(record.error());
-    permanent(std::move(error.problem), Place{frame().domain, std::move(error.term), error.offset});
-    return;
-  }
-  frame().record = std::move(*record);
-  state_ = State::Terms;
 }
 
 void Evaluator::no_record(std::string_view why) {
@@ -170,76 +223,117 @@ void Evaluator::no_record(std::string_view why) {
     finish(SpfResult::None);
     return;
   }
-  Place blamed = frame().opened_by;
-  permanent(fmt::format("{}: {}", to_ascii_lower(frame().domain), why), std::move(blamed));
+  permanent(fmt::format("{}: {}", to_ascii_lower(frame().domain), why), place());
 }
 
 // --- Terms ---
 
 void Evaluator::next_term() {
-  if (at_redirect()) {
-    const std::optional<Modifier>& redirect = frame().record->redirect();
-    if (!redirect) {
-      leave(SpfResult::Neutral);  // 4.7
-      return;
-    }
-  } else if (!directive().is_lookup()) {
-    const Directive& current = directive();
-    if (current.mechanism == Mechanism::All || current.network.contains(check_.client)) {
-      matched();
-    } else {
-      not_matched();
-    }
+  if (pass_networks()) {
+    matched();
+    return;
+  }
+  if (at_redirect() && !record().redirect()) {
+    leave(SpfResult::Neutral);  // 4.7
     return;
   }
   if (!book_term()) return;
-  const Record& record = *frame().record;
-  const Span target = at_redirect() ? record.redirect()->value : directive().domain;
-  if (has_macro(record.text_of(target), 'p')) {
+  if (term().takes_validated) {
     ask_names(NamesFor::Target);
   } else {
     use_target();
   }
 }
 
+// Goes to the next term that asks the DNS; true at one before it that matches.
+bool Evaluator::pass_networks() {
+  const std::span<const Directive> directives = record().directives();
+  size_t& next = frame().next;
+  while (next < directives.size() && !directives[next].is_lookup()) {
+    if (const SelectedRecord::Run* run = frame().record->run_at(next)) {
+      const std::optional<uint32_t> match = run->blocks.first_match(check_.client);
+      next = match.value_or(run->end);
+      if (match) return true;
+      continue;
+    }
+    const Directive& current = directives[next];
+    if (current.mechanism == Mechanism::All || current.network.contains(check_.client)) return true;
+    ++next;
+  }
+  return false;
+}
+
+std::string_view Evaluator::target_text() const {
+  return record().text_of(at_redirect() ? record().redirect()->value : directive().domain);
+}
+
 // The term's domain, now that its macros can be expanded.
 void Evaluator::use_target() {
-  const Record& record = *frame().record;
-  const std::string_view text = record.text_of(at_redirect() ? record.redirect()->value : directive().domain);
-  std::optional<std::string> target;
-  if (text.empty()) {
-    target = frame().domain;
-  } else if (can_expand(text)) {
-    target = target_domain(expand_domain(text, macro_values(validated_name())));
+  const SelectedRecord& current = *frame().record;  // stays, in another place after a redirect
+  const SelectedRecord::Term& from = term();
+  switch (from.target) {
+    case SelectedRecord::Target::Current:
+      ask_mechanism(frame().domain, frame().name);
+      return;
+    case SelectedRecord::Target::Fixed: {
+      std::string_view text = target_text();
+      if (text.ends_with('.')) text.remove_suffix(1);
+      ask_mechanism(text, current.name(from));
+      return;
+    }
+    case SelectedRecord::Target::Unusable:
+      use_unusable_target();
+      return;
+    case SelectedRecord::Target::Expand:
+      use_expanded_target();
+      return;
+    case SelectedRecord::Target::None:
+      break;
   }
+  SLUICE_CHECK(!"a term without questions");
+}
+
+void Evaluator::use_expanded_target() {
+  const std::string_view text = target_text();
+  std::optional<std::string> target;
+  if (can_expand(text)) target = target_domain(expand_domain(text, macro_values(validated_name())));
+  const std::optional<dns::DnsName> name = target ? dns::DnsName::from_text(*target) : std::nullopt;
+  if (name) {
+    ask_mechanism(*target, *name);
+  } else if (!at_redirect() && !can_expand(text)) {
+    not_matched();
+  } else {
+    use_unusable_target();
+  }
+}
+
+void Evaluator::use_unusable_target() {
   if (at_redirect()) {
-    enter(Entry::Redirect, target.value_or(""));
-  } else if (target) {
-    ask_mechanism(directive(), *target);
-  } else if (directive().mechanism == Mechanism::Include && can_expand(text)) {
+    enter(Entry::Redirect, {}, nullptr);
+  } else if (directive().mechanism == Mechanism::Include) {
     permanent("expands to a name that cannot be asked for");  // check_host() of it is none (4.3, 5.2)
   } else {
     not_matched();  // a name that cannot be asked for does not exist (4.8)
   }
 }
 
-void Evaluator::ask_mechanism(const Directive& current, const std::string& target) {
-  const auto name = dns::DnsName::from_text(target);
-  if (!name) {
-    not_matched();
+void Evaluator::ask_mechanism(std::string_view domain, const dns::DnsName& name) {
+  if (at_redirect()) {
+    enter(Entry::Redirect, domain, &name);
     return;
   }
-  switch (current.mechanism) {
+  const Mechanism mechanism = directive().mechanism;
+  switch (mechanism) {
     case Mechanism::Include:
-      enter(Entry::Include, target);
+      enter(Entry::Include, domain, &name);
       return;
     case Mechanism::Mx:
       begin_batch();
-      ask_for_term(*name, RecordType::Mx);
+      ask_for_term(name, RecordType::Mx);
       state_ = State::Exchanges;
       return;
     case Mechanism::Ptr:
-      target_ = target;
+      target_ = name;
       if (names_known_) {
         names_for_ = NamesFor::Ptr;
         names_done();
@@ -251,7 +345,7 @@ void Evaluator::ask_mechanism(const Directive& current, const std::string& targe
     case Mechanism::Exists:
       begin_batch();
       // "exists" asks for A whatever the client's family is (5.7).
-      ask_for_term(*name, current.mechanism == Mechanism::A ? address_type() : RecordType::A);
+      ask_for_term(name, mechanism == Mechanism::A ? address_type() : RecordType::A);
       state_ = State::Addresses;
       return;
     case Mechanism::All:
@@ -263,62 +357,62 @@ void Evaluator::ask_mechanism(const Directive& current, const std::string& targe
 }
 
 bool Evaluator::take_addresses() {
-  const Asked* asked = next_answered();
-  if (asked == nullptr) return false;
-  const dns::Answer& answer = *asked->answer;
-  if (is_temporary(answer.status)) {
-    temporary(asked->question, answer.status);
-    return true;
-  }
-  if (!book_void(answer)) return true;
-  const bool exists = directive().mechanism == Mechanism::Exists;
-  if (exists ? !answer.records.empty() : matches_client(answer, &directive())) {
-    matched();
-  } else {
-    not_matched();
+  const std::optional<size_t> asked = next_answered();
+  if (!asked) return false;
+  const Digest& digest = asked_[*asked];
+  if (is_temporary(digest.status)) {
+    temporary(*asked);
+  } else if (book_void(digest.status)) {
+    if (digest.matches) {
+      matched();
+    } else {
+      not_matched();
+    }
   }
   return true;
 }
 
+void Evaluator::keep_exchanges(const dns::Answer& answer) {
+  names_.clear();
+  exchange_count_ = 0;
+  for (const dns::RecordData& data : answer.records) {
+    const auto* exchange = std::get_if<dns::MailExchange>(&data);
+    if (exchange == nullptr || ++exchange_count_ > limits::kSpfMxNames) continue;
+    // The root stands for "no mail here" (RFC 7505) and has no address.
+    if (!exchange->exchange.is_root()) names_.push_back(exchange->exchange);
+  }
+}
+
 bool Evaluator::take_exchanges() {
-  const Asked* asked = next_answered();
-  if (asked == nullptr) return false;
-  const dns::Answer answer = *asked->answer;  // a copy: the next batch replaces this one
-  if (is_temporary(answer.status)) {
-    temporary(asked->question, answer.status);
+  const std::optional<size_t> asked = next_answered();
+  if (!asked) return false;
+  const dns::AnswerStatus status = asked_[*asked].status;
+  if (is_temporary(status)) {
+    temporary(*asked);
     return true;
   }
-  if (!book_void(answer)) return true;
-  const auto count =
-      static_cast<size_t>(std::ranges::count_if(answer.records, [](const dns::RecordData& data) {
-        return std::holds_alternative<dns::MailExchange>(data);
-      }));
-  if (count > limits::kSpfMxNames) {
-    permanent(fmt::format("{} MX records; the limit is {}", count, limits::kSpfMxNames));
+  if (!book_void(status)) return true;
+  if (exchange_count_ > limits::kSpfMxNames) {
+    permanent(fmt::format("{} MX records; the limit is {}", exchange_count_, limits::kSpfMxNames));
     return true;
   }
   begin_batch();
-  for (const dns::RecordData& data : answer.records) {
-    const auto* exchange = std::get_if<dns::MailExchange>(&data);
-    // The root stands for "no mail here" (RFC 7505) and has no address.
-    if (exchange == nullptr || exchange->exchange.is_root()) continue;
-    ask_for_term(exchange->exchange, address_type());
-  }
+  for (const dns::DnsName& name : names_) ask_for_term(name, address_type());
   state_ = State::ExchangeAddresses;
   return true;
 }
 
 bool Evaluator::take_exchange_addresses() {
   while (!batch_consumed()) {
-    const Asked* asked = next_answered();
-    if (asked == nullptr) return false;
-    const dns::Answer& answer = *asked->answer;
-    if (is_temporary(answer.status)) {
-      temporary(asked->question, answer.status);
+    const std::optional<size_t> asked = next_answered();
+    if (!asked) return false;
+    const Digest& digest = asked_[*asked];
+    if (is_temporary(digest.status)) {
+      temporary(*asked);
       return true;
     }
-    if (!book_void(answer)) return true;
-    if (matches_client(answer, &directive())) {
+    if (!book_void(digest.status)) return true;
+    if (digest.matches) {
       matched();
       return true;
     }
@@ -330,9 +424,8 @@ bool Evaluator::take_exchange_addresses() {
 // --- Leaving a term and a record ---
 
 void Evaluator::matched() {
-  const Directive current = directive();
-  if (frames_.size() == 1) outcome_.mechanism = frame().record->name_of(current);
-  leave(current.on_match);
+  if (depth_ == 1) outcome_.mechanism.emplace(std::move(spare_)) = record().name_of(directive());
+  leave(directive().on_match);
 }
 
 void Evaluator::not_matched() {
@@ -343,8 +436,8 @@ void Evaluator::not_matched() {
 // The record of this level has its result. TempError and PermError never come here: they end all levels
 // (5.2).
 void Evaluator::leave(SpfResult result) {
-  if (frames_.size() > 1) {
-    frames_.pop_back();
+  if (depth_ > 1) {
+    close_frame();
     if (result == SpfResult::Pass) {
       matched();
     } else {
@@ -353,20 +446,26 @@ void Evaluator::leave(SpfResult result) {
     return;
   }
   outcome_.result = result;
-  if (result == SpfResult::Fail && check_.explain == Explain::Fetch && frame().record->explanation()) {
+  if (result == SpfResult::Fail && check_.explain == Explain::Fetch && record().explanation()) {
     explain();
   } else {
     finish(result);
   }
 }
 
+// Its strings keep their memory; the records may be gone from the cache and need not be held longer.
+void Evaluator::close_frame() {
+  frame().record.reset();
+  frame().previous.reset();
+  --depth_;
+}
+
 void Evaluator::finish(SpfResult result) {
   outcome_.result = result;
-  if (!outcome_.mechanism && !frames_.empty() &&
-      (frames_.size() > 1 || frame().record || outcome_.lookups != 0)) {
-    outcome_.mechanism = "default";
-  }
+  const bool evaluated = depth_ > 1 || (depth_ == 1 && frame().record) || outcome_.lookups != 0;
+  if (!outcome_.mechanism && evaluated) outcome_.mechanism.emplace(std::move(spare_)) = "default";
   begin_batch();
+  while (depth_ > 0) close_frame();
   state_ = State::Done;
 }
 
@@ -380,7 +479,9 @@ void Evaluator::permanent(std::string problem, Place place) {
   finish(SpfResult::PermError);
 }
 
-void Evaluator::temporary(const dns::Question& question, dns::AnswerStatus status) {
+void Evaluator::temporary(size_t asked) {
+  const dns::AnswerStatus status = asked_[asked].status;
+  const dns::Question& question = questions_[asked].question;
   const std::string_view what = status == dns::AnswerStatus::ServFail  ? "the DNS failed for"
                                 : status == dns::AnswerStatus::Timeout ? "no answer in time for"
                                                                        : "no time or budget left to ask for";
@@ -394,14 +495,19 @@ void Evaluator::temporary(const dns::Question& question, dns::AnswerStatus statu
 
 // The term that is being evaluated; while its record is not there yet, the term that asked for the record.
 Evaluator::Place Evaluator::place() const {
-  const Frame& current = frame();
-  if (!current.record) {
-    return current.entry == Entry::First ? Place{current.domain, {}, 0} : current.opened_by;
+  const Frame* at = &frame();
+  if (!at->record && at->entry == Entry::First) return {at->domain, {}, 0};
+  if (!at->record && at->entry == Entry::Redirect) {
+    const Record& previous = at->previous->record();
+    const Span term = previous.redirect()->term;
+    return {at->previous_domain, std::string(previous.text_of(term)), term.offset};
   }
-  const Record& record = *current.record;
-  if (at_redirect() && !record.redirect()) return {current.domain, {}, 0};
-  const Span term = at_redirect() ? record.redirect()->term : directive().term;
-  return {current.domain, std::string(record.text_of(term)), term.offset};
+  if (!at->record) at = &frames_[depth_ - 2];
+  const Record& record = at->record->record();
+  const bool at_redirect = at->next == record.directives().size();
+  if (at_redirect && !record.redirect()) return {at->domain, {}, 0};
+  const Span term = at_redirect ? record.redirect()->term : record.directives()[at->next].term;
+  return {at->domain, std::string(record.text_of(term)), term.offset};
 }
 
 // --- Budget and questions ---
@@ -414,8 +520,8 @@ bool Evaluator::book_term() {
   return false;
 }
 
-bool Evaluator::book_void(const dns::Answer& answer) {
-  if (!is_void(answer.status)) return true;
+bool Evaluator::book_void(dns::AnswerStatus status) {
+  if (!is_void(status)) return true;
   if (++outcome_.void_lookups <= limits::kSpfVoid) return true;
   permanent(fmt::format("more than {} lookups without an answer", limits::kSpfVoid));
   return false;
@@ -425,13 +531,18 @@ bool Evaluator::book_void(const dns::Answer& answer) {
 void Evaluator::begin_batch() {
   first_id_ += static_cast<auth::QuestionId>(asked_.size());
   asked_.clear();
-  consumed_ = 0;
+  questions_.clear();
+  fresh_ = consumed_ = 0;
 }
 
 void Evaluator::ask(const dns::DnsName& name, RecordType type, LookupKind kind) {
-  const auto id = static_cast<auth::QuestionId>(first_id_ + asked_.size());
-  asked_.push_back({dns::Question{name, type}, std::nullopt});
-  questions_.push_back({id, dns::Question{name, type}, kind});
+  auth::PendingQuestion& pending = questions_.emplace_back();
+  pending.id = static_cast<auth::QuestionId>(first_id_ + asked_.size());
+  pending.question.name = name;
+  pending.question.type = type;
+  pending.kind = kind;
+  asked_.emplace_back();
+  fresh_ = questions_.size();
 }
 
 void Evaluator::ask_for_term(const dns::DnsName& name, RecordType type) {
@@ -439,9 +550,9 @@ void Evaluator::ask_for_term(const dns::DnsName& name, RecordType type) {
   term_asked_ = true;
 }
 
-const Evaluator::Asked* Evaluator::next_answered() {
-  if (batch_consumed() || !asked_[consumed_].answer) return nullptr;
-  return &asked_[consumed_++];
+std::optional<size_t> Evaluator::next_answered() {
+  if (batch_consumed() || !asked_[consumed_].answered) return std::nullopt;
+  return consumed_++;
 }
 
 RecordType Evaluator::address_type() const {

@@ -8,13 +8,14 @@
 // Time-outs, SERVFAIL and a used-up deadline are TempError, except where section 5.5 says "no match".
 //
 // Readings of open points are listed in this folder's README. One evaluation per object at a time; reusable
-// by start(). Values only: nothing that was passed in needs to live on.
+// by start(), which keeps the memory of earlier ones. What was passed in need not live on: an answer is taken
+// at once to what its question was for. Records are shared with whoever hands them in (selected_record.h).
 #pragma once
 
 #include "rules/auth/evaluator.h"
 #include "rules/auth/result.h"
 #include "rules/spf/macro.h"
-#include "rules/spf/record.h"
+#include "rules/spf/selected_record.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -40,6 +41,11 @@ struct Check {
   Explain explain = Explain::Skip;
 };
 
+// Whose domain the check is about (see Check::identity), and the domain as given: behind the last "@", the
+// whole where there is none. The view lives as long as the check is unchanged.
+auth::Identity identity_of(const Check& check);
+std::string_view domain_of(const Check& check);
+
 struct Outcome {
   auth::SpfResult result = auth::SpfResult::None;
   auth::Identity identity = auth::Identity::MailFrom;
@@ -64,8 +70,12 @@ class Evaluator {
   void start(const Check& check);
 
   auth::Progress step();
-  std::span<const auth::PendingQuestion> questions() const { return questions_; }
-  void answer(auth::QuestionId id, dns::Answer answer);
+  std::span<const auth::PendingQuestion> questions() const { return std::span(questions_).first(fresh_); }
+  // Is what is outstanding the TXT of a record? Then its meaning may be given with the answer; else it is
+  // made here.
+  bool asks_for_record() const { return state_ == State::Record; }
+  void answer(auth::QuestionId id, const dns::Answer& answer, SelectedRecordRef selected);
+  void answer(auth::QuestionId id, const dns::Answer& answer) { this->answer(id, answer, {}); }
   const Outcome& outcome() const { return outcome_; }  // final after Done
 
  private:
@@ -85,7 +95,7 @@ class Evaluator {
   enum class NamesFor : uint8_t { Ptr, Target, ExplanationTarget, ExplanationText };
   enum class Entry : uint8_t { First, Include, Redirect };
 
-  // Where a record stands that sent us to another, for reports.
+  // Where something went wrong, for reports.
   struct Place {
     std::string domain;
     std::string term;
@@ -93,15 +103,20 @@ class Evaluator {
   };
   // One level of include; a redirect replaces the record of its level (5.2, 6.1).
   struct Frame {
-    std::string domain;
+    std::string domain;  // as written or expanded
+    dns::DnsName name;   // the same, as asked
     Entry entry = Entry::First;
-    Place opened_by;
-    std::optional<Record> record;
-    size_t next = 0;  // directive; the number of directives: `redirect`
+    SelectedRecordRef record;  // null until it is there; of kind One
+    size_t next = 0;           // directive; the number of directives: `redirect`
+    // Redirect: the record that it replaced, for reports.
+    std::string previous_domain;
+    SelectedRecordRef previous;
   };
-  struct Asked {
-    dns::Question question;
-    std::optional<dns::Answer> answer;
+  // What a question of the batch is answered with, as far as its purpose needs it.
+  struct Digest {
+    bool answered = false;
+    bool matches = false;  // addresses: the client is among them; `exists`: there are any
+    dns::AnswerStatus status = dns::AnswerStatus::Timeout;
   };
 
   // Steps return true when the machine can go on at once, false when it waits for an answer.
@@ -114,17 +129,22 @@ class Evaluator {
   bool take_name_addresses();
   bool take_explanation();
 
-  void identify(const Check& check);
-  void select_record(const dns::Answer& answer);
+  void reset_outcome();
+  void identify();
+  void use_record();
   void no_record(std::string_view why);
   void next_term();
+  bool pass_networks();
   void use_target();
-  void ask_mechanism(const Directive& directive, const std::string& target);
-  void enter(Entry entry, std::string domain);
+  void use_expanded_target();
+  void use_unusable_target();
+  void ask_mechanism(std::string_view domain, const dns::DnsName& name);
+  void enter(Entry entry, std::string_view domain, const dns::DnsName* name);
   void names_done();
   void matched();
   void not_matched();
   void leave(auth::SpfResult result);
+  void close_frame();
   void explain();
   void ask_explanation();
   void expand_explanation_text();
@@ -133,23 +153,29 @@ class Evaluator {
   void finish(auth::SpfResult result);
   void permanent(std::string problem);  // at the current term
   void permanent(std::string problem, Place place);
-  void temporary(const dns::Question& question, dns::AnswerStatus status);
+  void temporary(size_t asked);  // the question whose answer failed
 
   // Both are false when the limit is passed; the evaluation has ended then.
   bool book_term();
-  bool book_void(const dns::Answer& answer);
+  bool book_void(dns::AnswerStatus status);
 
   void begin_batch();
   void ask(const dns::DnsName& name, dns::RecordType type, dns::LookupKind kind);
   void ask_for_term(const dns::DnsName& name, dns::RecordType type);
   void ask_names(NamesFor purpose);
-  const Asked* next_answered();  // null while the next in order is outstanding
+  void keep_exchanges(const dns::Answer& answer);
+  void keep_names(const dns::Answer& answer);
+  void keep_explanation(const dns::Answer& answer);
+  std::optional<size_t> next_answered();  // null while the next in order is outstanding
   bool batch_consumed() const { return consumed_ == asked_.size(); }
 
-  Frame& frame() { return frames_.back(); }
-  const Frame& frame() const { return frames_.back(); }
-  bool at_redirect() const { return frame().next == frame().record->directives().size(); }
-  const Directive& directive() const { return frame().record->directives()[frame().next]; }
+  Frame& frame() { return frames_[depth_ - 1]; }
+  const Frame& frame() const { return frames_[depth_ - 1]; }
+  const Record& record() const { return frame().record->record(); }
+  bool at_redirect() const { return frame().next == record().directives().size(); }
+  const Directive& directive() const { return record().directives()[frame().next]; }
+  const SelectedRecord::Term& term() const { return frame().record->term(frame().next); }
+  std::string_view target_text() const;  // of the current term, as written
   Place place() const;
   dns::RecordType address_type() const;
   bool matches_client(const dns::Answer& answer, const Directive* lengths) const;
@@ -162,21 +188,27 @@ class Evaluator {
   std::string sender_domain_;
   bool local_part_is_ascii_ = true;
   Outcome outcome_;
+  std::string spare_;  // the memory of outcome_.mechanism while there is none
   State state_ = State::Done;
-  std::vector<Frame> frames_;
+  std::vector<Frame> frames_;  // the first depth_ are in use
+  size_t depth_ = 0;
 
-  // The current batch of questions, in the order in which their answers are consumed.
-  std::vector<Asked> asked_;
+  // The current batch of questions with what they were answered, in the order in which it is consumed.
+  std::vector<auth::PendingQuestion> questions_;
+  std::vector<Digest> asked_;
+  size_t fresh_ = 0;  // questions_ is new since the last step: all of it or nothing
   size_t consumed_ = 0;
   auth::QuestionId first_id_ = 0;
-  std::vector<auth::PendingQuestion> questions_;
-  bool term_asked_ = false;  // the term's first question is out
+  bool term_asked_ = false;     // the term's first question is out
+  SelectedRecordRef selected_;  // Record
 
+  size_t exchange_count_ = 0;  // Exchanges: MX records
   NamesFor names_for_ = NamesFor::Ptr;
-  bool names_known_ = false;  // for the current term or explanation
-  std::vector<dns::DnsName> names_;
+  bool names_known_ = false;         // for the current term or explanation
+  std::vector<dns::DnsName> names_;  // exchanges of an mx, or the client's PTR names
   std::vector<dns::DnsName> validated_;
-  std::string target_;
+  dns::DnsName target_;  // Ptr
+  bool has_explanation_text_ = false;
   std::string explanation_text_;  // unexpanded
 };
 static_assert(auth::Evaluator<Evaluator>);

@@ -64,18 +64,21 @@ void Evaluator::ask_names(NamesFor purpose) {
   state_ = State::Names;
 }
 
-bool Evaluator::take_names() {
-  const Asked* asked = next_answered();
-  if (asked == nullptr) return false;
-  const bool counted = names_for_ == NamesFor::Ptr || names_for_ == NamesFor::Target;
-  // A fault of the client's reverse zone is not the sender's: no names (5.5), "unknown" (7.3).
-  if (counted && !book_void(*asked->answer)) return true;
-  for (const dns::RecordData& data : asked->answer->records) {
+void Evaluator::keep_names(const dns::Answer& answer) {
+  for (const dns::RecordData& data : answer.records) {
     const auto* name = std::get_if<dns::DnsName>(&data);
     if (name == nullptr || name->is_root()) continue;
     if (names_.size() == limits::kSpfPtrNames) break;  // 4.6.4: further names are ignored
     names_.push_back(*name);
   }
+}
+
+bool Evaluator::take_names() {
+  const std::optional<size_t> asked = next_answered();
+  if (!asked) return false;
+  const bool counted = names_for_ == NamesFor::Ptr || names_for_ == NamesFor::Target;
+  // A fault of the client's reverse zone is not the sender's: no names (5.5), "unknown" (7.3).
+  if (counted && !book_void(asked_[*asked].status)) return true;
   begin_batch();
   for (const dns::DnsName& name : names_) {
     if (counted) {
@@ -91,11 +94,10 @@ bool Evaluator::take_names() {
 bool Evaluator::take_name_addresses() {
   const bool counted = names_for_ == NamesFor::Ptr || names_for_ == NamesFor::Target;
   while (!batch_consumed()) {
-    const size_t index = consumed_;
-    const Asked* asked = next_answered();
-    if (asked == nullptr) return false;
-    if (counted && !book_void(*asked->answer)) return true;
-    if (matches_client(*asked->answer, nullptr)) validated_.push_back(names_[index]);
+    const std::optional<size_t> asked = next_answered();
+    if (!asked) return false;
+    if (counted && !book_void(asked_[*asked].status)) return true;
+    if (asked_[*asked].matches) validated_.push_back(names_[*asked]);
   }
   names_done();
   return true;
@@ -105,10 +107,8 @@ void Evaluator::names_done() {
   names_known_ = true;
   switch (names_for_) {
     case NamesFor::Ptr: {
-      const auto target = dns::DnsName::from_text(target_);
-      const bool found = target && std::ranges::any_of(validated_, [&](const dns::DnsName& name) {
-                           return name.is_at_or_below(*target);
-                         });
+      const bool found = std::ranges::any_of(
+          validated_, [&](const dns::DnsName& name) { return name.is_at_or_below(target_); });
       if (found) {
         matched();
       } else {
@@ -131,12 +131,11 @@ void Evaluator::names_done() {
 // %{p}: the current domain if it is among the validated names, else one below it, else any (7.3).
 std::string Evaluator::validated_name() const {
   if (!names_known_ || validated_.empty()) return {};
-  if (const auto domain = dns::DnsName::from_text(frame().domain)) {
-    if (std::ranges::find(validated_, *domain) != validated_.end()) return domain->to_text();
-    const auto below = std::ranges::find_if(
-        validated_, [&](const dns::DnsName& name) { return name.is_at_or_below(*domain); });
-    if (below != validated_.end()) return below->to_text();
-  }
+  const dns::DnsName& domain = frame().name;
+  if (std::ranges::find(validated_, domain) != validated_.end()) return domain.to_text();
+  const auto below =
+      std::ranges::find_if(validated_, [&](const dns::DnsName& name) { return name.is_at_or_below(domain); });
+  if (below != validated_.end()) return below->to_text();
   return validated_.front().to_text();
 }
 
@@ -144,7 +143,7 @@ std::string Evaluator::validated_name() const {
 
 void Evaluator::explain() {
   names_known_ = false;
-  if (has_macro(frame().record->text_of(frame().record->explanation()->value), 'p')) {
+  if (has_macro(record().text_of(record().explanation()->value), 'p')) {
     ask_names(NamesFor::ExplanationTarget);
   } else {
     ask_explanation();
@@ -152,7 +151,7 @@ void Evaluator::explain() {
 }
 
 void Evaluator::ask_explanation() {
-  const std::string_view text = frame().record->text_of(frame().record->explanation()->value);
+  const std::string_view text = record().text_of(record().explanation()->value);
   std::optional<std::string> target;
   if (can_expand(text)) target = target_domain(expand_domain(text, macro_values(validated_name())));
   const auto name = target ? dns::DnsName::from_text(*target) : std::nullopt;
@@ -165,17 +164,18 @@ void Evaluator::ask_explanation() {
   state_ = State::Explanation;
 }
 
+void Evaluator::keep_explanation(const dns::Answer& answer) {
+  const auto* text = answer.records.size() == 1 ? std::get_if<std::string>(&answer.records.front()) : nullptr;
+  has_explanation_text_ = text != nullptr && !check_macro_string(*text, MacroUse::Explanation);
+  if (has_explanation_text_) explanation_text_ = *text;
+}
+
 bool Evaluator::take_explanation() {
-  const Asked* asked = next_answered();
-  if (asked == nullptr) return false;
-  const std::vector<dns::RecordData>& records = asked->answer->records;
-  const auto* text = records.size() == 1 ? std::get_if<std::string>(&records.front()) : nullptr;
-  if (text == nullptr || check_macro_string(*text, MacroUse::Explanation)) {
+  const std::optional<size_t> asked = next_answered();
+  if (!asked) return false;
+  if (!has_explanation_text_) {
     finish(SpfResult::Fail);
-    return true;
-  }
-  explanation_text_ = *text;
-  if (!names_known_ && has_macro(explanation_text_, 'p')) {
+  } else if (!names_known_ && has_macro(explanation_text_, 'p')) {
     ask_names(NamesFor::ExplanationText);
   } else {
     expand_explanation_text();

@@ -95,6 +95,7 @@ void SelectedRecord::find_runs() {
       for (size_t i = first; i < end; ++i) {
         run.blocks.add(directives[i].network, static_cast<uint32_t>(i));
       }
+      run.blocks.seal();
       terms_[first].run = static_cast<uint16_t>(runs_.size());
     }
     first = std::max(end, first + 1);
@@ -102,10 +103,9 @@ void SelectedRecord::find_runs() {
 }
 
 size_t SelectedRecord::count_bytes() const {
-  constexpr size_t kPerBlock = 2 * sizeof(Cidr);  // columns and their slack
   size_t bytes = sizeof(*this) + terms_.capacity() * sizeof(Term) + names_.capacity() * sizeof(dns::DnsName) +
                  runs_.capacity() * sizeof(Run);
-  for (const Run& run : runs_) bytes += run.blocks.size() * kPerBlock;
+  for (const Run& run : runs_) bytes += run.blocks.bytes();
   if (record_) bytes += record_->text().size() + record_->directives().size() * sizeof(Directive);
   if (error_) bytes += error_->term.capacity() + error_->problem.capacity();
   return bytes;

@@ -114,6 +114,7 @@ class SelectedRecordRef {
   const SelectedRecord* get() const { return object_; }
   const SelectedRecord& operator*() const { return *object_; }
   const SelectedRecord* operator->() const { return object_; }
+  size_t references() const { return object_ == nullptr ? 0 : object_->references_; }  // to the same object
 
  private:
   friend class SelectedRecord;
