@@ -1,5 +1,6 @@
 #include "engine/node/control_loop.h"
 
+#include "engine/node/allocator.h"
 #include "engine/node/health.h"
 #include "engine/node/metrics_page.h"
 #include "engine/node/process_figures.h"
@@ -137,6 +138,7 @@ void ControlLoop::beat() {
   auto period = std::chrono::duration_cast<std::chrono::microseconds>(Node::kHeartbeat);
   if (watchdog) period = std::min(period, *watchdog / 2);
   next_beat_ = mono_now() + period;
+  return_unused_memory();
   (void)node_.policy_versions();  // lets go of versions that no shard has any more
   if (watchdog && is_alive(view()).good()) manager_.alive();
 }
@@ -198,6 +200,7 @@ NodeView ControlLoop::view() {
   view.log_dropped = log_.dropped();
   view.log_suppressed = log_.suppressed();
   view.process = read_process_figures();
+  view.allocator = read_allocator_figures();
   for (const policy::ManagedDomain& domain : policy.domains()) {
     view.domains.push_back({domain.name, delivery::hops_text(domain.next_hops)});
   }

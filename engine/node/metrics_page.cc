@@ -48,6 +48,14 @@ void write_process(MetricText& out, const ProcessFigures& process) {
   out.gauge("process_max_fds", "Descriptors that the process may open.", process.open_files_max);
 }
 
+void write_allocator(MetricText& out, const AllocatorFigures& allocator) {
+  out.gauge("sluice_allocator_allocated_bytes", "Memory that the node has asked its allocator for.",
+            allocator.allocated_octets);
+  out.gauge("sluice_allocator_active_bytes", "Pages that hold it.", allocator.active_octets);
+  out.gauge("sluice_allocator_resident_bytes",
+            "All memory that the allocator has of the kernel, free or not.", allocator.resident_octets);
+}
+
 void write_policy(MetricText& out, const NodeView& view, const ShardReport& sum) {
   out.gauge("sluice_policy_info",
             "Always 1; the label is the version in force, as in the rows of the journal.");
@@ -237,6 +245,7 @@ std::string metrics_page(const NodeView& view) {
   MetricText out;
   write_node(out, view);
   write_process(out, view.process);
+  if (view.allocator) write_allocator(out, *view.allocator);
   write_policy(out, view, sum);
   write_connections(out, sum);
   write_recipients(out, sum);

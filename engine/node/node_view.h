@@ -33,6 +33,13 @@ struct ProcessFigures {
   uint64_t open_files_max = 0;
 };
 
+// Of the allocator: what the node asked for, the pages that hold it, and all that it has of the kernel.
+struct AllocatorFigures {
+  uint64_t allocated_octets = 0;
+  uint64_t active_octets = 0;
+  uint64_t resident_octets = 0;
+};
+
 struct NodeView {
   Phase phase = Phase::Starting;
   MonoTime now{};
@@ -48,6 +55,7 @@ struct NodeView {
   uint64_t log_dropped = 0;
   uint64_t log_suppressed = 0;
   ProcessFigures process;
+  std::optional<AllocatorFigures> allocator;
   // The next hops of each managed domain, as HopReport::next_hops names them.
   struct Domain {
     std::string name;

@@ -203,6 +203,9 @@ class OperationTests(cases.EndToEnd):
         self.assertEqual(found['sluice_replies_total{class="3xx"}'], relayed)
         self.assertEqual(found[f'sluice_next_hop_messages_total{{next_hop="{sink.address}",answer="accepted"}}'], relayed)
         self.assertGreater(found["process_resident_memory_bytes"], 1e6)
+        if "sluice_allocator_allocated_bytes" in found:  # not under the sanitizers, which have an allocator of their own
+            self.assertGreater(found["sluice_allocator_allocated_bytes"], 1e5)
+            self.assertGreaterEqual(found["sluice_allocator_resident_bytes"], found["sluice_allocator_active_bytes"])
         for shard in (0, 1):
             self.assertLess(found[f'sluice_shard_last_turn_age_seconds{{shard="{shard}"}}'], 5)
         self.assert_balance(node.stopped(), [node.journal], relayed=relayed, refused=1)
