@@ -59,12 +59,8 @@ uint64_t add_up(uint64_t a, uint64_t b) {
   return a > std::numeric_limits<uint64_t>::max() - b ? std::numeric_limits<uint64_t>::max() : a + b;
 }
 
-size_t memory_of(const Outcome& outcome) {
-  size_t bytes = sizeof(Outcome) + outcome.domain.capacity() + outcome.problem.capacity() +
-                 outcome.problem_domain.capacity() + outcome.problem_term.capacity();
-  if (outcome.mechanism) bytes += outcome.mechanism->capacity();
-  if (outcome.explanation) bytes += outcome.explanation->capacity();
-  return bytes;
+size_t text_memory(const std::string& text) {
+  return text.capacity() > std::string().capacity() ? text.capacity() + 1 : 0;
 }
 
 }  // namespace
@@ -84,6 +80,17 @@ const Outcome* Program::run(const IpAddress& client, Explain explain) const {
   const Action& action = find(client);
   const uint32_t outcome = explain == Explain::Fetch ? action.fetch : action.skip;
   return outcome == kStepByStep ? nullptr : &outcomes_[outcome];
+}
+
+size_t Program::memory_of(const Outcome& outcome) {
+  size_t bytes = sizeof(Outcome);
+  for (const std::string* text :
+       {&outcome.domain, &outcome.problem, &outcome.problem_domain, &outcome.problem_term}) {
+    bytes += text_memory(*text);
+  }
+  if (outcome.mechanism) bytes += text_memory(*outcome.mechanism);
+  if (outcome.explanation) bytes += text_memory(*outcome.explanation);
+  return bytes;
 }
 
 void Program::finish(const std::vector<Cidr>& prefixes) {

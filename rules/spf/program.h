@@ -94,6 +94,7 @@ class Program {
     uint32_t otherwise = 0;  // into actions_, for clients that no prefix holds
   };
 
+  static size_t memory_of(const Outcome& outcome);
   const Action& find(const IpAddress& client) const;
   void finish(const std::vector<Cidr>& prefixes);
   void measure(const std::vector<Cidr>& prefixes);

@@ -579,11 +579,7 @@ uint32_t ProgramCompiler::add_action(uint32_t skip, uint32_t fetch) {
 }
 
 uint32_t ProgramCompiler::add_outcome(Outcome outcome) {
-  const size_t bytes = sizeof(Outcome) + outcome.domain.size() + outcome.problem.size() +
-                       outcome.problem_domain.size() + outcome.problem_term.size() +
-                       (outcome.mechanism ? outcome.mechanism->size() : 0) +
-                       (outcome.explanation ? outcome.explanation->size() : 0);
-  if (!take_bytes(bytes)) {
+  if (!take_bytes(Program::memory_of(outcome))) {
     program_.gaps_.limits = true;
     return Program::kStepByStep;
   }
