@@ -158,17 +158,17 @@ void FamilyTable<Word, Search>::make_intervals(Form form) {
 }
 
 template <class Word, class Search>
-void FamilyTable<Word, Search>::seal(Form form, Search scan, Search intervals) {
+void FamilyTable<Word, Search>::seal(Form form, Search (*rows)(size_t), Search (*intervals)(size_t)) {
   if (added_ == 0) return;
   if (form == Form::Measured) form = added_ <= Layout<Word>::kRowsMost ? Form::Rows : Form::Intervals;
   if (form == Form::Intervals) {
     make_intervals(form);
-    search_ = intervals;
+    search_ = intervals(table_.extent);
     return;
   }
   const auto extent = static_cast<uint32_t>(padded_rows(table_.rows, Layout<Word>::kGroup));
   if (extent != table_.extent) resize_columns(extent);
-  search_ = scan;
+  search_ = rows(extent);
 }
 
 template class FamilyTable<uint32_t, V4Search>;

@@ -26,12 +26,14 @@ class FamilyTable {
   // IPv4: network, mask. IPv6: high, low, high mask, low mask.
   using Row = std::array<Word, sizeof(Word) == sizeof(uint32_t) ? 2 : 4>;
 
+  explicit FamilyTable(Search nothing) : search_(nothing) {}
+
   // Not after seal(). The answer is below kNoAnswer.
   void add(const Row& row, uint32_t answer, Search search);
-  void seal(Form form, Search scan, Search intervals);
+  void seal(Form form, Search (*rows)(size_t extent), Search (*intervals)(size_t levels));
 
   const Table<Word>& table() const { return table_; }
-  Search search() const { return search_; }  // null while there is nothing to search
+  Search search() const { return search_; }
   uint32_t added() const { return added_; }
   size_t bytes() const { return bytes_; }
   Form form() const { return form_; }
@@ -51,7 +53,7 @@ class FamilyTable {
   void make_intervals(Form form);
 
   Table<Word> table_;  // its pointers lead into the block
-  Search search_ = nullptr;
+  Search search_;
   Block block_;
   uint32_t added_ = 0;
   uint32_t bytes_ = 0;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <bit>
+#include <iterator>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "rules/net/kernels.cc"
@@ -27,6 +28,7 @@ HWY_INLINE uint64_t bits_of(D d, Mask mask) {
 struct V4Rows {
   const uint32_t *network, *mask;
   uint32_t address;
+  uint32_t lane() const { return address; }
   template <class D>
   HWY_INLINE auto match(D d, size_t row) const {
     const auto own = hn::And(hn::Set(d, address), hn::Load(d, mask + row));
@@ -37,6 +39,7 @@ struct V4Rows {
 struct V6Rows {
   const uint64_t *high, *low, *high_mask, *low_mask;
   uint64_t address_high, address_low;
+  uint64_t lane() const { return address_high; }
   template <class D>
   HWY_INLINE auto match(D d, size_t row) const {
     const auto own_high = hn::And(hn::Set(d, address_high), hn::Load(d, high_mask + row));
@@ -47,10 +50,10 @@ struct V6Rows {
 
 // Up to 64 rows: all are compared without a branch, and the first bit is the first match. The bit behind the
 // last row (none when there are 64, where counting zeros of zero gives 64) leads to the answer for "none".
-template <class D, class Rows>
-HWY_INLINE size_t first_of_few(D d, const Rows& rows, size_t extent) {
-  uint64_t word = uint64_t{2} << (extent - 1);
-  for (size_t row = 0; row < extent; row += hn::Lanes(d)) word |= bits_of(d, rows.match(d, row)) << row;
+template <size_t kExtent, class D, class Rows>
+HWY_INLINE size_t first_of_few(D d, const Rows& rows) {
+  uint64_t word = uint64_t{2} << (kExtent - 1);
+  for (size_t row = 0; row < kExtent; row += hn::Lanes(d)) word |= bits_of(d, rows.match(d, row)) << row;
   return static_cast<size_t>(std::countr_zero(word));
 }
 
@@ -71,67 +74,127 @@ HWY_INLINE size_t first_of_many(D d, const Rows& rows, size_t extent) {
   return extent;
 }
 
-template <size_t kLanesMost, size_t kGroup, class Word, class Rows>
-HWY_INLINE uint32_t scan(const Table<Word>& table, const Rows& rows) {
-  const hn::CappedTag<Word, kLanesMost> wide;
-  const hn::CappedTag<Word, kRowsLeast> narrow;
-  const size_t extent = table.extent;
-  if (extent == kRowsLeast) return table.answers[first_of_few(narrow, rows, kRowsLeast)];
-  if (extent <= kGroup) return table.answers[first_of_few(wide, rows, extent)];
-  return table.answers[first_of_many(wide, rows, extent)];
+// kExtent is 0 for any number of whole groups.
+template <size_t kExtent, class Table, class Rows>
+HWY_INLINE uint32_t scan(const Table& table, const Rows& rows) {
+  using Word = decltype(rows.lane());
+  constexpr size_t kLanesMost = 64 / sizeof(Word);
+  const hn::CappedTag<Word, kExtent == kRowsLeast ? kRowsLeast : kLanesMost> d;
+  if constexpr (kExtent == 0) {
+    return table.answers[first_of_many(d, rows, table.extent)];
+  } else {
+    return table.answers[first_of_few<kExtent>(d, rows)];
+  }
 }
 
+template <size_t kExtent>
 uint32_t scan_v4(const V4Table& table, uint32_t address) {
-  return scan<16, kV4RowGroup>(table, V4Rows{table.words, table.words + table.extent, address});
+  const size_t extent = kExtent == 0 ? table.extent : kExtent;
+  return scan<kExtent>(table, V4Rows{table.words, table.words + extent, address});
 }
 
+template <size_t kExtent>
 uint32_t scan_v6(const V6Table& table, uint64_t high, uint64_t low) {
+  const size_t extent = kExtent == 0 ? table.extent : kExtent;
   const uint64_t* column = table.words;
-  const size_t extent = table.extent;
-  return scan<8, kV6RowGroup>(
-      table, V6Rows{column, column + extent, column + 2 * extent, column + 3 * extent, high, low});
+  return scan<kExtent>(table,
+                       V6Rows{column, column + extent, column + 2 * extent, column + 3 * extent, high, low});
 }
 
-uint32_t intervals_v4(const V4Table& table, uint32_t address) {
-  const hn::CappedTag<int32_t, kV4NodeKeys> d;
-  const auto wanted = hn::Set(d, static_cast<int32_t>(address ^ kV4KeyTurn));
-  const auto below = [&](size_t level, size_t node) HWY_ATTR {
-    const uint32_t* words = table.words + table.words[level] + node * kV4NodeKeys;
-    const auto* keys = reinterpret_cast<const int32_t*>(words);
+V4Search rows_v4(size_t extent) {
+  switch (extent) {
+    case 8:
+      return scan_v4<8>;
+    case 16:
+      return scan_v4<16>;
+    case 32:
+      return scan_v4<32>;
+    case 64:
+      return scan_v4<64>;
+    default:
+      return scan_v4<0>;
+  }
+}
+
+V6Search rows_v6(size_t extent) {
+  switch (extent) {
+    case 8:
+      return scan_v6<8>;
+    case 16:
+      return scan_v6<16>;
+    case 32:
+      return scan_v6<32>;
+    default:
+      return scan_v6<0>;
+  }
+}
+
+// How many keys of a node are below the address.
+struct V4Nodes {
+  static constexpr size_t kKeys = kV4NodeKeys;
+  const uint32_t* words;
+  uint32_t address;
+  HWY_INLINE size_t below(size_t level, size_t node) const {
+    const hn::CappedTag<int32_t, kKeys> d;
+    const auto wanted = hn::Set(d, static_cast<int32_t>(address ^ kV4KeyTurn));
+    const auto* keys = reinterpret_cast<const int32_t*>(words + words[level] + node * kKeys);
     uint64_t word = 0;
-    for (size_t at = 0; at < kV4NodeKeys; at += hn::Lanes(d))
+    for (size_t at = 0; at < kKeys; at += hn::Lanes(d))
       word |= bits_of(d, hn::Lt(hn::Load(d, keys + at), wanted)) << at;
     return static_cast<size_t>(std::popcount(word));
-  };
-  size_t node = 0;
-  for (size_t level = table.extent - 1; level > 0; --level)
-    node = node * (kV4NodeKeys + 1) + below(level, node);
-  return table.answers[node * kV4NodeKeys + below(0, node)];
-}
+  }
+};
 
-uint32_t intervals_v6(const V6Table& table, uint64_t high, uint64_t low) {
-  const hn::CappedTag<int64_t, kV6NodeKeys> d;
-  const auto wanted_high = hn::Set(d, static_cast<int64_t>(high ^ kV6KeyTurn));
-  const auto wanted_low = hn::Set(d, static_cast<int64_t>(low ^ kV6KeyTurn));
-  const auto below = [&](size_t level, size_t node) HWY_ATTR {
-    const uint64_t* words = table.words + table.words[level] + node * 2 * kV6NodeKeys;
-    const auto* keys = reinterpret_cast<const int64_t*>(words);
+struct V6Nodes {
+  static constexpr size_t kKeys = kV6NodeKeys;
+  const uint64_t* words;
+  uint64_t high, low;
+  HWY_INLINE size_t below(size_t level, size_t node) const {
+    const hn::CappedTag<int64_t, kKeys> d;
+    const auto wanted_high = hn::Set(d, static_cast<int64_t>(high ^ kV6KeyTurn));
+    const auto wanted_low = hn::Set(d, static_cast<int64_t>(low ^ kV6KeyTurn));
+    const auto* keys = reinterpret_cast<const int64_t*>(words + words[level] + node * 2 * kKeys);
     uint64_t word = 0;
-    for (size_t at = 0; at < kV6NodeKeys; at += hn::Lanes(d)) {
+    for (size_t at = 0; at < kKeys; at += hn::Lanes(d)) {
       const auto key_high = hn::Load(d, keys + at);
-      const auto key_low = hn::Load(d, keys + kV6NodeKeys + at);
+      const auto key_low = hn::Load(d, keys + kKeys + at);
       const auto tie = hn::And(hn::Eq(key_high, wanted_high), hn::Lt(key_low, wanted_low));
       word |= bits_of(d, hn::Or(hn::Lt(key_high, wanted_high), tie)) << at;
     }
     return static_cast<size_t>(std::popcount(word));
-  };
+  }
+};
+
+template <class Nodes>
+HWY_INLINE size_t descend(const Nodes& nodes, size_t levels) {
   size_t node = 0;
-  for (size_t level = table.extent - 1; level > 0; --level)
-    node = node * (kV6NodeKeys + 1) + below(level, node);
-  return table.answers[node * kV6NodeKeys + below(0, node)];
+  for (size_t level = levels - 1; level > 0; --level)
+    node = node * (Nodes::kKeys + 1) + nodes.below(level, node);
+  return node * Nodes::kKeys + nodes.below(0, node);
 }
 
-Kernel vector_kernel() { return {hwy::TargetName(HWY_TARGET), scan_v4, scan_v6, intervals_v4, intervals_v6}; }
+// kLevels is 0 for any number.
+template <size_t kLevels>
+uint32_t find_v4(const V4Table& table, uint32_t address) {
+  return table.answers[descend(V4Nodes{table.words, address}, kLevels == 0 ? table.extent : kLevels)];
+}
+
+template <size_t kLevels>
+uint32_t find_v6(const V6Table& table, uint64_t high, uint64_t low) {
+  return table.answers[descend(V6Nodes{table.words, high, low}, kLevels == 0 ? table.extent : kLevels)];
+}
+
+V4Search intervals_v4(size_t levels) {
+  constexpr V4Search kSearches[] = {find_v4<0>, find_v4<1>, find_v4<2>, find_v4<3>, find_v4<4>};
+  return kSearches[levels < std::size(kSearches) ? levels : 0];
+}
+
+V6Search intervals_v6(size_t levels) {
+  constexpr V6Search kSearches[] = {find_v6<0>, find_v6<1>, find_v6<2>, find_v6<3>, find_v6<4>, find_v6<5>};
+  return kSearches[levels < std::size(kSearches) ? levels : 0];
+}
+
+Kernel vector_kernel() { return {hwy::TargetName(HWY_TARGET), rows_v4, rows_v6, intervals_v4, intervals_v6}; }
 
 }  // namespace sluice::cidr::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -183,7 +246,13 @@ uint32_t intervals_v6_scalar(const V6Table& table, uint64_t high, uint64_t low) 
   })];
 }
 
-constexpr Kernel kScalar{"scalar", scan_v4_scalar, scan_v6_scalar, intervals_v4_scalar, intervals_v6_scalar};
+constexpr Kernel kScalar{
+    "scalar",
+    [](size_t) -> V4Search { return scan_v4_scalar; },
+    [](size_t) -> V6Search { return scan_v6_scalar; },
+    [](size_t) -> V4Search { return intervals_v4_scalar; },
+    [](size_t) -> V6Search { return intervals_v6_scalar; },
+};
 
 HWY_EXPORT(vector_kernel);
 

@@ -1,6 +1,6 @@
-// Kernels: the searches under CidrSet, one entry per instruction set of this processor, each callable by name
-// so that tests and benchmarks can force it. The scalar scan is the reference that all others are compared
-// with.
+// Kernels: the searches under CidrSet, one entry per instruction set of this processor, each to be had by
+// name so that tests and benchmarks can force it. The scalar scan is the reference that all others are
+// compared with.
 //
 // A table is one block of words that starts on a cache line; CidrSet builds it and the kernels only read it:
 //
@@ -55,7 +55,7 @@ struct Table {
   const Word* words = nullptr;
   const uint32_t* answers = nullptr;
   uint32_t rows = 0;    // of prefixes, or of intervals
-  uint32_t extent = 0;  // rows of a column with its padding, or levels
+  uint32_t extent = 0;  // rows of a column with the padding, or levels
 };
 using V4Table = Table<uint32_t>;
 using V6Table = Table<uint64_t>;  // an address as two numbers: `high` holds its first eight octets
@@ -68,16 +68,18 @@ inline constexpr uint64_t kV6KeyTurn = uint64_t{1} << 63;
 using V4Search = uint32_t (*)(const V4Table& table, uint32_t address);
 using V6Search = uint32_t (*)(const V6Table& table, uint64_t high, uint64_t low);
 
-// For the family that has no prefix.
-inline uint32_t no_rows_v4(const V4Table&, uint32_t) { return kNoAnswer; }
-inline uint32_t no_rows_v6(const V6Table&, uint64_t, uint64_t) { return kNoAnswer; }
+// For a table without rows.
+inline uint32_t search_nothing_v4(const V4Table&, uint32_t) { return kNoAnswer; }
+inline uint32_t search_nothing_v6(const V6Table&, uint64_t, uint64_t) { return kNoAnswer; }
 
+// A kernel gives the search that is made for a table of the given shape: rows of a column with their padding,
+// or levels (1 to kLevelsMost).
 struct Kernel {
   std::string_view name;
-  V4Search scan_v4;
-  V6Search scan_v6;
-  V4Search intervals_v4;
-  V6Search intervals_v6;
+  V4Search (*rows_v4)(size_t extent);
+  V6Search (*rows_v6)(size_t extent);
+  V4Search (*intervals_v4)(size_t levels);
+  V6Search (*intervals_v6)(size_t levels);
 };
 
 const Kernel& scalar_kernel();
