@@ -4,10 +4,13 @@
 // An answer may carry objects of its users, one of each type (a compiled SPF program, a parsed key). Such an
 // object is found exactly as long as its answer and every answer that it was made from are the very same and
 // within their time. Every answer that is put gets a new generation, so that an EntryId kept across awaits
-// finds either the very same answer or nothing.
+// finds either the very same answer or nothing. The same answer put again only begins its time anew: it keeps
+// its generation, and what was made from it stays.
 //
-// Over the budget the CLOCK hand evicts what was not used since its last round; an answer too large for the
-// budget is not kept. Names are compared in full; the hash is keyed. Nothing here fails.
+// Over the budget it evicts. What was never asked for again since it came goes first and takes a tenth of the
+// budget at most, so that a flood of new names pushes out only itself; the rest goes round under a CLOCK
+// hand. What a used object was made from counts as used. An answer too large for the budget is not kept.
+// Names are compared in full; the hash is keyed. Nothing here fails.
 #pragma once
 
 #include "dnscache/cache/attachment.h"
@@ -28,12 +31,14 @@
 namespace sluice::dns {
 
 struct CacheSettings {
-  size_t bytes_max = 64 * 1024 * 1024;  // ours: about 150,000 short answers
+  size_t bytes_max = 64 * 1024 * 1024;  // ours: about 130,000 short answers
   std::chrono::seconds ttl_min{0};      // floor for answers that may be kept at all
   std::chrono::seconds ttl_max = limits::kDnsTtlMax;
   std::chrono::seconds negative_ttl_max = limits::kDnsNegativeTtlMax;
   std::chrono::seconds serve_stale = limits::kDnsServeStale;
   std::chrono::seconds failure_ttl = limits::kDnsFailureTtl;
+  // An answer that is in use is due to be asked for anew in this last part of its time; 0: never.
+  unsigned refresh_percent = limits::kDnsRefreshPercent;
 };
 
 struct CacheStatistics {
@@ -42,6 +47,8 @@ struct CacheStatistics {
   uint64_t stale_hits = 0;
   uint64_t misses = 0;
   uint64_t puts = 0;
+  uint64_t renewals = 0;   // of the puts, those that found the same answer
+  uint64_t refreshes = 0;  // hits that were told to be due
   uint64_t evictions = 0;  // before their time, for want of room
   size_t entries = 0;
   size_t bytes = 0;  // estimated, allocations included
@@ -60,6 +67,7 @@ class AnswerCache {
     EntryId id;
     std::chrono::seconds left{0};  // whole seconds to its end, 0 when stale
     bool stale = false;            // answer->stale says the same
+    bool refresh_due = false;      // told once for each put: asking anew now spares someone a wait later
   };
 
   AnswerCache(const CacheSettings& settings, uint64_t hash_seed);
@@ -69,7 +77,10 @@ class AnswerCache {
 
   // An answer within its time; or a stale one while asking anew failed less than failure_ttl ago. A failure
   // (ServFail, Timeout) that was put is found for failure_ttl.
-  std::optional<Hit> find(const Question& question, MonoTime now);
+  std::optional<Hit> find(const DnsName& name, RecordType type, MonoTime now);
+  std::optional<Hit> find(const Question& question, MonoTime now) {
+    return find(question.name, question.type, now);
+  }
   // Also one that ended at most serve_stale ago; only records and absences, never a failure.
   std::optional<Hit> find_or_stale(const Question& question, MonoTime now);
 
@@ -98,36 +109,64 @@ class AnswerCache {
   CacheStatistics statistics() const;
 
  private:
+  struct Attached;
   struct Entry;
-  struct Place {  // where a question is or would be
-    size_t bucket = 0;
+  // Open addressing by linear probing over these, four in a cache line; the hash tells nearly all entries
+  // apart, so that a look-up goes to one entry or none. Free without an entry; at most half are in use.
+  struct Bucket {
+    uint32_t hash = 0;
+    uint32_t slot = 0;
     Entry* entry = nullptr;
   };
+  static constexpr uint32_t kNoSlot = UINT32_MAX;
+  // Entries in the order in which they came or were last passed over, linked by slots.
+  struct Queue {
+    uint32_t oldest = kNoSlot;
+    uint32_t newest = kNoSlot;
+    size_t bytes = 0;
+  };
+  static constexpr size_t kShareMax = 4;  // ours: one answer takes at most this part of the budget
 
-  uint64_t hash(const Question& question) const;
-  Place locate(const Question& question, uint64_t hash) const;
-  Hit hit(uint32_t slot, MonoTime now) const;
+  uint32_t hash(const DnsName& name, RecordType type) const;
+  size_t locate(const DnsName& name, RecordType type, uint32_t hash) const;
+  std::optional<Hit> look_up(const Bucket& bucket, MonoTime now, bool usable);
+  Hit hit(const Bucket& bucket, MonoTime now);
+  MonoTime gone(const Entry& entry) const;
   std::optional<std::chrono::seconds> time_to_keep(const Answer& answer) const;
-  struct Attached;
+  void begin_time(Entry& entry, std::chrono::seconds time, MonoTime now);
+  Hit add(std::unique_ptr<Entry> entry, MonoTime now);
+
+  // --- answer_cache_room.cc ---
+  void grow_table();
+  void unlink_bucket(size_t bucket);
+  size_t bucket_of(const Entry& entry) const;
+  Queue& queue_of(const Entry& entry);
+  void enqueue(uint32_t slot);
+  void dequeue(uint32_t slot);
+  void charge(const Entry& entry, size_t bytes);
+  void release(const Entry& entry, size_t bytes);
+  void remove(size_t bucket);
+  void make_room(size_t bytes, MonoTime now);
+  bool passes_over(uint32_t slot);
+  void hold_used(const Entry& entry);
+
+  // --- answer_cache_attachments.cc ---
+  Entry* entry_of(EntryId id) const;
   bool attach(EntryId id, Attachment attachment, size_t bytes, std::span<const EntryId> uses);
   void* find_attached(EntryId id, Attachment::Type type, MonoTime now);
-  bool verify(Attached& attached) const;
+  MonoTime shortest(const Attached& attached) const;
+  bool verify(Attached& attached, MonoTime now) const;
   void detach(Entry& entry, Attachment::Type type);
-  void grow_table();
-  void unlink(size_t bucket);
-  void remove(uint32_t slot, size_t bucket);
-  size_t bucket_of(uint32_t slot) const;
-  void make_room(size_t bytes);
 
   CacheSettings settings_;
   uint64_t seed_;
-  // Open addressing by linear probing: buckets hold slot + 1, 0 is free; at most half are in use.
-  std::vector<uint32_t> buckets_;
+  std::vector<Bucket> buckets_;
   std::vector<std::unique_ptr<Entry>> slots_;
   std::vector<uint32_t> free_slots_;
-  uint32_t hand_ = 0;
+  Queue fresh_;  // not asked for again since they came
+  Queue kept_;   // and the others
   uint32_t next_generation_ = 1;
-  uint64_t watched_changes_ = 0;  // how often an answer that others were made from went or was replaced
+  uint64_t watched_changes_ = 0;  // how often what others were made from went, was replaced, or lost time
   CacheStatistics statistics_;
 };
 

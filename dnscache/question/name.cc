@@ -4,51 +4,104 @@
 #include "io/base/cursor.h"
 
 #include <bit>
+#include <utility>
 
 namespace sluice::dns {
 
-std::optional<DnsName> DnsName::from_text(std::string_view text) {
-  DnsName name;
-  if (text.ends_with('.')) text.remove_suffix(1);
-  if (text.empty()) return name;
-  if (text.size() + 2 > limits::kDnsName) return std::nullopt;
-  size_t length_at = 0;  // where the current label's length octet stands
-  size_t out = 1;
-  for (const char c : text) {
-    if (c != '.') {
-      name.octets_[out++] = ascii_lower(c);
-      continue;
-    }
-    const size_t length = out - length_at - 1;
-    if (length == 0 || length > limits::kDnsLabel) return std::nullopt;
-    name.octets_[length_at] = static_cast<char>(length);
-    length_at = out++;
+namespace {
+
+// Words are read with the first octet lowest.
+static_assert(std::endian::native == std::endian::little);
+
+constexpr uint64_t kOnes = 0x0101010101010101U;
+constexpr uint64_t kHigh = kOnes * 0x80U;
+constexpr size_t kWord = sizeof(uint64_t);
+
+constexpr uint64_t each(char octet) { return kOnes * static_cast<unsigned char>(octet); }
+
+// The highest bit of each octet that is zero, and no other.
+constexpr uint64_t zero_octets(uint64_t word) { return ~(((word & ~kHigh) + ~kHigh) | word | ~kHigh); }
+
+// ascii_lower() of eight octets. Lengths of labels stay as they are: they lie below the letters.
+constexpr uint64_t lower(uint64_t word) {
+  const uint64_t low = word & ~kHigh;
+  const uint64_t from_a = low + (kHigh - each('A'));
+  const uint64_t beyond_z = low + (kHigh - each('Z') - kOnes);
+  return word | ((from_a & ~beyond_z & ~word & kHigh) >> 2U);
+}
+
+void copy_lower(char* to, const char* from, size_t size) {
+  const auto word = [&](size_t at) {
+    uint64_t octets = 0;
+    std::memcpy(&octets, from + at, kWord);
+    octets = lower(octets);
+    std::memcpy(to + at, &octets, kWord);
+  };
+  if (size < kWord) {
+    for (size_t i = 0; i < size; ++i) to[i] = ascii_lower(from[i]);
+    return;
   }
-  const size_t length = out - length_at - 1;
-  if (length == 0 || length > limits::kDnsLabel) return std::nullopt;
-  name.octets_[length_at] = static_cast<char>(length);
-  name.octets_[out++] = 0;
-  name.size_ = static_cast<uint8_t>(out);
-  return name;
+  for (size_t at = 0; at + kWord < size; at += kWord) word(at);
+  word(size - kWord);
+}
+
+}  // namespace
+
+std::optional<DnsName> DnsName::from_text(std::string_view text) {
+  std::optional<DnsName> made(std::in_place);
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.empty()) return made;
+  char* const octets = made->octets_.data();
+  size_t length_at = 0;  // where the current label's length octet stands
+  // A label ends before the text's octet `end`, whose place on the wire is one further.
+  const auto end_label = [&](size_t end) {
+    const size_t length = end - length_at;
+    octets[length_at] = static_cast<char>(length);
+    length_at = end + 1;
+    return length != 0 && length <= limits::kDnsLabel;
+  };
+  bool fits = text.size() + 2 <= limits::kDnsName;
+  if (fits) {
+    copy_lower(octets + 1, text.data(), text.size());
+    for (size_t at = 0; at < text.size() && fits; at += kWord) {
+      uint64_t dots = 0;
+      if (at + kWord <= text.size()) {
+        dots = zero_octets(word_at(text.data() + at) ^ each('.'));
+      } else if (text.size() >= kWord) {  // the last whole word holds the rest
+        const size_t before = at + kWord - text.size();
+        dots = zero_octets(word_at(text.data() + text.size() - kWord) ^ each('.')) >> (8U * before);
+      } else {
+        for (size_t i = 0; i < text.size(); ++i) dots |= text[i] == '.' ? uint64_t{0x80} << (8U * i) : 0;
+      }
+      for (; dots != 0 && fits; dots &= dots - 1)
+        fits = end_label(at + static_cast<size_t>(std::countr_zero(dots)) / 8U);
+    }
+    fits = fits && end_label(text.size());
+  }
+  if (!fits) {
+    made.reset();
+    return made;
+  }
+  octets[text.size() + 1] = 0;
+  made->size_ = static_cast<uint8_t>(text.size() + 2);
+  return made;
 }
 
 std::optional<DnsName> DnsName::from_wire(std::string_view wire) {
-  if (wire.empty() || wire.size() > limits::kDnsName) return std::nullopt;
-  DnsName name;
+  std::optional<DnsName> made;
+  if (wire.empty() || wire.size() > limits::kDnsName) return made;
   Cursor cursor(wire);
-  for (;;) {
-    const size_t at = cursor.position();
-    const uint8_t length = cursor.u8();
-    if (!cursor.ok() || length > limits::kDnsLabel) return std::nullopt;
-    name.octets_[at] = static_cast<char>(length);
-    if (length == 0) break;
-    const std::string_view label = cursor.take(length);
-    if (!cursor.ok()) return std::nullopt;
-    for (size_t i = 0; i < label.size(); ++i) name.octets_[at + 1 + i] = ascii_lower(label[i]);
+  for (uint8_t length = 1; length != 0;) {
+    length = cursor.u8();
+    if (length > limits::kDnsLabel) return made;
+    cursor.skip(length);
+    if (!cursor.ok()) return made;
   }
-  if (!cursor.at_end()) return std::nullopt;
-  name.size_ = static_cast<uint8_t>(wire.size());
-  return name;
+  if (!cursor.at_end()) return made;
+  made.emplace();
+  copy_lower(made->octets_.data(), wire.data(), wire.size());
+  made->size_ = static_cast<uint8_t>(wire.size());
+  return made;
 }
 
 unsigned DnsName::label_count() const {
@@ -98,24 +151,25 @@ DnsName DnsName::parent() const {
   return result;
 }
 
+// Two words at a time are multiplied under two secrets and folded. The last two overlap those before; short
+// names are read with the zeros behind them. The size tells apart what would read alike.
 uint64_t DnsName::hash(uint64_t seed) const {
-  uint64_t h = seed ^ size_;
-  size_t at = 0;
-  const auto mix = [&h](uint64_t word) {
-    const auto product = static_cast<unsigned __int128>(h ^ word) * 0x9E3779B97F4A7C15U;
-    h = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-    h = std::rotl(h, 23) + 0xD6E8FEB86659FD93U;
+  const uint64_t secret = (seed ^ 0x9E3779B97F4A7C15U) * 0xD6E8FEB86659FD93U;
+  const auto fold = [](uint64_t a, uint64_t b) {
+    const auto product = static_cast<unsigned __int128>(a) * b;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64U);
   };
-  for (; at + 8 <= size_; at += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, octets_.data() + at, 8);
-    mix(word);
+  const char* const octets = octets_.data();
+  uint64_t h = seed ^ size_;
+  if (size_ <= kClear) {
+    h = fold(word_at(octets) ^ secret, word_at(octets + kWord) ^ h);
+  } else {
+    for (size_t at = 0; at + 2 * kWord < size_; at += 2 * kWord)
+      h = fold(word_at(octets + at) ^ secret, word_at(octets + at + kWord) ^ h);
+    const char* const last = octets + size_ - 2 * kWord;
+    h = fold(word_at(last) ^ secret, word_at(last + kWord) ^ h);
   }
-  uint64_t rest = 0;
-  std::memcpy(&rest, octets_.data() + at, size_ - at);
-  mix(rest);
-  mix(seed);
-  return h;
+  return fold(h ^ secret, seed ^ 0xA0761D6478BD642FU);
 }
 
 }  // namespace sluice::dns

@@ -17,7 +17,9 @@ namespace sluice::dns {
 
 class DnsName {
  public:
-  constexpr DnsName() = default;  // the root
+  constexpr DnsName() noexcept {  // the root
+    for (size_t i = 0; i < kClear; ++i) octets_[i] = 0;
+  }
   DnsName(const DnsName& other) noexcept { assign(other); }
   DnsName& operator=(const DnsName& other) noexcept {
     if (this != &other) assign(other);
@@ -48,15 +50,37 @@ class DnsName {
   // Keyed, so that others cannot choose names that collide (compare the whole name afterwards).
   uint64_t hash(uint64_t seed) const;
 
-  friend bool operator==(const DnsName& a, const DnsName& b) { return a.wire() == b.wire(); }
+  // The same as comparing wire(), without a call for the usual lengths.
+  bool has_wire(std::string_view wire) const {
+    return size_ == wire.size() && equal_octets(octets_.data(), wire.data(), size_);
+  }
+  friend bool operator==(const DnsName& a, const DnsName& b) { return a.has_wire(b.wire()); }
 
  private:
-  void assign(const DnsName& other) noexcept {
-    size_ = other.size_;
-    std::memcpy(octets_.data(), other.octets_.data(), size_);
+  // Octets behind the name are not set, but for the first of all: up to here they are zero, so that short
+  // names can be read by words.
+  static constexpr size_t kClear = 16;
+  static constexpr size_t kShort = 64;  // copied as a whole
+
+  static uint64_t word_at(const char* octets) {
+    uint64_t word = 0;
+    std::memcpy(&word, octets, sizeof word);
+    return word;
+  }
+  static bool equal_octets(const char* a, const char* b, size_t size) {
+    if (size < 8) return std::memcmp(a, b, size) == 0;
+    uint64_t differs = word_at(a + size - 8) ^ word_at(b + size - 8);
+    for (size_t at = 0; at + 8 < size; at += 8) differs |= word_at(a + at) ^ word_at(b + at);
+    return differs == 0;
   }
 
-  std::array<char, limits::kDnsName> octets_{};
+  void assign(const DnsName& other) noexcept {
+    size_ = other.size_;
+    std::memcpy(octets_.data(), other.octets_.data(), kShort);
+    if (size_ > kShort) std::memcpy(octets_.data() + kShort, other.octets_.data() + kShort, size_ - kShort);
+  }
+
+  std::array<char, limits::kDnsName> octets_;
   uint8_t size_ = 1;
 };
 

@@ -134,7 +134,10 @@ inline constexpr auto kDnsTtlMax = 86400s;         // ours; RFC 8767 section 4 a
 inline constexpr auto kDnsServeStale = 3600s;      // W-35; RFC 8767
 inline constexpr auto kDnsOutage = 10s;            // W-35: no answer from any server for so long
 inline constexpr size_t kDnsServers = 8;           // ours: upstream servers; further ones are ignored
-inline constexpr auto kDnsFailureTtl = 5s;         // ours; RFC 9520 3.2 wants 1 s to 5 min
+inline constexpr unsigned kDnsRefreshPercent =
+    10;                                         // ours: of an answer's time, for asking anew ahead of its end
+inline constexpr auto kDnsRefreshTtlMin = 10s;  // ours: shorter times leave no room for that
+inline constexpr auto kDnsFailureTtl = 5s;      // ours; RFC 9520 3.2 wants 1 s to 5 min
 
 // --- SPF (RFC 7208 section 4.6.4) ---
 inline constexpr unsigned kSpfTerms = 10;        // DNS-querying terms; the 11th is permerror

@@ -5,7 +5,10 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -214,6 +217,167 @@ TEST_F(AnswerCacheUses, EndWhenOneIsReplacedOrErased) {
   EXPECT_FALSE(has(id, at(1s)));
 }
 
+TEST_F(AnswerCacheUses, LastOverAPutOfTheSameAnswer) {
+  const auto id = cache_.put(question("a.example"), text("x", 60), at(0s))->id;
+  const std::array uses{cache_.put(question("b.example"), text("y", 30), at(0s))->id};
+  ASSERT_TRUE(cache_.attach(id, std::make_unique<int>(1), 10, uses));
+  EXPECT_EQ(cache_.put(question("b.example"), text("y", 30), at(27s))->id, uses[0]);
+  EXPECT_EQ(cache_.put(question("a.example"), text("x", 60), at(27s))->id, id);
+  EXPECT_TRUE(has(id, at(57s) - 1ns));
+  EXPECT_FALSE(has(id, at(57s)));
+  EXPECT_EQ(cache_.statistics().renewals, 2U);
+  EXPECT_EQ(cache_.find(question("a.example"), at(28s))->left, 59s);
+}
+
+TEST_F(AnswerCacheUses, EndEarlierWhenOnesTimeWasCut) {
+  const auto id = cache_.put(question("a.example"), text("x", 60), at(0s))->id;
+  const std::array uses{cache_.put(question("b.example"), text("y", 60), at(0s))->id};
+  ASSERT_TRUE(cache_.attach(id, std::make_unique<int>(1), 10, uses));
+  EXPECT_TRUE(has(id, at(10s)));
+  cache_.put(question("b.example"), text("y", 5), at(10s));
+  EXPECT_TRUE(has(id, at(15s) - 1ns));
+  EXPECT_FALSE(has(id, at(15s)));
+}
+
+TEST_F(AnswerCacheUses, EndWithClear) {
+  const auto id = put("a.example", 60);
+  ASSERT_TRUE(cache_.attach(id, std::make_unique<int>(1), 10));
+  cache_.clear();
+  EXPECT_FALSE(has(id, at(1s)));
+  EXPECT_FALSE(has(put("a.example", 60), at(1s)));
+}
+
+using AnswerCacheRefresh = AnswerCacheTest;
+
+TEST_F(AnswerCacheRefresh, IsDueOnceInTheLastTenthOfWhatIsInUse) {
+  cache_.put(question("a.example"), text("x", 100), at(0s));
+  EXPECT_FALSE(cache_.find(question("a.example"), at(89s))->refresh_due);
+  EXPECT_FALSE(cache_.find(question("a.example"), at(90s))->refresh_due);
+  EXPECT_TRUE(cache_.find(question("a.example"), at(91s))->refresh_due);
+  EXPECT_FALSE(cache_.find(question("a.example"), at(92s))->refresh_due);
+  EXPECT_EQ(cache_.statistics().refreshes, 1U);
+  cache_.put(question("a.example"), text("x", 100), at(95s));
+  EXPECT_FALSE(cache_.find(question("a.example"), at(186s))->refresh_due);
+  EXPECT_TRUE(cache_.find(question("a.example"), at(187s))->refresh_due);
+}
+
+TEST_F(AnswerCacheRefresh, IsNotDueForWhatWasNotUsedBefore) {
+  cache_.put(question("a.example"), text("x", 100), at(0s));
+  EXPECT_FALSE(cache_.find(question("a.example"), at(99s))->refresh_due);
+}
+
+TEST(AnswerCacheRefreshAlways, IsNeverDueForShortTimesStaleAnswersAndFailures) {
+  AnswerCache cache({.refresh_percent = 100}, 1);
+  for (const Answer& answer : {text("x", 9), absent(AnswerStatus::ServFail, 0)}) {
+    cache.put(question("a.example"), answer, at(0s));
+    for (int i = 0; i < 5; ++i) EXPECT_FALSE(cache.find(question("a.example"), at(4s))->refresh_due);
+    cache.clear();
+  }
+  cache.put(question("a.example"), text("x", 100), at(0s));
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(cache.find_or_stale(question("a.example"), at(101s))->refresh_due);
+}
+
+TEST(AnswerCacheRefreshOff, IsNeverDue) {
+  AnswerCache cache({.refresh_percent = 0}, 1);
+  cache.put(question("a.example"), text("x", 100), at(0s));
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(cache.find(question("a.example"), at(99s))->refresh_due);
+}
+
+class AnswerCacheFlood : public ::testing::Test {
+ protected:
+  AnswerCacheFlood() {
+    for (int i = 0; i < kWorking; ++i) {
+      put(working(i));
+      EXPECT_TRUE(cache_.find(question(working(i)), at(1s)));
+    }
+  }
+  static std::string working(int i) { return "working" + std::to_string(i) + ".example"; }
+  AnswerCache::EntryId put(const std::string& name) {
+    return cache_.put(question(name), text("x", 3600), at(0s))->id;
+  }
+  void flood(int names) {
+    for (int i = 0; i < names; ++i) {
+      const auto kept = cache_.put(question("random" + std::to_string(flooded_++) + ".example"),
+                                   absent(AnswerStatus::NxDomain, 3600), at(1s));
+      EXPECT_TRUE(kept);
+      EXPECT_LE(cache_.statistics().bytes, kBytes);
+    }
+  }
+  int working_left() {
+    int left = 0;
+    for (int i = 0; i < kWorking; ++i) left += cache_.find(question(working(i)), at(2s)) ? 1 : 0;
+    return left;
+  }
+
+  static constexpr int kWorking = 500;
+  static constexpr size_t kBytes = 500000;  // the working set takes half of it
+  AnswerCache cache_{{.bytes_max = kBytes}, 1};
+  int flooded_ = 0;
+};
+
+// However long it lasts, and though nobody asks for the working set meanwhile.
+TEST_F(AnswerCacheFlood, OfNewNamesLeavesTheWorkingSet) {
+  flood(100000);
+  EXPECT_EQ(working_left(), kWorking);
+  EXPECT_GT(cache_.statistics().evictions, 90000U);
+}
+
+TEST_F(AnswerCacheFlood, LeavesRoomForNewNamesThatAreUsed) {
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = "late" + std::to_string(i) + ".example";
+    put(name);
+    flood(20);
+    EXPECT_TRUE(cache_.find(question(name), at(1s)));
+  }
+  flood(10000);
+  EXPECT_TRUE(cache_.find(question("late99.example"), at(1s)));
+  EXPECT_EQ(working_left(), kWorking);
+}
+
+TEST_F(AnswerCacheFlood, LeavesWhatAUsedObjectWasMadeFrom) {
+  std::vector<AnswerCache::EntryId> below;
+  for (int i = 0; i < 20; ++i) below.push_back(put("below" + std::to_string(i) + ".example"));
+  const auto top = put("top.example");
+  ASSERT_TRUE(cache_.attach(top, std::make_unique<int>(1), 100, below));
+  for (int round = 0; round < 200; ++round) {
+    const auto found = cache_.find(question("top.example"), at(1s));
+    ASSERT_TRUE(found);
+    ASSERT_NE(cache_.attached<int>(found->id, at(1s)), nullptr) << round;
+    // New names that are used, so that all of the budget goes round.
+    for (int i = 0; i < 50; ++i) {
+      const std::string name = "used" + std::to_string(round * 50 + i) + ".example";
+      put(name);
+      EXPECT_TRUE(cache_.find(question(name), at(1s)));
+    }
+  }
+  EXPECT_LT(working_left(), kWorking);
+}
+
+TEST_F(AnswerCacheFlood, ObjectsThatHoldEachOtherGoAllTheSame) {
+  const std::array circle{put("a.example"), put("b.example")};
+  ASSERT_TRUE(cache_.attach(circle[0], std::make_unique<int>(1), 100, circle));
+  ASSERT_TRUE(cache_.attach(circle[1], std::make_unique<int>(1), 100, circle));
+  for (int i = 0; i < 20000; ++i) {
+    const std::string name = "used" + std::to_string(i) + ".example";
+    put(name);
+    EXPECT_TRUE(cache_.find(question(name), at(1s)));
+  }
+  EXPECT_EQ(cache_.find(circle[0]), nullptr);
+  EXPECT_EQ(cache_.find(circle[1]), nullptr);
+}
+
+TEST(AnswerCacheBudget, WhatIsTooOldGoesBeforeWhatIsInUse) {
+  AnswerCache cache({.bytes_max = 100000, .serve_stale = 10s}, 1);
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "old" + std::to_string(i) + ".example";
+    cache.put(question(name), text("x", 10), at(0s));
+    EXPECT_TRUE(cache.find(question(name), at(1s)));
+  }
+  for (int i = 0; i < 100; ++i)
+    cache.put(question("n" + std::to_string(i) + ".example"), text("x", 60), at(20s));
+  EXPECT_EQ(cache.statistics().evictions, 0U);
+}
+
 TEST(AnswerCacheBudget, AttachmentsCount) {
   AnswerCache cache({.bytes_max = 100000}, 1);
   const auto id = cache.put(question("a.example"), text("x", 60), at(0s))->id;
@@ -257,40 +421,78 @@ TEST(AnswerCacheBudget, OneAnswerCannotFillIt) {
   EXPECT_FALSE(cache.find(question("a.example"), at(0s)));
 }
 
-// Against a plain map, with times, erasures and growth mixed.
+// Against a plain map, with times, names of all lengths, types, erasures, objects and growth mixed.
 TEST(AnswerCacheModel, AgreesWithAMap) {
   struct Kept {
     std::string value;
     MonoTime expires;
+    AnswerCache::EntryId id;
+    std::optional<std::pair<int, std::string>> object;  // and the name that it was made from
   };
   Random random(7);
-  AnswerCache cache(CacheSettings{}, random());
+  AnswerCache cache(CacheSettings{.serve_stale = 0s}, random());
   std::map<std::string, Kept> model;
   MonoTime now = at(0s);
-  for (int i = 0; i < 30000; ++i) {
-    const std::string name = "n" + std::to_string(random.below(400)) + ".example";
+  const auto is_there = [&](const std::string& name) {
+    const auto kept = model.find(name);
+    return kept != model.end() && now < kept->second.expires;
+  };
+  const auto drop_made_from = [&](const std::string& name) {
+    for (auto& [other, kept] : model) {
+      if (kept.object && kept.object->second == name) kept.object.reset();
+    }
+  };
+  for (int i = 0; i < 60000; ++i) {
+    const uint32_t number = random.below(400);
+    const std::string name = "n" + std::to_string(number) + std::string(number % 50, 'x') + ".example";
+    const std::string other =
+        "n" + std::to_string((number + 50) % 400) + std::string(number % 50, 'x') + ".example";
     now += std::chrono::milliseconds(random.below(200));
-    switch (random.below(4)) {
+    switch (random.below(6)) {
       case 0: {
         const uint32_t ttl = 1 + random.below(60);
-        cache.put(question(name), text(std::to_string(i), ttl), now);
-        model[name] = {std::to_string(i), now + std::chrono::seconds(ttl)};
+        const std::string value = std::to_string(random.below(3));
+        const auto put = cache.put(question(name), text(value, ttl), now);
+        const bool same = is_there(name) && model[name].value == value;
+        if (same) {
+          ASSERT_EQ(put->id, model[name].id);
+          model[name].expires = now + std::chrono::seconds(ttl);
+        } else {
+          drop_made_from(name);
+          model[name] = {value, now + std::chrono::seconds(ttl), put->id, std::nullopt};
+        }
         break;
       }
       case 1:
+        drop_made_from(name);
         ASSERT_EQ(cache.erase(question(name)), model.erase(name) == 1);
         break;
+      case 2: {
+        if (!is_there(name) || !is_there(other)) break;
+        const std::array uses{model[other].id};
+        ASSERT_TRUE(cache.attach(model[name].id, std::make_unique<int>(i), 8, uses));
+        model[name].object = {i, other};
+        break;
+      }
       default: {
         const auto hit = cache.find(question(name), now);
         const auto kept = model.find(name);
-        ASSERT_EQ(hit.has_value(), kept != model.end() && now < kept->second.expires);
-        if (hit) {
-          ASSERT_EQ(first_text(*hit->answer), kept->second.value);
+        ASSERT_EQ(hit.has_value(), is_there(name));
+        if (!hit) break;
+        ASSERT_EQ(first_text(*hit->answer), kept->second.value);
+        const int* object = cache.attached<int>(hit->id, now);
+        const bool expected = kept->second.object && is_there(kept->second.object->second);
+        ASSERT_EQ(object != nullptr, expected);
+        if (object != nullptr) {
+          ASSERT_EQ(*object, kept->second.object->first);
+        } else {
+          kept->second.object.reset();
         }
       }
     }
   }
   EXPECT_EQ(cache.statistics().entries, model.size());
+  EXPECT_GT(cache.statistics().renewals, 100U);
 }
 
 }  // namespace

@@ -1,5 +1,14 @@
 #include "dnscache/question/name.h"
 
+#include "io/base/ascii.h"
+#include "io/base/random.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
 #include <gtest/gtest.h>
 
 namespace sluice::dns {
@@ -50,6 +59,72 @@ TEST(DnsName, HashDependsOnSeedAndName) {
   EXPECT_EQ(name.hash(1), DnsName::from_text("MAIL.example.com")->hash(1));
   EXPECT_NE(name.hash(1), name.hash(2));
   EXPECT_NE(name.hash(1), DnsName::from_text("mail.example.con")->hash(1));
+}
+
+// One octet at a time, as RFC 1035 3.1 describes it.
+std::optional<std::string> plain_wire(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  std::string wire;
+  while (!text.empty()) {
+    const std::string_view label = text.substr(0, text.find('.'));
+    text.remove_prefix(label.size());
+    if (label.empty() || label.size() > 63 || text == ".") return std::nullopt;
+    wire += static_cast<char>(label.size());
+    for (const char c : label) wire += ascii_lower(c);
+    if (!text.empty()) text.remove_prefix(1);
+  }
+  wire += '\0';
+  if (wire.size() > 255) return std::nullopt;
+  return wire;
+}
+
+TEST(DnsNameModel, ReadsTextAsOneOctetAtATimeWould) {
+  constexpr std::string_view kOctets = "..aAzZ@[`{09\x80\xC1\xDA\xFF-";
+  Random random(3);
+  for (int round = 0; round < 40000; ++round) {
+    std::string text(random.below(round % 4 == 0 ? 260 : 40), '.');
+    const uint32_t dots = random.below(3);
+    for (char& c : text) c = kOctets[random.below(kOctets.size())];
+    if (dots != 0) std::ranges::replace_if(text, [&](char c) { return c == '.' && !random.one_in(8); }, 'B');
+    const auto expected = plain_wire(text);
+    const auto name = DnsName::from_text(text);
+    ASSERT_EQ(name.has_value(), expected.has_value()) << text;
+    if (!name) continue;
+    ASSERT_EQ(name->wire(), *expected) << text;
+    std::string upper = *expected;
+    for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    ASSERT_EQ(*DnsName::from_wire(upper), *name);
+  }
+}
+
+TEST(DnsNameModel, WhatANameHeldBeforeDoesNotMatter) {
+  Random random(4);
+  DnsName reused;
+  for (int round = 0; round < 5000; ++round) {
+    const std::string text(1 + random.below(63), 'a');
+    const DnsName fresh = *DnsName::from_text(round % 2 == 0 ? text : "b." + text + "." + text);
+    reused = fresh;
+    ASSERT_EQ(reused, fresh);
+    ASSERT_EQ(reused.hash(5), fresh.hash(5));
+    ASSERT_EQ(reused.parent().hash(5), DnsName::from_wire(reused.parent().wire())->hash(5));
+  }
+}
+
+TEST(DnsNameModel, EveryOctetCountsInComparisonAndHash) {
+  for (size_t size = 1; size <= 130; ++size) {
+    std::string text(size, 'a');
+    for (size_t dot = 40; dot + 1 < size; dot += 40) text[dot] = '.';
+    const DnsName name = *DnsName::from_text(text);
+    std::set<uint64_t> hashes{name.hash(1)};
+    for (size_t at = 0; at < size; ++at) {
+      if (text[at] == '.') continue;
+      std::string other = text;
+      other[at] = 'b';
+      const DnsName changed = *DnsName::from_text(other);
+      ASSERT_NE(changed, name) << other;
+      ASSERT_TRUE(hashes.insert(changed.hash(1)).second) << other;
+    }
+  }
 }
 
 }  // namespace
