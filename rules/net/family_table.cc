@@ -131,13 +131,13 @@ void FamilyTable<Word, Search>::resize_columns(uint32_t extent) {
 }
 
 template <class Word, class Search>
-void FamilyTable<Word, Search>::add(const Row& row, uint32_t answer, Search search) {
+void FamilyTable<Word, Search>::add(const Row& row, uint32_t answer, Search scan) {
   SLUICE_CHECK(answer != kNoAnswer);
   if (table_.rows == table_.extent)
     resize_columns(static_cast<uint32_t>(padded_rows(2 * table_.rows, Layout<Word>::kGroup)));
   put_row(table_.rows++, row, answer);
   ++added_;
-  search_ = search;
+  search_ = scan;
 }
 
 template <class Word, class Search>

@@ -29,7 +29,7 @@ class FamilyTable {
   explicit FamilyTable(Search nothing) : search_(nothing) {}
 
   // Not after seal(). The answer is below kNoAnswer.
-  void add(const Row& row, uint32_t answer, Search search);
+  void add(const Row& row, uint32_t answer, Search scan);
   void seal(Form form, Search (*rows)(size_t extent), Search (*intervals)(size_t levels));
 
   const Table<Word>& table() const { return table_; }
