@@ -212,6 +212,7 @@ void Evaluator::use_record() {
     }
     case SelectedRecord::Kind::One:
       frame().record = std::move(selected);
+      if (witness_ != nullptr) witness_->record_used(depth_, frame().domain, record());
       state_ = State::Terms;
       return;
   }
@@ -237,6 +238,7 @@ void Evaluator::next_term() {
     leave(SpfResult::Neutral);  // 4.7
     return;
   }
+  if (witness_ != nullptr) witness_->term_begins(depth_, frame().next);
   if (!book_term()) return;
   if (term().takes_validated) {
     ask_names(NamesFor::Target);
@@ -248,19 +250,28 @@ void Evaluator::next_term() {
 // Goes to the next term that asks the DNS; true at one before it that matches.
 bool Evaluator::pass_networks() {
   const std::span<const Directive> directives = record().directives();
-  size_t& next = frame().next;
+  const size_t& next = frame().next;
   while (next < directives.size() && !directives[next].is_lookup()) {
     if (const SelectedRecord::Run* run = frame().record->run_at(next)) {
       const std::optional<uint32_t> match = run->blocks.first_match(check_.client);
-      next = match.value_or(run->end);
+      pass_over(match.value_or(run->end));
       if (match) return true;
       continue;
     }
     const Directive& current = directives[next];
     if (current.mechanism == Mechanism::All || current.network.contains(check_.client)) return true;
-    ++next;
+    pass_over(next + 1);
   }
   return false;
+}
+
+// None of the terms before that directive matches.
+void Evaluator::pass_over(size_t directive) {
+  if (witness_ != nullptr) {
+    for (size_t passed = frame().next; passed < directive; ++passed)
+      witness_->term_done(depth_, passed, false);
+  }
+  frame().next = directive;
 }
 
 std::string_view Evaluator::target_text() const {
@@ -424,12 +435,13 @@ bool Evaluator::take_exchange_addresses() {
 // --- Leaving a term and a record ---
 
 void Evaluator::matched() {
+  if (witness_ != nullptr) witness_->term_done(depth_, frame().next, true);
   if (depth_ == 1) outcome_.mechanism.emplace(std::move(spare_)) = record().name_of(directive());
   leave(directive().on_match);
 }
 
 void Evaluator::not_matched() {
-  ++frame().next;
+  pass_over(frame().next + 1);
   state_ = State::Terms;
 }
 

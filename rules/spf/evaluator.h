@@ -16,6 +16,7 @@
 #include "rules/auth/result.h"
 #include "rules/spf/macro.h"
 #include "rules/spf/selected_record.h"
+#include "rules/spf/witness.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -68,6 +69,8 @@ struct Outcome {
 class Evaluator {
  public:
   void start(const Check& check);
+  // For evaluations from the next start() on; null: nobody. Must outlive them.
+  void watch(Witness* witness) { witness_ = witness; }
 
   auth::Progress step();
   std::span<const auth::PendingQuestion> questions() const { return std::span(questions_).first(fresh_); }
@@ -135,6 +138,7 @@ class Evaluator {
   void no_record(std::string_view why);
   void next_term();
   bool pass_networks();
+  void pass_over(size_t directive);
   void use_target();
   void use_expanded_target();
   void use_unusable_target();
@@ -183,6 +187,7 @@ class Evaluator {
   std::string validated_name() const;
   MacroValues macro_values(std::string_view validated) const;
 
+  Witness* witness_ = nullptr;
   Check check_;
   std::string local_part_;
   std::string sender_domain_;

@@ -142,6 +142,7 @@ std::string Evaluator::validated_name() const {
 // --- Explanation: whatever goes wrong, the result stays Fail without a text (6.2) ---
 
 void Evaluator::explain() {
+  if (witness_ != nullptr) witness_->explanation_begins();
   names_known_ = false;
   if (has_macro(record().text_of(record().explanation()->value), 'p')) {
     ask_names(NamesFor::ExplanationTarget);

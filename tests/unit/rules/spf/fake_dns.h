@@ -71,8 +71,7 @@ inline Check check_of(const char* client, std::string sender, std::string helo =
   return check;
 }
 
-inline Outcome run(FakeDns& dns, const Check& check) {
-  Evaluator evaluator;
+inline const Outcome& run(FakeDns& dns, const Check& check, Evaluator& evaluator) {
   evaluator.start(check);
   while (evaluator.step() == auth::Progress::NeedAnswers) {
     const std::vector<auth::PendingQuestion> asked(evaluator.questions().begin(),
@@ -82,6 +81,11 @@ inline Outcome run(FakeDns& dns, const Check& check) {
       evaluator.answer(question.id, dns.lookup(question.question));
   }
   return evaluator.outcome();
+}
+
+inline Outcome run(FakeDns& dns, const Check& check) {
+  Evaluator evaluator;
+  return run(dns, check, evaluator);
 }
 
 inline Outcome run(FakeDns& dns, const char* client, std::string sender) {
