@@ -27,7 +27,7 @@ class SpfComparer {
   const Tally& tally() const { return tally_; }
 
  private:
-  const spf::Outcome& evaluate(const SpfZone& zone, const IpAddress& client, spf::Explain explain);
+  const spf::Outcome& evaluate(SpfZone& zone, const IpAddress& client, spf::Explain explain);
 
   spf::Evaluator evaluator_;
   Tally tally_;

@@ -287,11 +287,11 @@ const dns::Answer* SpfZone::find(const dns::Question& question) {
   return found != entries_.end() && !found->second.is_there ? nullptr : &lookup(question);
 }
 
-const spf::SelectedRecord* SpfZone::record(const dns::Question& txt) {
+const spf::SelectedRecordRef& SpfZone::shared_record(const dns::Question& txt) {
   const dns::Answer& answer = lookup(txt);
   Entry& entry = entries_.try_emplace(key(txt), Entry{answer, true, {}}).first->second;
   if (!entry.record) entry.record = spf::SelectedRecord::select(entry.answer);
-  return entry.record.get();
+  return entry.record;
 }
 
 std::vector<IpAddress> SpfZone::clients(Dice& dice, size_t count) const {

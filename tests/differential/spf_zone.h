@@ -24,7 +24,8 @@ class SpfZone final : public spf::ProgramSource {
   const dns::Answer& lookup(const dns::Question& question) const;
   // The same, as far as it is there to compile from.
   const dns::Answer* find(const dns::Question& question) override;
-  const spf::SelectedRecord* record(const dns::Question& txt) override;
+  const spf::SelectedRecord* record(const dns::Question& txt) override { return shared_record(txt).get(); }
+  const spf::SelectedRecordRef& shared_record(const dns::Question& txt);
   // Questions since the last call.
   size_t take_finds() { return std::exchange(finds_, 0); }
 
