@@ -1,6 +1,7 @@
 #include "tests/conformance/spf/suite.h"
 
 #include "dnscache/zone/zone_file.h"
+#include "rules/spf/selected_record.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -14,6 +15,24 @@ std::vector<std::string> strings(const YAML::Node& node) {
   if (!node.IsSequence()) return {node.as<std::string>()};
   return node.as<std::vector<std::string>>();
 }
+
+class ZoneSource final : public ProgramSource {
+ public:
+  explicit ZoneSource(const dns::Zone& zone) : zone_(zone) {}
+  const dns::Answer* find(const dns::Question& question) override {
+    answer_ = zone_.lookup(question);
+    return &answer_;
+  }
+  const SelectedRecord* record(const dns::Question&) override {
+    records_.push_back(SelectedRecord::select(answer_));
+    return records_.back().get();
+  }
+
+ private:
+  const dns::Zone& zone_;
+  dns::Answer answer_;
+  std::vector<SelectedRecordRef> records_;
+};
 
 }  // namespace
 
@@ -55,6 +74,15 @@ Outcome run(const Case& test) {
     }
   }
   return evaluator.outcome();
+}
+
+Compiled run_compiled(const Case& test, const std::string& domain) {
+  const IpAddress client = test.check.client.unmap();
+  ZoneSource source(*test.zone);
+  const Program program = Program::compile(*dns::DnsName::from_text(domain), client.family(), source);
+  Compiled compiled{std::nullopt, program.gaps()};
+  if (const Outcome* outcome = program.run(client, test.check.explain)) compiled.outcome = *outcome;
+  return compiled;
 }
 
 std::string complaint(const Case& test, const Outcome& outcome) {
