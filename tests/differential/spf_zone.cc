@@ -67,6 +67,7 @@ class SpfZoneWriter {
     for (uint32_t i = 0; i < texts.size(); ++i) put(fmt::format("e{}.example", i), RecordType::Txt, texts[i]);
     put("e6.example", RecordType::Txt, "one");
     put("e6.example", RecordType::Txt, "two");
+    for (const char* name : {"e0.example", "e3.example", "e5.example"}) trouble(name, RecordType::Txt);
     return std::move(zone_);
   }
 
@@ -217,7 +218,7 @@ class SpfZoneWriter {
       trouble(name, type);
     }
     if (!dice_.one_in(3)) {
-      const uint32_t count = 1 + dice_.below(errors_ != 0 && dice_.one_in(8) ? 12 : 4);
+      const uint32_t count = errors_ != 0 && dice_.one_in(6) ? 9 + dice_.below(4) : 1 + dice_.below(4);
       for (uint32_t i = 0; i < count; ++i) {
         const auto exchange = dice_.one_in(20) ? dns::DnsName{} : *dns::DnsName::from_text(host());
         put(name, RecordType::Mx, dns::MailExchange{static_cast<uint16_t>(i), exchange});

@@ -197,6 +197,11 @@ TEST(SpfProgram, EndsAsTheEvaluatorEnds) {
        {{"a.example", "v=spf1 ip4:192.0.2.1 include:b.example"}, {"b.example", "text"}},
        kPermError,
        "include:b.example"},
+      {"include of none in capitals",
+       {{"a.example", "v=spf1 ip4:192.0.2.1 include:B.example"},
+        {"b.example", "v=spf1 include:void.example"}},
+       kPermError,
+       "include:void.example"},
       {"redirect to none",
        {{"a.example", "v=spf1 ip4:192.0.2.1 redirect=B.example"}},
        kPermError,
@@ -364,6 +369,25 @@ TEST(SpfProgram, LeavesAnExplanationThatDiffersToTheEvaluator) {
   }
 }
 
+TEST(SpfProgram, LeavesAnExplanationThatIsNotThereToTheEvaluator) {
+  for (const bool is_fault : {false, true}) {
+    FakeDns dns;
+    dns.txt("a.example", "v=spf1 -all exp=e.example");
+    CachedDns cache(dns);
+    if (is_fault) {
+      dns.status("e.example", RecordType::Txt, AnswerStatus::Timeout);
+    } else {
+      cache.without("e.example TXT");
+    }
+    const Program program = cache.compile("a.example");
+    EXPECT_EQ(program.gaps().temporary, is_fault);
+    EXPECT_EQ(program.gaps().missing, !is_fault);
+    EXPECT_EQ(program.missing().has_value(), !is_fault);
+    EXPECT_EQ(program.run(*IpAddress::parse("192.0.2.1"), Explain::Fetch), nullptr);
+    EXPECT_NE(program.run(*IpAddress::parse("192.0.2.1"), Explain::Skip), nullptr);
+  }
+}
+
 // --- What is left to the evaluator ---
 
 struct Left {
@@ -474,6 +498,7 @@ TEST(SpfProgram, CountsTheAddressesThatPass) {
            {"include:b.example -all", 15, 1},
            {"ip6:2001:db8::/32 -all", 0, uint64_t{1} << 32},
            {"ip6:2001:db8::1 ip6:2001:db8::3 ip6:2001:db8:0:1::/65 -all", 0, 2},
+           {"-ip6:2001:db8::3 ip6:2001:db8::/63 -all", 0, 2},
            {"ip6:2001:db8::/63 -ip6:2001:db8::/48 ip6:ffff::/16 -all", 0, (uint64_t{1} << 48) + 2},
            {"ip6:::/1 -all", 0, uint64_t{1} << 63},
        }) {
