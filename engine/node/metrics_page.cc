@@ -128,9 +128,26 @@ void write_times(MetricText& out, const ShardReport& sum) {
                 kMicroseconds);
   out.histogram("sluice_message_size_bytes", "Sizes of messages that came to their end of data.",
                 all.message_octets, 1);
+}
+
+void write_spf(MetricText& out, const ShardReport& sum) {
+  const pipeline::SpfCounters& spf = sum.spf;
   out.counter("sluice_spf_inquiries", "SPF inquiries that were started.", sum.pipeline.spf_evaluations);
   out.counter("sluice_spf_cut_off", "SPF inquiries that had not ended when the decision was due.",
               sum.pipeline.spf_cut_off);
+  out.counter("sluice_spf_outcomes", "SPF outcomes, by how they were found.");
+  out.sample(spf.program_hits, {{"by", "program"}});
+  out.sample(spf.step_by_step, {{"by", "steps"}});
+  out.counter("sluice_spf_waits", "Evaluations by steps that waited for the DNS.", spf.waited);
+  out.counter("sluice_spf_programs", "Records that were compiled.", spf.compiled);
+  out.counter("sluice_spf_programs_not_whole",
+              "Of these, those that leave some clients to steps, by reason.");
+  out.sample(spf.with_macros, {{"reason", "macros"}});
+  out.sample(spf.with_names, {{"reason", "ptr"}});
+  out.sample(spf.with_missing, {{"reason", "missing"}});
+  out.sample(spf.with_temporary, {{"reason", "temporary"}});
+  out.sample(spf.with_limits, {{"reason", "limits"}});
+  out.counter("sluice_spf_questions_ahead", "Questions that were asked ahead of need.", spf.asked_ahead);
 }
 
 void write_memory(MetricText& out, const ShardReport& sum) {
@@ -250,6 +267,7 @@ std::string metrics_page(const NodeView& view) {
   write_connections(out, sum);
   write_recipients(out, sum);
   write_times(out, sum);
+  write_spf(out, sum);
   write_memory(out, sum);
   write_dns(out, sum);
   write_journal(out, sum);

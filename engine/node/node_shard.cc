@@ -104,6 +104,7 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::Journa
       resources_(resources),
       policy_(resources.policies.pin(shard)),
       dns_(shard, dns_settings(resources, policy_->policy)),
+      spf_(shard, dns_),
       own_(own_addresses(*policy_, resources)),
       directory_(dns_, resources.hosts, own_),
       hops_(shard, directory_, hop_options(shard, resources, policy_->policy)),
@@ -111,7 +112,7 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::Journa
       journal_(journal_options(shard, resources, policy_->policy.journal(), std::move(on_journal))),
       bodies_(shard, resources.body_settings.value_or(body_settings(policy_->policy.memory())),
               resources.bodies),
-      context_{dns_, hops_, journal_, bodies_, background_},
+      context_{dns_, spf_, hops_, journal_, bodies_, background_},
       service_(context_) {
   shard.attach(*this);
   if (resources.homes != nullptr) home_.emplace(shard, *resources.homes, dns_);
@@ -249,6 +250,7 @@ ShardReport NodeShard::report() const {
   report.balance = context_.balance;
   report.pipeline = context_.counters;
   report.distributions = context_.distributions;
+  report.spf = spf_.counters();
   report.journal = journal_.counters();
   report.bodies = bodies_.counters();
   report.journal_refuses = journal_.refuses();

@@ -62,6 +62,7 @@ void ShardReport::add(const ShardReport& other) {
   balance.add(other.balance);
   add_pipeline(pipeline, other.pipeline);
   distributions.add(other.distributions);
+  spf.add(other.spf);
   body_octets_held += other.body_octets_held;
   body_octets_granted += other.body_octets_granted;
   spill_octets_held += other.spill_octets_held;

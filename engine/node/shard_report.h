@@ -34,6 +34,7 @@ struct ShardReport {
   message::Balance balance;
   pipeline::PipelineCounters pipeline;
   pipeline::PipelineDistributions distributions;
+  pipeline::SpfCounters spf;
   message::BodyCounters bodies;
   uint64_t body_octets_held = 0;     // what the budget of bodies has booked
   uint64_t body_octets_granted = 0;  // what the shard may book without asking

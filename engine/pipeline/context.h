@@ -1,6 +1,6 @@
-// PipelineContext: what the messages of one shard share: the listeners with the policy in force, the DNS, the
-// way to the next hops, the journal, and the counts. Owned by engine/node; outlives every connection of the
-// shard. One shard.
+// PipelineContext: what the messages of one shard share: the listeners with the policy in force, the DNS,
+// SPF, the way to the next hops, the journal, and the counts. Owned by engine/node; outlives every connection
+// of the shard. One shard.
 #pragma once
 
 #include "dnscache/client/dns_client.h"
@@ -8,6 +8,7 @@
 #include "engine/message/body_store.h"
 #include "engine/message/disposition.h"
 #include "engine/pipeline/live_policy.h"
+#include "engine/pipeline/spf_verdicts.h"
 #include "engine/store/journal.h"
 #include "io/base/bucket_counts.h"
 #include "io/runtime/task_group.h"
@@ -43,6 +44,7 @@ struct PipelineDistributions {
 
 struct PipelineContext {
   dns::DnsClient& dns;
+  SpfVerdicts& spf;
   delivery::HopPools& hops;
   store::Journal& journal;
   message::BodyStore& bodies;

@@ -115,8 +115,8 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
 Task<void> SmtpPipeline::finish_spf(Shard& shard) {
   Transaction& tx = *transaction_;
   const MonoTime deadline = shard.now() + limits::kAuthenticationWait;
-  const bool finished = co_await tx.spf.wait(shard, deadline);
-  if (!finished) ++context_.counters.spf_cut_off;
+  if (!tx.spf.finished()) (void)co_await tx.spf.wait(shard, deadline);
+  if (!tx.spf.finished()) ++context_.counters.spf_cut_off;
   tx.evidence.spf = tx.spf.outcome();
   if (tx.evidence.client.reverse_name.empty()) tx.evidence.client.reverse_name = tx.spf.reverse_name();
 
@@ -126,18 +126,18 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard) {
     co_return;
   const auto author = mail::find_author(tx.header.block());
   if (!author) co_return;
-  SpfRequest request;
-  request.client = tx.evidence.client;
-  request.sender = tx.evidence.sender;
+  const std::string author_address = author->text();
+  SpfRequest request{.client = tx.evidence.client, .sender = tx.evidence.sender};
   request.identities.from_header = true;
-  request.from_author = author->text();
+  request.from_author = author_address;
   request.receiver = tx.listener->hostname;
   request.time = tx.policy().dns().spf_evaluation;
+  request.ask_ahead = tx.policy().spf().prefetch;
   request.duration = &context_.distributions.authentication;
   ++context_.counters.spf_evaluations;
-  (void)tx.spf_from_author.start(shard, context_.dns, context_.background, std::move(request));
-  const bool author_finished = co_await tx.spf_from_author.wait(shard, deadline);
-  if (!author_finished) ++context_.counters.spf_cut_off;
+  (void)tx.spf_from_author.start(shard, context_.spf, context_.background, request);
+  if (!tx.spf_from_author.finished()) (void)co_await tx.spf_from_author.wait(shard, deadline);
+  if (!tx.spf_from_author.finished()) ++context_.counters.spf_cut_off;
   tx.evidence.spf.from_header = tx.spf_from_author.outcome().from_header;
 }
 

@@ -89,9 +89,7 @@ Eventual<Answer> SmtpPipeline::on_mail(Shard& shard, smtp::MailFrom& mail, serve
 void SmtpPipeline::start_spf(Shard& shard) {
   Transaction& tx = *transaction_;
   if (tx.spf.started()) return;
-  SpfRequest request;
-  request.client = tx.evidence.client;
-  request.sender = tx.evidence.sender;
+  SpfRequest request{.client = tx.evidence.client, .sender = tx.evidence.sender};
   request.identities = policy::spf_identities(tx.policy(), tx.evidence.client, tx.evidence.sender);
   request.identities.from_header = false;  // after the header block, and only where HELO gave None (D-2)
   const bool helo_missing = tx.evidence.client.helo.empty() && tx.evidence.client.reverse_name.empty();
@@ -99,10 +97,11 @@ void SmtpPipeline::start_spf(Shard& shard) {
   request.check_helo = tx.policy().spf().check_helo;
   request.receiver = tx.listener->hostname;
   request.time = tx.policy().dns().spf_evaluation;
+  request.ask_ahead = tx.policy().spf().prefetch;
   request.duration = &context_.distributions.authentication;
   ++context_.counters.spf_evaluations;
   // A group that is closed leaves the inquiry finished and empty: the rule sees TempError.
-  (void)tx.spf.start(shard, context_.dns, context_.background, std::move(request));
+  (void)tx.spf.start(shard, context_.spf, context_.background, request);
 }
 
 Eventual<Answer> SmtpPipeline::on_rcpt(Shard& shard, smtp::Recipient& recipient) {
@@ -155,8 +154,8 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::ask_policy(Shard& shard
   start_spf(shard);
   if (need != SpfNeed::AtRcpt) co_return std::nullopt;
   const MonoTime deadline = shard.now() + limits::kAuthenticationWait;
-  const bool finished = co_await tx.spf.wait(shard, deadline);
-  if (!finished) ++context_.counters.spf_cut_off;
+  if (!tx.spf.finished()) (void)co_await tx.spf.wait(shard, deadline);
+  if (!tx.spf.finished()) ++context_.counters.spf_cut_off;
   tx.evidence.spf = tx.spf.outcome();
   if (tx.evidence.client.reverse_name.empty()) tx.evidence.client.reverse_name = tx.spf.reverse_name();
   policy::Verdict verdict = policy::decide(policy, binding, tx.evidence, Stage::Rcpt);

@@ -1,22 +1,49 @@
 #include "engine/pipeline/spf_inquiry.h"
 
-#include "engine/pipeline/evaluation.h"
 #include "engine/pipeline/reverse_name.h"
 #include "rules/spf/evaluator.h"
 
-#include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 
 namespace sluice::pipeline {
 
+using auth::Identity;
 using reactor::Shard;
 using runtime::Task;
 
 namespace {
 
-evidence::SpfOutcome to_evidence(const spf::Outcome& outcome, bool stale) {
-  evidence::SpfOutcome result;
+// The order in which they are evaluated.
+constexpr std::array<Identity, 3> kIdentities{Identity::Helo, Identity::MailFrom, Identity::From};
+
+bool& wants(policy::SpfIdentities& identities, Identity identity) {
+  switch (identity) {
+    case Identity::Helo:
+      return identities.helo;
+    case Identity::MailFrom:
+      return identities.mail_from;
+    case Identity::From:
+      break;
+  }
+  return identities.from_header;
+}
+
+std::optional<evidence::SpfOutcome>& place_of(evidence::SpfEvidence& spf, Identity identity) {
+  switch (identity) {
+    case Identity::Helo:
+      return spf.helo;
+    case Identity::MailFrom:
+      return spf.mail_from;
+    case Identity::From:
+      break;
+  }
+  return spf.from_header;
+}
+
+void put(std::optional<evidence::SpfOutcome>& place, const spf::Outcome& outcome, bool stale) {
+  evidence::SpfOutcome& result = place.emplace();
   result.result = outcome.result;
   result.identity = outcome.identity;
   result.domain = outcome.domain;
@@ -29,15 +56,92 @@ evidence::SpfOutcome to_evidence(const spf::Outcome& outcome, bool stale) {
   result.problem_term = outcome.problem_term;
   result.problem_offset = outcome.problem_offset;
   result.stale = stale;
-  return result;
+}
+
+// Which identity is reported: MAIL FROM of the null sender is HELO (RFC 7208 section 2.4).
+Identity reported(const SpfRequest& request, Identity identity) {
+  return identity == Identity::MailFrom && request.sender.is_null() ? Identity::Helo : identity;
+}
+
+// The domain as given. Empty: there is none, or an address without one; the evaluator says what that means.
+std::string_view domain_of(const SpfRequest& request, Identity identity) {
+  switch (reported(request, identity)) {
+    case Identity::Helo:
+      return evidence::helo_name(request.client);
+    case Identity::MailFrom:
+      return request.sender.domain;
+    case Identity::From:
+      break;
+  }
+  const size_t at = request.from_author.rfind('@');
+  return at == std::string_view::npos ? std::string_view() : request.from_author.substr(at + 1);
+}
+
+void fill_in(spf::Check& check, Shard& shard, const SpfRequest& request, Identity identity) {
+  check.client = request.client.address;
+  check.helo = evidence::helo_name(request.client);
+  if (identity == Identity::From) {
+    check.sender = request.from_author;
+  } else {
+    check.sender = request.sender.local_part;
+    if (!request.sender.domain.empty()) check.sender.append("@").append(request.sender.domain);
+  }
+  check.identity = identity;
+  check.receiver = request.receiver;
+  check.now = shard.wall_now();
+  check.explain = spf::Explain::Fetch;
+}
+
+// Fills the place in, or gives the evaluation that has to wait.
+SpfEvaluationPtr look_up(Shard& shard, SpfVerdicts& verdicts, const SpfRequest& request, Identity identity,
+                         std::optional<evidence::SpfOutcome>& place) {
+  const std::string_view domain = domain_of(request, identity);
+  if (const spf::Outcome* outcome = verdicts.find(domain, request.client.address, spf::Explain::Fetch)) {
+    put(place, *outcome, false);
+    place->identity = reported(request, identity);
+    return {};
+  }
+  SpfAsking asking;
+  asking.deadline = shard.now() + request.time;
+  asking.ahead = request.ask_ahead;
+  fill_in(verdicts.check(), shard, request, identity);
+  SpfEvaluationPtr evaluation = verdicts.begin(verdicts.check(), asking);
+  if (!evaluation->done()) return evaluation;
+  put(place, evaluation->outcome(), evaluation->any_stale());
+  return {};
+}
+
+// HELO too, where a name for it is there (ESE-15).
+policy::SpfIdentities wanted(const SpfRequest& request) {
+  policy::SpfIdentities identities = request.identities;
+  if (request.check_helo) {
+    identities.helo |= evidence::is_helo_checkable(evidence::helo_name(request.client));
+  }
+  return identities;
 }
 
 }  // namespace
 
+// What has to wait for the DNS, with its own copy of the request.
 class SpfInquiry::Work {
  public:
-  Work(SpfInquiry& inquiry, dns::DnsClient& client, SpfRequest request)
-      : inquiry_(&inquiry), client_(client), request_(std::move(request)) {}
+  Work(SpfInquiry& inquiry, SpfVerdicts& verdicts, const SpfRequest& request)
+      : inquiry_(&inquiry),
+        verdicts_(verdicts),
+        client_(request.client),
+        sender_(request.sender),
+        from_author_(request.from_author),
+        receiver_(request.receiver),
+        request_{.client = client_,
+                 .sender = sender_,
+                 .identities = request.identities,
+                 .find_reverse_name = request.find_reverse_name,
+                 .check_helo = request.check_helo,
+                 .from_author = from_author_,
+                 .receiver = receiver_,
+                 .time = request.time,
+                 .ask_ahead = request.ask_ahead,
+                 .duration = request.duration} {}
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
   ~Work() {
@@ -45,12 +149,20 @@ class SpfInquiry::Work {
     inquiry_->work_ = nullptr;
     inquiry_->finished_ = true;
     inquiry_->spf_ = std::move(spf_);
-    inquiry_->reverse_name_ = std::move(request_.client.reverse_name);
+    inquiry_->reverse_name_ = std::move(client_.reverse_name);
     inquiry_->done_.notify();
+  }
+  // What start() came to: these outcomes, the evaluation of `identity` under way, these still to do.
+  void go_on_from(evidence::SpfEvidence spf, SpfEvaluationPtr evaluation, Identity identity,
+                  policy::SpfIdentities left) {
+    spf_ = std::move(spf);
+    evaluation_ = std::move(evaluation);
+    identity_ = identity;
+    left_ = left;
   }
   void finish_now() {
     hurried_ = true;
-    if (collector_ != nullptr) collector_->cancel();
+    if (evaluation_) evaluation_->cancel();
   }
   // Nobody waits any more.
   void cancel() {
@@ -63,56 +175,71 @@ class SpfInquiry::Work {
     const MonoTime began = shard.now();
     if (self.request_.find_reverse_name) {
       const MonoTime deadline = shard.now() + self.request_.time;
-      self.request_.client.reverse_name =
-          co_await find_reverse_name(shard, self.client_, self.request_.client.address, deadline);
+      self.client_.reverse_name =
+          co_await find_reverse_name(shard, self.verdicts_.client(), self.client_.address, deadline);
+      self.left_ = wanted(self.request_);
     }
-    policy::SpfIdentities identities = self.request_.identities;
-    if (self.request_.check_helo) {
-      identities.helo |= evidence::is_helo_checkable(evidence::helo_name(self.request_.client));
+    if (self.evaluation_) co_await self.finish_evaluation(shard);
+    for (const Identity identity : kIdentities) {
+      if (!std::exchange(wants(self.left_, identity), false)) continue;
+      if (self.inquiry_ == nullptr) co_return;
+      self.identity_ = identity;
+      self.evaluation_ =
+          look_up(shard, self.verdicts_, self.request_, identity, place_of(self.spf_, identity));
+      if (!self.evaluation_) continue;
+      if (self.hurried_) self.evaluation_->cancel();
+      co_await self.finish_evaluation(shard);
     }
-    if (identities.helo) self.spf_.helo = co_await self.check(shard, auth::Identity::Helo);
-    if (identities.mail_from) self.spf_.mail_from = co_await self.check(shard, auth::Identity::MailFrom);
-    if (identities.from_header) self.spf_.from_header = co_await self.check(shard, auth::Identity::From);
     if (self.request_.duration == nullptr) co_return;
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(shard.now() - began);
     self.request_.duration->record(static_cast<uint64_t>(took.count()));
   }
 
  private:
-  Task<evidence::SpfOutcome> check(Shard& shard, auth::Identity identity) {
-    spf::Check check;
-    check.client = request_.client.address;
-    check.helo = std::string(evidence::helo_name(request_.client));
-    check.sender = identity == auth::Identity::From ? request_.from_author : request_.sender.to_string();
-    check.identity = identity;
-    check.receiver = request_.receiver;
-    check.now = shard.wall_now();
-    check.explain = spf::Explain::Fetch;
-    spf::Evaluator evaluator;
-    evaluator.start(check);
-    dns::LookupBudget budget;
-    budget.deadline = shard.now() + request_.time;
-    AnswerCollector collector(client_);
-    if (hurried_) collector.cancel();
-    collector_ = &collector;
-    co_await evaluate(shard, collector, evaluator, budget);
-    collector_ = nullptr;
-    co_return to_evidence(evaluator.outcome(), collector.any_stale());
+  Task<void> finish_evaluation(Shard& shard) {
+    co_await evaluation_->finish(shard);
+    put(place_of(spf_, identity_), evaluation_->outcome(), evaluation_->any_stale());
+    evaluation_.reset();
   }
 
-  SpfInquiry* inquiry_;                   // null once nobody waits for the outcome
-  AnswerCollector* collector_ = nullptr;  // of the evaluation that runs
+  SpfInquiry* inquiry_;  // null once nobody waits for the outcome
+  SpfVerdicts& verdicts_;
+  evidence::Client client_;
+  evidence::Sender sender_;
+  std::string from_author_;
+  std::string receiver_;
+  SpfRequest request_;           // of these copies
+  SpfEvaluationPtr evaluation_;  // that runs, of identity_
+  Identity identity_ = Identity::MailFrom;
+  policy::SpfIdentities left_;
   bool hurried_ = false;
-  dns::DnsClient& client_;
-  SpfRequest request_;
   evidence::SpfEvidence spf_;
 };
 
-bool SpfInquiry::start(Shard& shard, dns::DnsClient& client, runtime::TaskGroup& group, SpfRequest request) {
+bool SpfInquiry::start(Shard& shard, SpfVerdicts& verdicts, runtime::TaskGroup& group,
+                       const SpfRequest& request) {
   SLUICE_CHECK(!started_);
   identities_ = request.identities;
-  auto work = std::make_unique<Work>(*this, client, std::move(request));
   started_ = true;
+  policy::SpfIdentities left = wanted(request);
+  SpfEvaluationPtr evaluation;
+  Identity identity = Identity::MailFrom;
+  if (!request.find_reverse_name) {
+    for (const Identity next : kIdentities) {
+      if (!std::exchange(wants(left, next), false)) continue;
+      identity = next;
+      evaluation = look_up(shard, verdicts, request, next, place_of(spf_, next));
+      if (evaluation) break;
+    }
+    if (!evaluation) {
+      finished_ = true;
+      if (request.duration != nullptr) request.duration->record(0);
+      return true;
+    }
+  }
+  auto work = std::make_unique<Work>(*this, verdicts, request);
+  work->go_on_from(std::move(spf_), std::move(evaluation), identity, left);
+  spf_ = {};
   work_ = work.get();
   return group.spawn(shard, Work::run(shard, std::move(work)));
 }
@@ -123,21 +250,18 @@ Task<bool> SpfInquiry::wait(Shard& shard, MonoTime deadline) {
   co_return finished_;
 }
 
-evidence::SpfEvidence SpfInquiry::outcome() const {
+const evidence::SpfEvidence& SpfInquiry::outcome() {
   const bool found = spf_.mail_from || spf_.helo || spf_.from_header;
   if (finished_ && found) return spf_;
-  evidence::SpfEvidence cut_off;
-  const auto add = [](bool wanted, auth::Identity identity, std::optional<evidence::SpfOutcome>& place) {
-    if (!wanted) return;
-    place.emplace();
-    place->result = auth::SpfResult::TempError;
-    place->identity = identity;
-    place->problem = "the evaluation did not end in time";
-  };
-  add(identities_.mail_from, auth::Identity::MailFrom, cut_off.mail_from);
-  add(identities_.helo, auth::Identity::Helo, cut_off.helo);
-  add(identities_.from_header, auth::Identity::From, cut_off.from_header);
-  return cut_off;
+  cut_off_ = {};
+  for (const Identity identity : kIdentities) {
+    if (!wants(identities_, identity)) continue;
+    evidence::SpfOutcome& outcome = place_of(cut_off_, identity).emplace();
+    outcome.result = auth::SpfResult::TempError;
+    outcome.identity = identity;
+    outcome.problem = "the evaluation did not end in time";
+  }
+  return cut_off_;
 }
 
 void SpfInquiry::finish_now() {

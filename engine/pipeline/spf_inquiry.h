@@ -1,12 +1,13 @@
-// SpfInquiry: the SPF evaluations of one transaction, run beside the dialogue (W-30): started when the result
-// is certain to be needed, awaited only where it is.
+// SpfInquiry: the SPF evaluations of one transaction, beside the dialogue (W-30): started when the result is
+// certain to be needed, awaited only where it is.
 //
-// The work belongs to the shard's TaskGroup and owns what it uses; the transaction holds an SpfInquiry, which
-// the work fills in when it is done. Dropping the SpfInquiry ends the work: it forgets its
-// questions at its next turn, so that transactions that come to nothing leave nothing behind. One shard.
+// What programs and the cache can tell is there when start() returns, and nothing runs. The rest belongs to
+// the shard's TaskGroup and owns what it uses; the transaction holds an SpfInquiry, which the work fills in
+// when it is done. Dropping the SpfInquiry ends the work: it forgets its questions at its next turn, so that
+// transactions that come to nothing leave nothing behind. One shard.
 #pragma once
 
-#include "dnscache/client/dns_client.h"
+#include "engine/pipeline/spf_verdicts.h"
 #include "io/base/bucket_counts.h"
 #include "io/reactor/shard.h"
 #include "io/runtime/signal.h"
@@ -15,19 +16,23 @@
 #include "rules/evidence/evidence.h"
 #include "rules/policy/verdict.h"
 
+#include <chrono>
 #include <string>
+#include <string_view>
 
 namespace sluice::pipeline {
 
+// Read during start().
 struct SpfRequest {
-  evidence::Client client;
-  evidence::Sender sender;
-  policy::SpfIdentities identities;
+  const evidence::Client& client;
+  const evidence::Sender& sender;
+  policy::SpfIdentities identities{};
   bool find_reverse_name = false;                   // D-4: the client gave no HELO name and one is needed
   bool check_helo = false;                          // ESE-15: HELO too, also where its name is found only now
-  std::string from_author;                          // identity From only (ESE-16): the author's address
-  std::string receiver;                             // our host name, for %{r}
+  std::string_view from_author{};                   // identity From only (ESE-16): the author's address
+  std::string_view receiver{};                      // our host name, for %{r}
   std::chrono::seconds time{limits::kSpfDeadline};  // for each evaluation
+  bool ask_ahead = false;                           // spf.prefetch
   BucketCounts* duration = nullptr;                 // where the time it took is counted; outlives the group
 };
 
@@ -39,7 +44,8 @@ class SpfInquiry {
   ~SpfInquiry() { drop(); }
 
   // Once, until dropped. False when the group is closed (the node stops): the outcome stays empty.
-  bool start(reactor::Shard& shard, dns::DnsClient& client, runtime::TaskGroup& group, SpfRequest request);
+  bool start(reactor::Shard& shard, SpfVerdicts& verdicts, runtime::TaskGroup& group,
+             const SpfRequest& request);
   bool started() const { return started_; }
   bool finished() const { return finished_; }
   // True when it is finished; false when the deadline came first. One waiter.
@@ -49,8 +55,9 @@ class SpfInquiry {
   // Back to not started; what runs is cancelled.
   void drop();
 
-  // What was found; while it is not finished, TempError for each identity that was asked for.
-  evidence::SpfEvidence outcome() const;
+  // What was found; while it is not finished, TempError for each identity that was asked for. Valid until the
+  // next call.
+  const evidence::SpfEvidence& outcome();
   const std::string& reverse_name() const { return reverse_name_; }
 
  private:
@@ -61,6 +68,7 @@ class SpfInquiry {
   bool finished_ = false;
   policy::SpfIdentities identities_;
   evidence::SpfEvidence spf_;
+  evidence::SpfEvidence cut_off_;
   std::string reverse_name_;
   runtime::Signal done_;
 };

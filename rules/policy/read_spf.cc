@@ -283,6 +283,7 @@ void read_spf_sections(const DocumentNode& root, Draft& draft, Diagnostics& diag
   settings.private_peers = spf.networks("private_peers");
   settings.check_helo = spf.boolean("check_helo");
   settings.from_header_if_null_sender = spf.boolean("from_header_if_null_sender");
+  settings.prefetch = spf.boolean("prefetch");
   read_default_rule(spf, draft, diagnostics);
   std::vector<Place> bound(draft.sections.domains.size());
   for (const DocumentNode* table : spf.tables("rule")) read_rule(*table, draft, diagnostics, bound);

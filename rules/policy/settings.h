@@ -142,6 +142,7 @@ struct SpfSettings {
   std::vector<Cidr> private_peers;          // W-13: private clients that are evaluated all the same
   bool check_helo = false;                  // ESE-15
   bool from_header_if_null_sender = false;  // ESE-16
+  bool prefetch = false;                    // ask ahead of need
   bool exempt_postmaster = true;            // W-15: postmaster@ and abuse@
   SpfEvents events = SpfEvents::All;
   friend bool operator==(const SpfSettings&, const SpfSettings&) = default;

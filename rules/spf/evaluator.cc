@@ -88,6 +88,33 @@ void Evaluator::answer(auth::QuestionId id, const dns::Answer& answer, SelectedR
   }
 }
 
+bool Evaluator::assume_no_match() {
+  const bool all_answered = std::ranges::all_of(asked_, &Digest::answered);
+  if (all_answered) return true;
+  const bool free_of_it =
+      state_ == State::Addresses || state_ == State::Exchanges || state_ == State::ExchangeAddresses;
+  if (!free_of_it || !match_would_end()) return false;
+  if (state_ == State::Exchanges) {
+    names_.clear();
+    exchange_count_ = 0;
+  }
+  for (Digest& digest : asked_) {
+    if (!digest.answered) digest = {.answered = true, .matches = false, .status = dns::AnswerStatus::Records};
+  }
+  return true;
+}
+
+// Any result but Pass ends only the include that it stands in.
+bool Evaluator::match_would_end() const {
+  for (size_t i = 1; i < depth_; ++i) {
+    const Frame& included = frames_[i];
+    const std::span<const Directive> directives = included.record->record().directives();
+    if (included.next < directives.size() && directives[included.next].on_match != SpfResult::Pass)
+      return false;
+  }
+  return true;
+}
+
 bool Evaluator::advance() {
   switch (state_) {
     case State::Start:

@@ -81,6 +81,12 @@ class Evaluator {
   void answer(auth::QuestionId id, const dns::Answer& answer) { this->answer(id, answer, {}); }
   const Outcome& outcome() const { return outcome_; }  // final after Done
 
+  // For looking ahead on a copy: takes what is outstanding as answered and matching nothing, so that step()
+  // comes to what would be asked next. False, and nothing is taken, where the way on depends on the answer:
+  // at a record, at the client's names, at an explanation, and at a match that would not end the evaluation
+  // (5.2).
+  bool assume_no_match();
+
  private:
   // What the outstanding answers are for.
   enum class State : uint8_t {
@@ -162,6 +168,8 @@ class Evaluator {
   // Both are false when the limit is passed; the evaluation has ended then.
   bool book_term();
   bool book_void(dns::AnswerStatus status);
+
+  bool match_would_end() const;
 
   void begin_batch();
   void ask(const dns::DnsName& name, dns::RecordType type, dns::LookupKind kind);

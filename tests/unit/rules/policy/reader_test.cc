@@ -95,6 +95,7 @@ exempt_postmaster_and_abuse = false
 private_peers = ["10.0.0.0/8"]
 check_helo = true
 from_header_if_null_sender = true
+prefetch = true
 
 [spf.default_rule]
 enabled = true
@@ -189,6 +190,7 @@ TEST(PolicyReader, ReadsTheSmallSections) {
   EXPECT_FALSE(policy.spf().exempt_postmaster);
   EXPECT_TRUE(policy.spf().check_helo);
   EXPECT_TRUE(policy.spf().from_header_if_null_sender);
+  EXPECT_TRUE(policy.spf().prefetch);
   EXPECT_EQ(policy.spf().private_peers.size(), 1U);
 }
 
