@@ -65,21 +65,27 @@ size_t text_memory(const std::string& text) {
 
 }  // namespace
 
-const Program::Action& Program::find(const IpAddress& client) const {
-  const Block* block = &blocks_.front();
-  // Ends: a jump leads to what lies behind an include, and an evaluation never comes back to one.
+const Outcome* Program::run(const IpAddress& client, Explain explain) const {
+  if (client.family() != family_) return nullptr;
+  const Block* searched = &first_;
+  // Ends: a block leads to one that lies behind an include, and an evaluation never comes back to one.
   while (true) {
-    const Action& action = actions_[block->prefixes.first_match(client).value_or(block->otherwise)];
-    if (action.block == kStepByStep) return action;
-    block = &blocks_[action.block];
+    const Code code = searched->prefixes.first_match(client).value_or(searched->otherwise);
+    if ((code & kIndirect) == 0) return &outcomes_[code];
+    const Action& action = actions_[code & ~kIndirect];
+    if (action.block == kStepByStep) {
+      const uint32_t outcome = explain == Explain::Fetch ? action.fetch : action.skip;
+      return outcome == kStepByStep ? nullptr : &outcomes_[outcome];
+    }
+    searched = &block(action.block);
   }
 }
 
-const Outcome* Program::run(const IpAddress& client, Explain explain) const {
-  if (client.family() != family_) return nullptr;
-  const Action& action = find(client);
-  const uint32_t outcome = explain == Explain::Fetch ? action.fetch : action.skip;
-  return outcome == kStepByStep ? nullptr : &outcomes_[outcome];
+Program::Code Program::code_of(uint32_t action) const {
+  const Action& named = actions_[action];
+  const bool is_outcome =
+      named.block == kStepByStep && named.skip == named.fetch && named.skip != kStepByStep;
+  return is_outcome ? named.skip : kIndirect | action;
 }
 
 size_t Program::memory_of(const Outcome& outcome) {
@@ -94,13 +100,15 @@ size_t Program::memory_of(const Outcome& outcome) {
 }
 
 void Program::finish(const std::vector<Cidr>& prefixes) {
-  blocks_.shrink_to_fit();
+  others_.shrink_to_fit();
   actions_.shrink_to_fit();
   outcomes_.shrink_to_fit();
   bytes_ = sizeof(Program) + actions_.size() * sizeof(Action);
-  for (Block& block : blocks_) {
-    block.prefixes.seal();
-    bytes_ += sizeof(Block) + block.prefixes.bytes();
+  first_.prefixes.seal();
+  bytes_ += first_.prefixes.bytes();
+  for (Block& other : others_) {
+    other.prefixes.seal();
+    bytes_ += sizeof(Block) + other.prefixes.bytes();
   }
   for (const Outcome& outcome : outcomes_) bytes_ += memory_of(outcome);
   rows_ = prefixes.size();

@@ -75,7 +75,7 @@ class Program {
 
   const ProgramBreadth& breadth() const { return breadth_; }
   size_t rows() const { return rows_; }  // prefixes
-  size_t blocks() const { return blocks_.size(); }
+  size_t blocks() const { return 1 + others_.size(); }
   size_t bytes() const { return bytes_; }  // memory, estimated
 
  private:
@@ -83,26 +83,31 @@ class Program {
   Program() = default;
   static constexpr uint32_t kStepByStep = UINT32_MAX;
 
-  // What happens to a client: an outcome (index into outcomes_, by Explain) or the search goes on in a block.
+  // What happens to a client is a code: an outcome (index into outcomes_), or with kIndirect an action (index
+  // into actions_): outcomes that differ by Explain, or a block in which the search goes on.
+  using Code = uint32_t;
+  static constexpr Code kIndirect = 0x80000000;
   struct Action {
     uint32_t skip = kStepByStep;
     uint32_t fetch = kStepByStep;
     uint32_t block = kStepByStep;  // not kStepByStep: go on there
   };
   struct Block {
-    cidr::CidrSet prefixes;  // index: into actions_
-    uint32_t otherwise = 0;  // into actions_, for clients that no prefix holds
+    cidr::CidrSet prefixes;  // their index is a code
+    Code otherwise = 0;      // for clients that no prefix holds
   };
 
   static size_t memory_of(const Outcome& outcome);
-  const Action& find(const IpAddress& client) const;
+  Code code_of(uint32_t action) const;
+  const Block& block(uint32_t index) const { return index == 0 ? first_ : others_[index - 1]; }
   void finish(const std::vector<Cidr>& prefixes);
   void measure(const std::vector<Cidr>& prefixes);
 
   IpFamily family_ = IpFamily::V4;
-  std::vector<Block> blocks_;  // the first is where a run starts
-  std::vector<Action> actions_;
+  Block first_;  // where a run starts; here rather than with the others for fewer cache misses
   std::vector<Outcome> outcomes_;
+  std::vector<Action> actions_;
+  std::vector<Block> others_;
   ProgramGaps gaps_;
   std::optional<dns::Question> missing_;
   ProgramBreadth breadth_;
