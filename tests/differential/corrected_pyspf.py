@@ -18,6 +18,7 @@ CORRECTIONS = {
     "redirect-count": "4.6.4, 6.1: redirect counts when it is followed, not when it is read",
     "mx-order": "4.6, 5.4: names under mx are looked up until one matches; what is behind the match has no effect",
     "ptr-fault": "5.5: a fault of the PTR lookup is no match, one of a name's addresses skips the name",
+    "ptr-target": "4.3, 4.8, 5.5: a target that is no domain name does not match, so that no PTR is looked up (and none is void)",
     "initial-domain": "4.3: none for a domain that is malformed or not multi-label",
     "macro-join": "7.3: parts are joined with dots, whatever they were split at",
     "macro-case": "7.1 with RFC 5234 2.3: R reverses as r does",
@@ -59,6 +60,10 @@ def well_formed(term):
     if directive is None:
         return False
     return directive["v6"] is None or spf.RE_IP6.match(directive["v6"]) is not None
+
+
+def is_name(text):
+    return len(text) <= 253 and all(0 < len(label) < 64 for label in text.split("."))
 
 
 class NeverEqual(str):
@@ -201,6 +206,9 @@ class Query(spf.query):
         return []
 
     def validated_ptrs(self):
+        caller = sys._getframe(1)
+        if self.has("ptr-target") and caller.f_code.co_name == "check0" and not is_name(caller.f_locals["arg"]):
+            return []
         if not self.has("ptr-fault"):
             return super().validated_ptrs()
         try:
