@@ -17,12 +17,14 @@ namespace {
 
 // ours: beyond the question's own wait, which the home keeps itself; only a home that hangs is later
 constexpr std::chrono::milliseconds kHomeGrace{250};
+constexpr size_t kDueMax = 256;  // ours: found in one turn; others are asked when their time is over
 
 ResolverSettings resolver_settings(const DnsClientSettings& settings) {
   ResolverSettings resolver;
   resolver.server_count = settings.servers.size();
   resolver.question_wait = settings.question_wait;
   resolver.questions_max = settings.questions_max;
+  resolver.mixed_case = settings.mixed_case;
   return resolver;
 }
 
@@ -66,6 +68,7 @@ DnsClient::~DnsClient() = default;
 Task<void> DnsClient::stop(Shard& shard) {
   stopped_ = true;
   disarm();
+  due_.clear();
   if (router_ != nullptr) std::exchange(router_, nullptr)->leave();
   crossings_.clear();
   for (const auto& connection : tcp_) connection->stop();
@@ -110,7 +113,40 @@ DnsClient::Asked DnsClient::ask(const Question& question, LookupKind kind, Looku
 
 std::optional<AnswerCache::Hit> DnsClient::find_in_cache(const Question& question) {
   const MonoTime now = shard_.now();
-  return outage() ? cache_.find_or_stale(question, now) : cache_.find(question, now);
+  auto hit = outage() ? cache_.find_or_stale(question, now) : cache_.find(question, now);
+  if (hit && hit->refresh_due && due_.size() < kDueMax) {
+    // Not now: what it sends could move the answer that was found.
+    due_.push_back(question);
+    shard_.timers().arm(*this, now);
+  }
+  return hit;
+}
+
+void DnsClient::refresh_due() {
+  for (const Question& question : std::exchange(due_, {})) refresh(question);
+}
+
+void DnsClient::refresh(const Question& question) {
+  if (outage()) return;
+  ++statistics_.refreshed;
+  const MonoTime now = shard_.now();
+  const std::optional<ShardId> home = router_ == nullptr ? std::nullopt : router_->home_of(question.name);
+  if (!home) {
+    resolver_.refresh(question, now);
+    return;
+  }
+  if (crossings_.under_way(*home) >= router_->under_way_max() / 4) return;
+  const MonoTime ends = now + settings_.question_wait + kHomeGrace;
+  const HomeCrossings::Waiting nobody{AskerId{}, ends};
+  if (crossings_.join(question, nobody)) return;
+  const uint64_t token = crossings_.open(question, *home, nobody, ends);
+  const bool sent = router_->ask_home(*home, {std::make_unique<const Question>(question), token, ends, true});
+  if (!sent) crossings_.drop(token);
+}
+
+// Whether a shard that wants it newer may have it asked for anew.
+bool DnsClient::may_renew(const AnswerCache::Hit& hit) const {
+  return hit.left.count() * 100 < int64_t{hit.answer->ttl} * settings_.cache.refresh_percent;
 }
 
 void DnsClient::forget(AskId id) {
@@ -216,6 +252,7 @@ void DnsClient::tell_unreachable() {
 
 void DnsClient::on_timer() {
   tell_unreachable();
+  refresh_due();
   resolver_.on_tick(shard_.now());
   crossings_.on_tick(shard_.now());
   pump();
@@ -245,7 +282,7 @@ void DnsClient::pump() {
   }
   if (router_ != nullptr) router_->tell_outage(resolver_.outage());
   close_retired();
-  const MonoTime soonest = any_unreachable_ ? shard_.now() : kNever;
+  const MonoTime soonest = any_unreachable_ || !due_.empty() ? shard_.now() : kNever;
   shard_.timers().arm(*this, std::min({soonest, resolver_.next_wakeup(), crossings_.next_wakeup()}));
   pumping_ = false;
 }
@@ -313,7 +350,7 @@ bool DnsClient::ask_home(const Question& question, AskerId asker, MonoTime deadl
   if (!home || crossings_.under_way(*home) >= router_->under_way_max()) return false;
   const MonoTime ends = shard_.now() + settings_.question_wait + kHomeGrace;
   const uint64_t token = crossings_.open(question, *home, {asker, deadline}, ends);
-  if (!router_->ask_home(*home, {std::make_unique<const Question>(question), token, ends})) {
+  if (!router_->ask_home(*home, {std::make_unique<const Question>(question), token, ends, false})) {
     crossings_.drop(token);
     return false;
   }
@@ -326,7 +363,7 @@ void DnsClient::on_home_question(ShardId from, const HomeQuestion& message) {
   const MonoTime now = shard_.now();
   if (stopped_ || now >= message.ends) return;  // the asking shard has given up
   const Question& question = *message.question;
-  if (const auto hit = find_in_cache(question)) {
+  if (const auto hit = find_in_cache(question); hit && !(message.refresh && may_renew(*hit))) {
     HomeAnswer reply{message.token, *hit->answer, true};
     reply.answer.ttl = static_cast<uint32_t>(hit->left.count());
     // A failure would begin its time anew at the other shard.

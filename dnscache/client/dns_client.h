@@ -10,6 +10,9 @@
 // and the answer is kept here too. When the home's mailbox is full, when the home has left and when too much
 // is under way there, it is asked here as if there were no router.
 //
+// A name in use is asked for again in the background shortly before its answer's time is over; no budget pays
+// for that, and it waits its turn behind what messages wait for.
+//
 // What leaves: everything asked during a turn of the shard's loop leaves in one submission. A question that
 // the budget or its deadline does not cover is answered OverBudget and no packet leaves. While no server
 // answers, and when a question fails, an answer past its time is used for at most limits::kDnsServeStale and
@@ -52,6 +55,7 @@ struct DnsClientSettings {
   std::vector<Endpoint> servers;  // 1 to limits::kDnsServers
   std::chrono::nanoseconds question_wait = limits::kDnsQuestionWait;
   size_t questions_max = ResolverSettings{}.questions_max;  // under way at the servers; more get ServFail
+  bool mixed_case = false;                                  // ResolverSettings'
   CacheSettings cache;
 };
 
@@ -61,6 +65,7 @@ struct DnsClientStatistics {
   uint64_t stale_answers = 0;
   uint64_t forwarded = 0;            // questions that went to their home shard
   uint64_t answered_for_others = 0;  // answers that went to the shard that asked us
+  uint64_t refreshed = 0;            // names in use that were asked for ahead of their end
   uint64_t datagrams_refused = 0;    // the reactor's queue was full: the resolver's retry takes over
   uint64_t datagram_errors = 0;      // of a socket, that do not say that the server is gone
 };
@@ -134,6 +139,9 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
     return hit;
   }
   std::optional<AnswerCache::Hit> find_in_cache(const Question& question);
+  void refresh_due();
+  void refresh(const Question& question);
+  bool may_renew(const AnswerCache::Hit& hit) const;
   bool ask_home(const Question& question, AskerId asker, MonoTime deadline);
   void pump();  // carries out what the resolver decided
   void send(const Send& send);
@@ -158,6 +166,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   DnsClientStatistics statistics_;
   std::function<void(const ResolverEvent&)> event_sink_;
   runtime::TaskGroup tasks_;
+  std::vector<Question> due_;  // for asking anew, once the call that found them has returned
   bool any_unreachable_ = false;
   bool any_retired_ = false;
   bool pumping_ = false;

@@ -32,6 +32,7 @@ struct HomeQuestion {
   std::unique_ptr<const Question> question;  // apart, so that a mailbox's slots stay small
   uint64_t token = 0;                        // the asking shard's, handed back with the answer
   MonoTime ends;                             // an answer after this is of no use to the asking shard
+  bool refresh = false;                      // what the home has kept is wanted only if it is newer
 };
 
 struct HomeAnswer {

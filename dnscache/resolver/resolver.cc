@@ -13,6 +13,7 @@ namespace {
 constexpr uint16_t kTcpSlot = UINT16_MAX;  // all questions to one server by TCP share its id space
 constexpr unsigned kSendingsMax = 16;      // ours: of one question, before only waiting is left
 constexpr unsigned kIdTries = 64;
+constexpr size_t kCrowd = 64;  // ours: fewer questions below one domain are never too many
 
 bool is_temporary_code(ResponseCode code) {
   return code != ResponseCode::NoError && code != ResponseCode::NameError;
@@ -28,8 +29,8 @@ uint32_t bit(size_t server) { return 1U << server; }
 
 // Whether a message that cannot be read as a whole at least echoes our question, octet for octet as we sent
 // it.
-bool echoes(std::string_view octets, const Question& question) {
-  const QueryMessage query = encode_query(question, 0, false);
+bool echoes(std::string_view octets, const Question& question, uint64_t case_seed) {
+  const QueryMessage query = encode_query(question, {.with_edns = false, .case_seed = case_seed});
   const std::string_view ours = query.view().substr(kDnsHeader);
   return octets.size() >= kDnsHeader && octets.substr(kDnsHeader).starts_with(ours);
 }
@@ -37,8 +38,8 @@ bool echoes(std::string_view octets, const Question& question) {
 // Whether a response is to this question. Without any question it may be anybody's, and is believed only
 // where a server says so that could not read ours.
 bool is_response_to(const Question& question, const std::expected<DecodedResponse, WireError>& response,
-                    std::string_view octets) {
-  if (!response) return echoes(octets, question);
+                    std::string_view octets, uint64_t case_seed) {
+  if (!response) return echoes(octets, question, case_seed);
   if (response->question) return *response->question == question;
   return response->code == ResponseCode::FormatError || response->code == ResponseCode::NotImplemented;
 }
@@ -51,7 +52,8 @@ Resolver::Resolver(const ResolverSettings& settings, Random random)
     : settings_(settings),
       random_(random),
       health_(settings.server_count, settings.health),
-      by_question_(0, QuestionHash{random_()}) {
+      by_question_(0, QuestionHash{random_()}),
+      domain_seed_(random_()) {
   SLUICE_CHECK(settings.sockets >= 1 && settings.sockets < kTcpSlot / 2);
   by_sending_.resize(settings.server_count * (slots(settings) + size_t{1}));
   for (size_t i = 0; i < settings.server_count * settings.sockets; ++i)
@@ -88,8 +90,21 @@ void Resolver::ask(const Question& question, AskerId asker, MonoTime deadline, M
     completions_.push_back({question, {.status = AnswerStatus::ServFail, .records = {}}, {asker}, false});
     return;
   }
+  if (is_crowd(question.name)) {
+    ++statistics_.refused_domain;
+    completions_.push_back({question, {.status = AnswerStatus::ServFail, .records = {}}, {asker}, false});
+    return;
+  }
   const InquiryId id = start(question, now);
   add_asker(at(id), asker, deadline);
+  send_next(id, now);
+  schedule(id);
+  check_outage(now);
+}
+
+void Resolver::refresh(const Question& question, MonoTime now) {
+  if (inquiries_.size() > settings_.questions_max / 4 || by_question_.contains(question)) return;
+  const InquiryId id = start(question, now);
   send_next(id, now);
   schedule(id);
   check_outage(now);
@@ -105,8 +120,26 @@ void Resolver::forget(const Question& question, AskerId asker) {
   // need.
   const bool crowded = inquiries_.size() > settings_.questions_max / 4;
   if (!inquiry.askers.empty() || !crowded) return;
+  end(id);
+}
+
+// The last two labels.
+uint16_t Resolver::domain_of(const DnsName& name) const {
+  DnsName domain = name;
+  for (unsigned labels = name.label_count(); labels > 2; --labels) domain = domain.parent();
+  return static_cast<uint16_t>(domain.hash(domain_seed_) % kDomains);
+}
+
+bool Resolver::is_crowd(const DnsName& name) const {
+  return inquiries_.size() >= settings_.questions_max / 4 &&
+         domains_[domain_of(name)] >= std::max(settings_.questions_max / 8, kCrowd);
+}
+
+void Resolver::end(InquiryId id) {
+  Inquiry& inquiry = at(id);
   drop_sendings(inquiry);
-  by_question_.erase(found);
+  by_question_.erase(inquiry.asked);
+  --domains_[inquiry.domain];
   inquiries_.erase(id);
 }
 
@@ -114,6 +147,8 @@ Resolver::InquiryId Resolver::start(const Question& question, MonoTime now) {
   Inquiry inquiry;
   inquiry.asked = inquiry.current = question;
   inquiry.deadline = now + settings_.question_wait;
+  inquiry.domain = domain_of(question.name);
+  ++domains_[inquiry.domain];
   const InquiryId id = inquiries_.emplace(std::move(inquiry));
   by_question_.emplace(question, id);
   return id;
@@ -185,11 +220,13 @@ void Resolver::send_to(InquiryId id, size_t server, bool with_edns, SendingPurpo
       std::ranges::count(inquiry.sendings, server, &Sending::server);  // to this server, for `current`
   sending.due = now + (inquiry.by_tcp ? settings_.health.wait_max
                                       : health_.wait(server, static_cast<unsigned>(sent_before)));
+  if (settings_.mixed_case && !inquiry.by_tcp) sending.case_seed = random_() | 1U;
+  const QueryOptions query{sending.id, with_edns, sending.case_seed};
   sent_by(server, sending.slot).emplace(sending.id, id);
   inquiry.sendings.push_back(sending);
   ++(inquiry.by_tcp ? statistics_.sent_tcp : statistics_.sent_udp);
   sends_.push_back({server, inquiry.by_tcp ? uint16_t{0} : sending.slot, drawn.retires, sending.transport,
-                    encode_query(inquiry.current, sending.id, with_edns)});
+                    encode_query(inquiry.current, query)});
   note_sent(now);
 }
 
@@ -214,15 +251,19 @@ void Resolver::on_message(size_t server, uint16_t slot, std::string_view octets,
   Inquiry& inquiry = at(id);
   // Nobody can speak on a connection but the server; a datagram may come from anyone who guessed its id.
   const bool is_certain = slot == kTcpSlot && !(response && response->question);
-  if (!is_certain && !is_response_to(inquiry.current, response, octets)) {
-    ++statistics_.unmatched;
-    return;
-  }
   const auto sent = std::ranges::find_if(inquiry.sendings, [&](const Sending& s) {
     return s.server == server && s.slot == slot && s.id == head->id;
   });
   SLUICE_CHECK(sent != inquiry.sendings.end());
   const Sending sending = *sent;
+  if (!is_certain && !is_response_to(inquiry.current, response, octets, sending.case_seed)) {
+    ++statistics_.unmatched;
+    return;
+  }
+  if (sending.case_seed != 0 && response && !echoes(octets, inquiry.current, sending.case_seed)) {
+    on_other_case(id, server, now);
+    return;
+  }
   under_way.erase(found);
   inquiry.sendings.erase(sent);
   note_answer(sending, now);
@@ -233,6 +274,17 @@ void Resolver::on_message(size_t server, uint16_t slot, std::string_view octets,
     on_server_failed(id, server, now);
   }
   if (inquiries_.find(id) != nullptr) schedule(id);
+}
+
+// Forged, or of a server that does not repeat the case of letters. The datagram counts for nothing, and the
+// question is asked by a connection, which nobody else can speak on.
+void Resolver::on_other_case(InquiryId id, size_t server, MonoTime now) {
+  ++statistics_.other_case;
+  Inquiry& inquiry = at(id);
+  if (inquiry.by_tcp) return;
+  inquiry.by_tcp = true;
+  send_to(id, server, true, SendingPurpose::Real, now);
+  schedule(id);
 }
 
 void Resolver::on_response(InquiryId id, const Sending& sending, DecodedResponse response, MonoTime now) {
@@ -299,9 +351,7 @@ void Resolver::complete(InquiryId id, Answer answer) {
   completion.askers.reserve(inquiry.askers.size());
   for (const Asker& asker : inquiry.askers) completion.askers.push_back(asker.id);
   completions_.push_back(std::move(completion));
-  drop_sendings(inquiry);
-  by_question_.erase(inquiry.asked);
-  inquiries_.erase(id);
+  end(id);
 }
 
 void Resolver::drop_sendings(Inquiry& inquiry) {

@@ -7,7 +7,8 @@
 // leads to TCP at the same server. Late answers to earlier sendings still count. CNAMEs that lead out of a
 // message are followed by further questions. A response counts only when it came from the server and socket
 // that the question left by, with its id and its question (RFC 5452 section 9.1); what does not match is
-// counted and dropped, and the wait goes on.
+// counted and dropped, and the wait goes on. On demand the letters of a name are sent in random case, which
+// the response must repeat; where only that differs the question is asked by TCP.
 //
 // A server that is silent several times in a row is passed over and tried again from time to time, beside a
 // healthy one, so that no question pays for the trial. With no answer from any server for limits::kDnsOutage
@@ -16,6 +17,8 @@
 // outage, and only silence to that decides: other questions may be slow to resolve.
 //
 // After each call drain next_send(), next_completion() and next_event(), then wait until next_wakeup().
+// Bounds: questions_max under way; and from a quarter of that on, an eighth of it below one domain.
+//
 // Nothing here fails: what cannot be asked completes with ServFail.
 #pragma once
 
@@ -53,6 +56,7 @@ struct ResolverSettings {
   std::chrono::nanoseconds socket_age = std::chrono::seconds(60);
   size_t questions_max = 20000;  // ours: under way at once. ServFail
   std::chrono::nanoseconds question_wait = limits::kDnsQuestionWait;
+  bool mixed_case = false;  // by UDP (0x20): one more bit to guess for each letter of the name
   HealthSettings health{};
 };
 
@@ -87,16 +91,18 @@ struct ResolverStatistics {
   uint64_t joined = 0;  // of these, those that found their question under way
   uint64_t sent_udp = 0;
   uint64_t sent_tcp = 0;
-  uint64_t retries = 0;    // sendings after the first of a question
-  uint64_t answers = 0;    // responses that matched
-  uint64_t unmatched = 0;  // responses that matched nothing: late beyond use, or forged
-  uint64_t malformed = 0;  // matched by id and question, then not readable
+  uint64_t retries = 0;     // sendings after the first of a question
+  uint64_t answers = 0;     // responses that matched
+  uint64_t unmatched = 0;   // responses that matched nothing: late beyond use, or forged
+  uint64_t malformed = 0;   // matched by id and question, then not readable
+  uint64_t other_case = 0;  // matched but for the case of letters that were sent; asked anew by TCP
   uint64_t truncated = 0;
-  uint64_t unreachable = 0;   // calls of on_udp_unreachable()
-  uint64_t probes = 0;        // questions of our own
-  uint64_t time_outs = 0;     // questions that ended so
-  uint64_t failures = 0;      // questions that ended with ServFail
-  uint64_t refused_full = 0;  // over questions_max
+  uint64_t unreachable = 0;     // calls of on_udp_unreachable()
+  uint64_t probes = 0;          // questions of our own
+  uint64_t time_outs = 0;       // questions that ended so
+  uint64_t failures = 0;        // questions that ended with ServFail
+  uint64_t refused_full = 0;    // over questions_max
+  uint64_t refused_domain = 0;  // too many below one domain, while many are under way
 };
 
 class Resolver {
@@ -106,6 +112,9 @@ class Resolver {
 
   // Completes exactly once, at the latest at the earlier of `deadline` and now + question_wait.
   void ask(const Question& question, AskerId asker, MonoTime deadline, MonoTime now);
+  // Nobody waits for it; for the cache's sake. Nothing happens when it is under way already, or when a
+  // quarter of questions_max is.
+  void refresh(const Question& question, MonoTime now);
   // The asker went away: no completion will name it. The question itself goes on for the cache's sake, unless
   // a quarter of questions_max is under way: then one that nobody waits for is dropped.
   void forget(const Question& question, AskerId asker);
@@ -155,6 +164,7 @@ class Resolver {
     bool with_edns = true;
     bool is_trial = false;  // beside the real one, to see whether the server is back
     bool is_lost = false;   // its time is over; it may still be answered
+    uint64_t case_seed = 0;
   };
   // One question under way, for all who asked it.
   struct Inquiry {
@@ -170,6 +180,7 @@ class Resolver {
     unsigned attempts = 0;        // sendings of `current`, trials aside
     uint32_t servers_failed = 0;  // a bit for each server that reported failure on `current`
     uint32_t servers_tried = 0;   // in this round
+    uint16_t domain = 0;          // its place in domains_
     uint32_t tcp_repeated = 0;    // a bit for each server that was asked again after its connection closed
     bool by_tcp = false;
   };
@@ -185,6 +196,9 @@ class Resolver {
       return static_cast<size_t>(q.name.hash(seed ^ static_cast<uint64_t>(q.type) << 48));
     }
   };
+  // Questions under way by the last two labels of their names, hashed: a crowd of names of one domain, each
+  // slow to resolve, leaves places for others.
+  static constexpr size_t kDomains = 8192;
   enum class SendingPurpose : uint8_t { Real, Trial };
   // What an inquiry had under way on a connection that is gone.
   struct LostByTcp {
@@ -211,10 +225,14 @@ class Resolver {
   Drawn draw_socket(size_t server, MonoTime now);
   Inquiry& at(InquiryId id);
   InquiryId start(const Question& question, MonoTime now);
+  bool is_crowd(const DnsName& name) const;
+  uint16_t domain_of(const DnsName& name) const;
+  void end(InquiryId id);
   void add_asker(Inquiry& inquiry, AskerId asker, MonoTime deadline);
   void send_next(InquiryId id, MonoTime now);
   void send_to(InquiryId id, size_t server, bool with_edns, SendingPurpose purpose, MonoTime now);
   void on_message(size_t server, uint16_t slot, std::string_view octets, MonoTime now);
+  void on_other_case(InquiryId id, size_t server, MonoTime now);
   void on_response(InquiryId id, const Sending& sending, DecodedResponse response, MonoTime now);
   void on_server_failed(InquiryId id, size_t server, MonoTime now);
   std::vector<LostByTcp> take_tcp_sendings(size_t server);
@@ -236,6 +254,8 @@ class Resolver {
   ServerHealth health_;
   Slab<Inquiry> inquiries_;
   std::unordered_map<Question, InquiryId, QuestionHash> by_question_;
+  std::vector<uint32_t> domains_ = std::vector<uint32_t>(kDomains);
+  uint64_t domain_seed_;
   std::vector<BySending> by_sending_;  // of each server: its slots' in their order, then its connection's
   std::vector<Socket> sockets_;        // of each server in its order
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;

@@ -2,8 +2,10 @@
 
 #include "dnscache/wire/name_codec.h"
 #include "io/base/cursor.h"
+#include "io/base/random.h"
 
 #include <algorithm>
+#include <span>
 
 namespace sluice::dns {
 namespace {
@@ -27,18 +29,38 @@ class Writer {
   char* at_;
 };
 
+// Lengths of labels lie below the letters.
+void mix_case(std::span<char> wire, uint64_t seed) {
+  Random random(seed);
+  uint64_t bits = 0;
+  unsigned left = 0;
+  for (char& octet : wire) {
+    if (octet < 'a' || octet > 'z') continue;
+    if (left == 0) {
+      bits = random();
+      left = 64;
+    }
+    if ((bits & 1U) != 0) octet = static_cast<char>(octet - 'a' + 'A');
+    bits >>= 1U;
+    --left;
+  }
+}
+
 }  // namespace
 
-QueryMessage encode_query(const Question& question, uint16_t id, bool with_edns) {
+QueryMessage encode_query(const Question& question, const QueryOptions& options) {
+  const bool with_edns = options.with_edns;
   QueryMessage message;
   Writer out(message.octets_.data());
-  out.u16(id);
+  out.u16(options.id);
   out.u16(kRecursionDesiredBit);
   out.u16(1);  // questions
   out.u16(0);  // answers
   out.u16(0);  // authority
   out.u16(with_edns ? 1 : 0);
   out.octets(question.name.wire());
+  if (options.case_seed != 0)
+    mix_case({message.octets_.data() + kDnsHeader, question.name.wire_size()}, options.case_seed);
   out.u16(static_cast<uint16_t>(question.type));
   out.u16(kClassIn);
   if (with_edns) {

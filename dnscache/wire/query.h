@@ -21,6 +21,14 @@ inline constexpr size_t kOptRecord = 11;    // an OPT record without options
 inline constexpr size_t kUdpClassic = 512;  // RFC 1035 2.3.4: UDP without EDNS0
 inline constexpr size_t kQueryMessage = kDnsHeader + limits::kDnsName + 4 + kOptRecord;
 
+struct QueryOptions {
+  uint16_t id = 0;
+  bool with_edns = true;
+  // Not 0: letters of the name are upper or lower case as drawn from this seed, to be repeated by the answer
+  // (draft-vixie-dnsext-dns0x20). The same seed gives the same octets.
+  uint64_t case_seed = 0;
+};
+
 // A message that is ready to send, held in place.
 class QueryMessage {
  public:
@@ -29,13 +37,16 @@ class QueryMessage {
   size_t size() const { return size_; }
 
  private:
-  friend QueryMessage encode_query(const Question& question, uint16_t id, bool with_edns);
-  std::array<char, kQueryMessage> octets_{};
+  friend QueryMessage encode_query(const Question& question, const QueryOptions& options);
+  std::array<char, kQueryMessage> octets_;
   uint16_t size_ = 0;
 };
 
 // Recursion desired; with EDNS0 the payload size is limits::kDnsUdpPayload.
-QueryMessage encode_query(const Question& question, uint16_t id, bool with_edns = true);
+QueryMessage encode_query(const Question& question, const QueryOptions& options);
+inline QueryMessage encode_query(const Question& question, uint16_t id, bool with_edns = true) {
+  return encode_query(question, QueryOptions{.id = id, .with_edns = with_edns});
+}
 
 // A query as a server sees it.
 struct Query {

@@ -93,6 +93,17 @@ size_t size_limit(const Query& query, const RespondOptions& options) {
 
 }  // namespace
 
+namespace {
+
+// The question's letters in the case of the query, which a resolver may look at. Both stand behind the header
+// without compression, since nothing comes before them.
+std::string with_question_of(std::string message, std::string_view query_octets, const Question& question) {
+  const std::string_view asked = query_octets.substr(kDnsHeader, question.name.wire_size());
+  return message.replace(kDnsHeader, asked.size(), asked);
+}
+
+}  // namespace
+
 std::string_view to_string(RespondOutcome outcome) {
   switch (outcome) {
     case RespondOutcome::Records:
@@ -135,7 +146,7 @@ Response respond(const Zone& zone, std::string_view query_octets, const RespondO
   writer.question(query->question);
   if (query->edns_version_bad) {
     response.outcome = RespondOutcome::Malformed;
-    response.message = writer.finish();
+    response.message = with_question_of(writer.finish(), query_octets, query->question);
     return response;
   }
   bool fits = !options.force_truncate || options.by_tcp;
@@ -150,7 +161,7 @@ Response respond(const Zone& zone, std::string_view query_octets, const RespondO
   } else if (response.outcome == RespondOutcome::NoData || response.outcome == RespondOutcome::NxDomain) {
     write_authority(writer, zone, found.end);
   }
-  response.message = writer.finish();
+  response.message = with_question_of(writer.finish(), query_octets, query->question);
   return response;
 }
 

@@ -181,16 +181,26 @@ void write_dns(MetricText& out, const ShardReport& sum) {
   out.counter("sluice_dns_answers_unmatched", "Answers that belonged to none: late, or forged.",
               resolver.unmatched);
   out.counter("sluice_dns_answers_malformed", "Answers that could not be read.", resolver.malformed);
+  out.counter("sluice_dns_answers_other_case", "Answers that did not repeat the case of letters.",
+              resolver.other_case);
   out.counter("sluice_dns_failures", "Questions that found no answer.");
   out.sample(resolver.time_outs, {{"reason", "time_out"}});
   out.sample(resolver.failures, {{"reason", "server_failure"}});
   out.sample(resolver.refused_full, {{"reason", "too_many"}});
+  out.sample(resolver.refused_domain, {{"reason", "too_many_of_domain"}});
   out.counter("sluice_dns_forwarded", "Questions that another shard was asked.", sum.dns_forwarded);
   const dns::CacheStatistics& cache = sum.dns_cache;
   out.counter("sluice_dns_cache_lookups", "Look-ups in the cache.");
   out.sample(cache.hits - cache.stale_hits, {{"result", "hit"}});
   out.sample(cache.stale_hits, {{"result", "stale"}});
   out.sample(cache.misses, {{"result", "miss"}});
+  out.counter("sluice_dns_cache_negative_hits", "Of the hits, those of what does not exist or failed.",
+              cache.negative_hits);
+  out.counter("sluice_dns_cache_puts", "Answers that were kept.");
+  out.sample(cache.puts - cache.renewals, {{"answer", "new"}});
+  out.sample(cache.renewals, {{"answer", "same"}});
+  out.counter("sluice_dns_cache_refreshes", "Names in use that were due to be asked for ahead of their end.",
+              cache.refreshes);
   out.counter("sluice_dns_cache_evictions", "Answers that went before their time, for want of room.",
               cache.evictions);
   out.gauge("sluice_dns_cache_entries", "Answers in the cache.", cache.entries);

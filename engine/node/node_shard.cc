@@ -24,6 +24,13 @@ dns::DnsClientSettings dns_settings(const NodeResources& resources, const policy
   dns::DnsClientSettings settings;
   settings.servers = resources.dns_servers;
   settings.question_wait = policy.dns().timeout;
+  settings.mixed_case = policy.dns().mixed_case;
+  settings.cache.bytes_max = policy.dns().cache_octets;
+  settings.cache.ttl_min = policy.dns().ttl_min;
+  settings.cache.ttl_max = policy.dns().ttl_max;
+  settings.cache.negative_ttl_max = policy.dns().negative_ttl_max;
+  settings.cache.serve_stale = policy.dns().serve_stale;
+  settings.cache.refresh_percent = policy.dns().refresh_percent;
   return settings;
 }
 

@@ -22,12 +22,14 @@ void add_resolver(dns::ResolverStatistics& sum, const dns::ResolverStatistics& o
   sum.answers += other.answers;
   sum.unmatched += other.unmatched;
   sum.malformed += other.malformed;
+  sum.other_case += other.other_case;
   sum.truncated += other.truncated;
   sum.unreachable += other.unreachable;
   sum.probes += other.probes;
   sum.time_outs += other.time_outs;
   sum.failures += other.failures;
   sum.refused_full += other.refused_full;
+  sum.refused_domain += other.refused_domain;
 }
 
 void add_cache(dns::CacheStatistics& sum, const dns::CacheStatistics& other) {
@@ -36,6 +38,8 @@ void add_cache(dns::CacheStatistics& sum, const dns::CacheStatistics& other) {
   sum.stale_hits += other.stale_hits;
   sum.misses += other.misses;
   sum.puts += other.puts;
+  sum.renewals += other.renewals;
+  sum.refreshes += other.refreshes;
   sum.evictions += other.evictions;
   sum.entries += other.entries;
   sum.bytes += other.bytes;

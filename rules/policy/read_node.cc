@@ -88,6 +88,14 @@ void read_dns(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics) 
   }
   draft.on_outage_given = reader.given("on_outage");
   dns.on_outage = static_cast<OnOutage>(reader.choice("on_outage").value_or(0));
+  dns.cache_octets = reader.size("cache_size");
+  dns.ttl_min = std::chrono::seconds(reader.integer("ttl_min_seconds"));
+  dns.ttl_max = std::chrono::seconds(reader.integer("ttl_max_seconds"));
+  dns.negative_ttl_max = std::chrono::seconds(reader.integer("negative_ttl_max_seconds"));
+  dns.serve_stale = std::chrono::seconds(reader.integer("serve_stale_seconds"));
+  if (dns.ttl_min > dns.ttl_max) reader.error("ttl_min_seconds", "is more than ttl_max_seconds");
+  dns.refresh_percent = static_cast<unsigned>(reader.integer("refresh_percent"));
+  dns.mixed_case = reader.boolean("mixed_case");
 }
 
 }  // namespace

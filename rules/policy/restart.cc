@@ -22,6 +22,13 @@ std::vector<std::string> settings_that_need_restart(const Policy& running, const
   compare(running.dns().servers, next.dns().servers, "dns.servers");
   compare(running.dns().resolv_conf, next.dns().resolv_conf, "dns.resolv_conf");
   compare(running.dns().timeout, next.dns().timeout, "dns.timeout_seconds");
+  compare(running.dns().cache_octets, next.dns().cache_octets, "dns.cache_size");
+  compare(running.dns().ttl_min, next.dns().ttl_min, "dns.ttl_min_seconds");
+  compare(running.dns().ttl_max, next.dns().ttl_max, "dns.ttl_max_seconds");
+  compare(running.dns().negative_ttl_max, next.dns().negative_ttl_max, "dns.negative_ttl_max_seconds");
+  compare(running.dns().serve_stale, next.dns().serve_stale, "dns.serve_stale_seconds");
+  compare(running.dns().refresh_percent, next.dns().refresh_percent, "dns.refresh_percent");
+  compare(running.dns().mixed_case, next.dns().mixed_case, "dns.mixed_case");
   return changed;
 }
 

@@ -186,6 +186,72 @@ constexpr std::array kDns{
         .at_zero = "not set: `defer` if an enabled rule has the preset `reject` or `imsva`, else `accept`",
         .text =
             "While no server answers at all: accept mail without an SPF result, or defer it with 451 4.4.3."},
+    Setting{.name = "cache_size",
+            .type = ValueType::Size,
+            .default_text = "\"64 MiB\"",
+            .unit = "octets",
+            .minimum = 1024 * 1024,
+            .maximum = int64_t{1} << 36,
+            .reload = Reload::Restart,
+            .text =
+                "Memory for answers on each shard, what is compiled from them included: about 130,000 short "
+                "answers in 64 MiB. What was asked for once only goes first, and has a tenth of it."},
+    Setting{.name = "ttl_min_seconds",
+            .type = ValueType::Integer,
+            .default_text = "0",
+            .unit = "seconds",
+            .minimum = 0,
+            .maximum = 3600,
+            .reload = Reload::Restart,
+            .at_zero = "0: each answer for its own time, those of time 0 not at all",
+            .text = "Answers are kept for at least so long, against the wish of those who gave them."},
+    Setting{.name = "ttl_max_seconds",
+            .type = ValueType::Integer,
+            .default_text = "86400",
+            .unit = "seconds",
+            .minimum = 1,
+            .maximum = 604800,
+            .reload = Reload::Restart,
+            .text = "Answers are kept for at most so long."},
+    Setting{.name = "negative_ttl_max_seconds",
+            .type = ValueType::Integer,
+            .default_text = "3600",
+            .unit = "seconds",
+            .minimum = 1,
+            .maximum = 10800,
+            .reload = Reload::Restart,
+            .text = "The same for what does not exist (RFC 2308 section 5)."},
+    Setting{.name = "serve_stale_seconds",
+            .type = ValueType::Integer,
+            .default_text = "3600",
+            .unit = "seconds",
+            .minimum = 0,
+            .maximum = 259200,
+            .reload = Reload::Restart,
+            .at_zero = "0: answers past their time are not used",
+            .text =
+                "Answers past their time are used for so long when no server answers, or when the question "
+                "fails (RFC 8767). Tracking rows mark the results that rest on them."},
+    Setting{.name = "refresh_percent",
+            .type = ValueType::Integer,
+            .default_text = "10",
+            .unit = "percent of an answer's time",
+            .minimum = 0,
+            .maximum = 50,
+            .reload = Reload::Restart,
+            .at_zero = "0: asked again only when its time is over and it is needed",
+            .text =
+                "An answer that is used in this last part of its time, not for the first time, is asked for "
+                "again "
+                "once in the background, so that no message waits for it. Times below 10 s are left alone."},
+    Setting{
+        .name = "mixed_case",
+        .type = ValueType::Boolean,
+        .default_text = "false",
+        .reload = Reload::Restart,
+        .text =
+            "Send names by UDP in letters of random case, which the answer must repeat: harder to forge than "
+            "port and id alone. A server that does not repeat them is asked by TCP, which costs more."},
 };
 
 constexpr std::array kSections{

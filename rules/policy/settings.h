@@ -64,6 +64,13 @@ struct DnsSettings {
   std::chrono::seconds timeout{};         // one question over all its retries
   std::chrono::seconds spf_evaluation{};  // one SPF evaluation
   OnOutage on_outage = OnOutage::Accept;  // Defer by default where an enabled rule has a reject preset
+  uint64_t cache_octets = 0;              // of each shard
+  std::chrono::seconds ttl_min{};
+  std::chrono::seconds ttl_max{};
+  std::chrono::seconds negative_ttl_max{};
+  std::chrono::seconds serve_stale{};
+  unsigned refresh_percent = 0;  // of an answer's time; 0: never ahead of its end
+  bool mixed_case = false;
   friend bool operator==(const DnsSettings&, const DnsSettings&) = default;
 };
 

@@ -301,5 +301,84 @@ TEST_F(DnsClientOverTheNetwork, AReceiverMayAskAgainWhenItHears) {
   EXPECT_TRUE(sim_.run_until(shards_, [&] { return asking.heard == 5; }, sim_.now() + 1s));
 }
 
+// The zone's answers are kept for 300 s.
+TEST_F(DnsClientOverTheNetwork, ANameInUseIsAskedForAgainAheadOfItsEnd) {
+  const MonoTime start = sim_.now();
+  run_to(start);
+  ask("a.example");
+  run_to(start + 200s);
+  ask("a.example");
+  run_to(start + 280s);
+  LookupBudget budget{.terms_left = 1};
+  EXPECT_EQ(ask("a.example", budget).status, AnswerStatus::Records);
+  EXPECT_EQ(budget.terms_left, 0U);
+  EXPECT_EQ(ask("a.example").status, AnswerStatus::Records);
+  sim_.run(shards_, sim_.now() + 1s);
+  EXPECT_EQ(first_.by_udp, 2U);
+  EXPECT_EQ(client_->statistics().refreshed, 1U);
+  // Past the end of the first answer nobody waits.
+  run_to(start + 400s);
+  ask("a.example");
+  EXPECT_EQ(first_.by_udp, 2U);
+}
+
+TEST_F(DnsClientOverTheNetwork, ARefreshDoesNotWaitForWhatElseIsAsked) {
+  const MonoTime start = sim_.now();
+  run_to(start);
+  ask("a.example");
+  ask("a.example");
+  run_to(start + 280s);
+  Recorder recorder;
+  for (const std::string_view name : {"a.example", "b.example"})
+    static_cast<void>(client_->ask(question(name), LookupKind::Uncounted, budget_, recorder, 0));
+  sim_.run(shards_, sim_.now() + 20ms);
+  EXPECT_EQ(first_.by_udp, 3U);
+}
+
+TEST_F(DnsClientOverTheNetwork, AFailedRefreshLeavesTheAnswer) {
+  const MonoTime start = sim_.now();
+  run_to(start);
+  ask("a.example");
+  ask("a.example");
+  run_to(start + 280s);
+  first_.silent = second_.silent = true;
+  EXPECT_EQ(ask("a.example").status, AnswerStatus::Records);
+  run_to(start + 290s);
+  const Answer answer = ask("a.example");
+  EXPECT_EQ(answer.status, AnswerStatus::Records);
+  EXPECT_FALSE(answer.stale);
+}
+
+// Shows: P-03
+TEST_F(DnsClientOverTheNetwork, AFloodOfRandomNamesTakesNoMoreSocketsAndLeavesWhatIsInUse) {
+  DnsClientSettings settings = settings_of({"first", "second"});
+  settings.questions_max = 2000;
+  settings.cache.bytes_max = 200000;
+  DnsClient client(client_shard_, settings);
+  Recorder recorder;
+  const Question used = question("a.example");
+  static_cast<void>(client.ask(used, LookupKind::Uncounted, budget_, recorder, 0));
+  EXPECT_TRUE(sim_.run_until(shards_, [&] { return !recorder.heard.empty(); }, sim_.now() + 6s));
+  EXPECT_TRUE(client.cache().find(used, client_shard_.now()));
+  for (int round = 0; round < 20; ++round) ask_many(client, 200, "random" + std::to_string(round) + "x");
+  EXPECT_LE(client.udp_sockets(), 16U);
+  EXPECT_GT(client.cache().statistics().evictions, 1000U);
+  EXPECT_LE(client.cache().statistics().bytes, 200000U);
+  EXPECT_TRUE(client.cache().find(used, client_shard_.now()));
+  EXPECT_EQ(client.resolver_statistics().refused_full, 0U);
+  stop_now(client);
+}
+
+TEST_F(DnsClientOverTheNetwork, MixedCaseIsRepeatedByOurOwnServer) {
+  DnsClientSettings settings = settings_of({"first"});
+  settings.mixed_case = true;
+  DnsClient client(client_shard_, settings);
+  ask_many(client, 20, "letters");
+  EXPECT_EQ(client.resolver_statistics().other_case, 0U);
+  EXPECT_EQ(first_.by_udp, 20U);
+  EXPECT_EQ(first_.by_tcp, 0U);
+  stop_now(client);
+}
+
 }  // namespace
 }  // namespace sluice::dns

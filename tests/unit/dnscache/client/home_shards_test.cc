@@ -139,6 +139,22 @@ class HomeShardsTest : public ::testing::Test {
   runtime::TaskGroup tasks_;
 };
 
+TEST_F(HomeShardsTest, ANameInUseIsAskedForAgainThroughItsHome) {
+  const Question asked = at_home(far_shard_);
+  EXPECT_EQ(near_->ask(asked), nullptr);
+  EXPECT_TRUE(run_until([&] { return near_->recorder.heard.size() == 1; }));
+  EXPECT_NE(near_->ask(asked), nullptr);
+  run_for(280s);
+  EXPECT_NE(near_->ask(asked), nullptr);
+  run_for(1s);
+  EXPECT_EQ(server_.by_udp, 2U);  // the home did not answer with what it had
+  run_for(100s);
+  EXPECT_NE(near_->ask(asked), nullptr);
+  EXPECT_EQ(server_.by_udp, 2U);
+  EXPECT_EQ(near_->client.cache().statistics().renewals, 1U);
+  EXPECT_EQ(far_->client.cache().statistics().renewals, 1U);
+}
+
 TEST_F(HomeShardsTest, TwoShardsAskingAtOnceCauseOnePacket) {
   const Question asked = at_home(far_shard_);
   EXPECT_EQ(near_->ask(asked), nullptr);

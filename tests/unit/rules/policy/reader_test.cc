@@ -38,6 +38,13 @@ servers = ["192.0.2.53", "[2001:db8::53]:5353"]
 timeout_seconds = 3
 spf_evaluation_seconds = 10
 on_outage = "defer"
+cache_size = "32 MiB"
+ttl_min_seconds = 5
+ttl_max_seconds = 7200
+negative_ttl_max_seconds = 600
+serve_stale_seconds = 0
+refresh_percent = 20
+mixed_case = true
 
 [outbound]
 next_hop = "relay.example.com:587"
@@ -128,6 +135,17 @@ TEST(PolicyReader, ReadsNodeJournalAndDns) {
   EXPECT_EQ(policy.dns().on_outage, OnOutage::Defer);
 }
 
+TEST(PolicyReader, ReadsHowAnswersOfTheDnsAreKept) {
+  const DnsSettings dns = policy_of(kFull).dns();
+  EXPECT_EQ(dns.cache_octets, 32U << 20U);
+  EXPECT_EQ(dns.ttl_min, 5s);
+  EXPECT_EQ(dns.ttl_max, 7200s);
+  EXPECT_EQ(dns.negative_ttl_max, 600s);
+  EXPECT_EQ(dns.serve_stale, 0s);
+  EXPECT_EQ(dns.refresh_percent, 20U);
+  EXPECT_TRUE(dns.mixed_case);
+}
+
 TEST(PolicyReader, ReadsTheLimitsOnClients) {
   EXPECT_EQ(policy_of(kFull).clients(), (ClientSettings{1, 2, 3, 4s, 5s, 6s, 7, 8s, 9s, 10s, 11, 12, 13s}));
 }
@@ -203,6 +221,13 @@ TEST(PolicyReader, HasTheDocumentedDefaults) {
   EXPECT_EQ(policy.dns().timeout, 5s);
   EXPECT_EQ(policy.dns().spf_evaluation, 20s);
   EXPECT_EQ(policy.dns().on_outage, OnOutage::Accept);
+  EXPECT_EQ(policy.dns().cache_octets, 64U << 20U);
+  EXPECT_EQ(policy.dns().ttl_min, 0s);
+  EXPECT_EQ(policy.dns().ttl_max, 86400s);
+  EXPECT_EQ(policy.dns().negative_ttl_max, 3600s);
+  EXPECT_EQ(policy.dns().serve_stale, 3600s);
+  EXPECT_EQ(policy.dns().refresh_percent, 10U);
+  EXPECT_FALSE(policy.dns().mixed_case);
   EXPECT_EQ(policy.listeners()[0].hostname, "mx.test.example");
   EXPECT_EQ(policy.listeners()[0].max_message_octets, 52428800U);
   EXPECT_EQ(policy.listeners()[0].max_recipients, 1000U);

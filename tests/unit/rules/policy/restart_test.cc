@@ -17,7 +17,9 @@ constexpr std::string_view kAllOthers =
     "[admin]\nhttp = false\nlisten = \"127.0.0.1:1\"\ncontrol_socket = \"/elsewhere\"\n"
     "[memory]\nbodies = \"300 MiB\"\nshard_bodies = \"64 MiB\"\nmessage = \"2 MiB\"\n"
     "spill_directory = \"/elsewhere\"\nspill_size = 0\n"
-    "[dns]\nservers = [\"192.0.2.1\"]\nresolv_conf = \"/elsewhere\"\ntimeout_seconds = 1\n";
+    "[dns]\nservers = [\"192.0.2.1\"]\nresolv_conf = \"/elsewhere\"\ntimeout_seconds = 1\n"
+    "cache_size = \"1 MiB\"\nttl_min_seconds = 1\nttl_max_seconds = 2\nnegative_ttl_max_seconds = 2\n"
+    "serve_stale_seconds = 1\nrefresh_percent = 1\nmixed_case = true\n";
 
 TEST(SettingsThatNeedRestart, AreThoseThatTheSchemaDeclares) {
   std::vector<std::string> declared;
