@@ -3,8 +3,14 @@
 #pragma once
 
 #include "dnscache/zone/zone.h"
+#include "io/base/clock.h"
+#include "io/base/ip.h"
 
+#include <chrono>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace sluice::ctl {
 
@@ -16,6 +22,22 @@ class AnswerSource {
   virtual ~AnswerSource() = default;
   // Never fails: a question that cannot be answered is ServFail or Timeout.
   virtual dns::Answer ask(const dns::Question& question) = 0;
+  // Instead of ask(), when the check has no time left.
+  virtual dns::Answer refuse(const dns::Question&) {
+    dns::Answer answer;
+    answer.status = dns::AnswerStatus::OverBudget;
+    return answer;
+  }
+  // The clock, for checks that are given no time.
+  virtual WallTime now() {
+    return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  }
+
+  // Around all that one check asks. check_problem() says why what was computed since begin_check() does not
+  // count; empty where it does. end_check() is told what came out, as JSON without a line end.
+  virtual void begin_check() {}
+  virtual std::string check_problem() { return {}; }
+  virtual void end_check(std::string_view) {}
 };
 
 class ZoneSource final : public AnswerSource {
@@ -27,8 +49,8 @@ class ZoneSource final : public AnswerSource {
   const dns::Zone& zone_;
 };
 
-// Asks the servers of /etc/resolv.conf, by TCP where an answer is truncated. Where there are none, every
-// question is ServFail.
-std::unique_ptr<AnswerSource> make_live_source();
+// Asks the server, or without one those of /etc/resolv.conf, by TCP where an answer is truncated. Where there
+// are none, every question is ServFail.
+std::unique_ptr<AnswerSource> make_live_source(std::optional<Endpoint> server);
 
 }  // namespace sluice::ctl

@@ -1,5 +1,3 @@
-#include "dnscache/zone/zone_file.h"
-#include "io/base/ascii.h"
 #include "io/base/json_text.h"
 #include "io/base/limits.h"
 #include "io/mail/header_block.h"
@@ -7,14 +5,14 @@
 #include "tools/sluicectl/check_line.h"
 #include "tools/sluicectl/commands.h"
 #include "tools/sluicectl/line_reader.h"
+#include "tools/sluicectl/printable.h"
+#include "tools/sluicectl/source_options.h"
 #include "tools/sluicectl/spf_run.h"
+#include "tools/sluicectl/spf_text.h"
 
-#include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,45 +25,12 @@ namespace sluice::ctl {
 namespace {
 
 struct Options {
-  std::string ip, helo, mail_from, receiver, zone_file, message_file;
+  std::string ip, helo, mail_from, receiver, message_file;
+  SourceOptions source;
   bool helo_identity = false;
   bool json = false;
   bool batch = false;
 };
-
-// A zone file if one was named, else live DNS.
-struct Sources {
-  std::unique_ptr<dns::Zone> zone;
-  std::unique_ptr<AnswerSource> source;
-};
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail_system(errno, "cannot read " + path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file.bad()) return fail_system(errno, "cannot read " + path);
-  return std::move(text).str();
-}
-
-Result<Sources> open_source(const std::string& zone_file) {
-  Sources sources;
-  if (zone_file.empty()) {
-    sources.source = make_live_source();
-    return sources;
-  }
-  const Result<std::string> text = read_file(zone_file);
-  if (!text) return std::unexpected(text.error());
-  Result<dns::Zone> zone = dns::zone_from_text(dns::zone_format_of(zone_file), *text);
-  if (!zone) {
-    Error error = zone.error();
-    error.message = zone_file + ": " + error.message;
-    return std::unexpected(std::move(error));
-  }
-  sources.zone = std::make_unique<dns::Zone>(std::move(*zone));
-  sources.source = std::make_unique<ZoneSource>(*sources.zone);
-  return sources;
-}
 
 int complain(const Error& error) {
   fmt::print(stderr, "sluicectl check: {}\n", error.to_string());
@@ -84,10 +49,22 @@ bool write_all(std::string_view octets) {
   return true;
 }
 
+// What is wrong with a recording or a replay as a whole.
+int end_status(const Sources& sources) {
+  if (sources.recording && !sources.recording->check_problem().empty()) {
+    fmt::print(stderr, "sluicectl check: {}\n", printable(sources.recording->check_problem()));
+    return kExitFailed;
+  }
+  if (!sources.replay || sources.replay->differences() == 0) return kExitDone;
+  fmt::print(stderr, "sluicectl check: {} of {} verdicts are not those of the recording\n",
+             sources.replay->differences(), sources.replay->checks());
+  return kExitFailed;
+}
+
 int check_batch(const Options& options) {
-  Result<Sources> sources = open_source(options.zone_file);
+  Result<Sources> sources = open_sources(options.source);
   if (!sources) return complain(sources.error());
-  CheckLines lines(*sources->source);
+  CheckLines lines(sources->get());
   LineReader reader(STDIN_FILENO);
   std::string out;
   while (true) {
@@ -98,9 +75,9 @@ int check_batch(const Options& options) {
       if (!write_all(out)) return kExitFailed;
       out.clear();
     }
-    if (line.kind == LineReader::Kind::End) return kExitDone;
+    if (line.kind == LineReader::Kind::End) return end_status(*sources);
     if (line.kind == LineReader::Kind::Text) out += lines.answer(line.text);
-    if (line.kind == LineReader::Kind::TooLong) out += "{\"id\":null,\"error\":\"the line is too long\"}\n";
+    if (line.kind == LineReader::Kind::TooLong) out += lines.answer_too_long();
     if (line.kind == LineReader::Kind::NeedInput) reader.wait();
   }
 }
@@ -119,37 +96,6 @@ Result<std::string> return_path(const std::string& path) {
   std::string value = mail::unfold(reader.block()[*index].value);
   if (value.starts_with('<') && value.ends_with('>')) value = value.substr(1, value.size() - 2);
   return value;
-}
-
-// Text from others on its way to a terminal.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (is_ascii_printable(c)) {
-      out += c;
-    } else {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
-std::string_view status_word(dns::AnswerStatus status) {
-  switch (status) {
-    case dns::AnswerStatus::Records:
-      return "answered";
-    case dns::AnswerStatus::NoData:
-      return "no such record";
-    case dns::AnswerStatus::NxDomain:
-      return "no such name";
-    case dns::AnswerStatus::ServFail:
-      return "failed";
-    case dns::AnswerStatus::Timeout:
-      return "no answer";
-    case dns::AnswerStatus::OverBudget:
-      return "not asked: out of time";
-  }
-  return "";
 }
 
 void print_outcome(const spf::Outcome& outcome, const spf::Check& check,
@@ -175,7 +121,7 @@ void print_outcome(const spf::Outcome& outcome, const spf::Check& check,
   if (unlisted) line("others get", auth::rfc_word(*unlisted));
 }
 
-void print_json(const spf::Outcome& outcome, std::optional<auth::SpfResult> unlisted) {
+std::string outcome_json(const spf::Outcome& outcome, std::optional<auth::SpfResult> unlisted) {
   std::string out;
   JsonObject object(out);
   JsonObject spf = object.object("spf");
@@ -189,7 +135,7 @@ void print_json(const spf::Outcome& outcome, std::optional<auth::SpfResult> unli
   }
   spf.end();
   object.end();
-  fmt::print("{}\n", out);
+  return out;
 }
 
 int check_one(const Options& options) {
@@ -202,27 +148,35 @@ int check_one(const Options& options) {
   check.receiver = options.receiver;
   check.identity = options.helo_identity ? auth::Identity::Helo : auth::Identity::MailFrom;
   check.explain = spf::Explain::Fetch;
-  check.now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
   if (options.mail_from.empty() && !options.message_file.empty()) {
     Result<std::string> sender = return_path(options.message_file);
     if (!sender) return complain(sender.error());
     check.sender = std::move(*sender);
   }
-  Result<Sources> sources = open_source(options.zone_file);
+  Result<Sources> sources = open_sources(options.source);
   if (!sources) return complain(sources.error());
+  AnswerSource& source = sources->get();
+  check.now = source.now();
+  source.begin_check();
   std::vector<Exchange> log;
-  const spf::Outcome outcome = run_spf(check, *sources->source, &log);
-  const auto unlisted = unlisted_result(outcome.domain, *sources->source);
+  const spf::Outcome outcome = run_spf(check, source, &log);
+  const auto unlisted = unlisted_result(outcome.domain, source);
+  const std::string json = outcome_json(outcome, unlisted);
+  if (const std::string problem = source.check_problem(); !problem.empty()) {
+    fmt::print(stderr, "sluicectl check: {}\n", printable(problem));
+    return kExitFailed;
+  }
+  source.end_check(json);
   if (options.json) {
-    print_json(outcome, unlisted);
-    return kExitDone;
+    fmt::print("{}\n", json);
+    return end_status(*sources);
   }
   print_outcome(outcome, check, unlisted);
   for (const Exchange& exchange : log) {
     fmt::print("{:<13}{} {}: {}\n", "asked", exchange.question.name.to_text(),
-               dns::to_string(exchange.question.type), status_word(exchange.status));
+               dns::to_string(exchange.question.type), status_word(exchange.answer.status));
   }
-  return kExitDone;
+  return end_status(*sources);
 }
 
 }  // namespace
@@ -231,8 +185,7 @@ void add_check(CLI::App& app, int& exit_status) {
   CLI::App* check = app.add_subcommand("check", "Checks who may send for a domain: one message, or a batch");
   auto options = std::make_shared<Options>();
   check->add_flag("--batch", options->batch, "Read JSON lines on standard input, answer each with one");
-  check->add_option("--dns-zone", options->zone_file,
-                    "Answers from this file (.yml, .json or a master file)");
+  add_source_options(*check, options->source);
   check->add_option("--ip", options->ip, "Address of the SMTP client");
   check->add_option("--helo", options->helo, "What it said in HELO or EHLO");
   check->add_option("--mail-from", options->mail_from, "Address of MAIL FROM; empty for the null sender");

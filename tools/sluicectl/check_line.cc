@@ -110,7 +110,21 @@ struct CheckLines::LineZone {
 CheckLines::CheckLines(AnswerSource& source) : source_(source) {}
 CheckLines::~CheckLines() = default;
 
-std::string CheckLines::answer(std::string_view text) {
+std::string CheckLines::answer(std::string_view line) {
+  source_.begin_check();
+  std::string out = evaluate(line);
+  source_.end_check(std::string_view(out).substr(0, out.size() - 1));
+  return out;
+}
+
+std::string CheckLines::answer_too_long() {
+  source_.begin_check();
+  std::string out = error_line("null", "the line is too long");
+  source_.end_check(std::string_view(out).substr(0, out.size() - 1));
+  return out;
+}
+
+std::string CheckLines::evaluate(std::string_view text) {
   json line = json::parse(text, nullptr, false);
   if (line.is_discarded()) return error_line("null", "not JSON");
   if (!line.is_object()) return error_line("null", "not a JSON object");
@@ -153,7 +167,8 @@ std::string CheckLines::answer(std::string_view text) {
   }
   object.end();
   out += '\n';
-  return out;
+  const std::string problem = source_.check_problem();
+  return problem.empty() ? out : error_line(request.id, problem);
 }
 
 }  // namespace sluice::ctl

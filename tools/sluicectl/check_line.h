@@ -7,7 +7,8 @@
 // `id` is a string or a number and comes back as it was. Without `checks` all that exist are made; of the
 // others, those of the contract answer {"error":"not available"} under their names. `zone` (openspf form)
 // replaces the default source for its line. Members that are not known are ignored. Nothing throws; no line
-// stops the next.
+// stops the next. A line whose answers could not be recorded, or are not in the recording that is replayed,
+// is answered with an error that says so.
 #pragma once
 
 #include "rules/spf/evaluator.h"
@@ -33,8 +34,10 @@ class CheckLines {
 
   // The answer to one line, with its line end. Lines in a row with the same zone parse it once.
   std::string answer(std::string_view line);
+  std::string answer_too_long();  // to one that was not read
 
  private:
+  std::string evaluate(std::string_view line);
   struct LineZone;
   AnswerSource& source_;
   std::unique_ptr<LineZone> line_zone_;

@@ -17,5 +17,6 @@ void add_check(CLI::App& app, int& exit_status);
 void add_selftest(CLI::App& app, int& exit_status);
 void add_policy(CLI::App& app, int& exit_status);
 void add_node(CLI::App& app, int& exit_status);  // reload, drain, stats
+void add_spf(CLI::App& app, int& exit_status);   // spf explain, spf impostor
 
 }  // namespace sluice::ctl

@@ -28,9 +28,9 @@ dns::Answer failed(dns::AnswerStatus status) {
 
 class LiveSource final : public AnswerSource {
  public:
-  LiveSource() {
-    ldns_resolver* resolver = nullptr;
-    if (ldns_resolver_new_frm_file(&resolver, nullptr) != LDNS_STATUS_OK) return;
+  explicit LiveSource(std::optional<Endpoint> server) {
+    ldns_resolver* resolver = server ? resolver_of(*server) : system_resolver();
+    if (resolver == nullptr) return;
     resolver_.reset(resolver);
     ldns_resolver_set_timeout(resolver, timeval{std::chrono::seconds(limits::kDnsQuestionWait).count(), 0});
     ldns_resolver_set_retry(resolver, 1);
@@ -59,6 +59,22 @@ class LiveSource final : public AnswerSource {
   }
 
  private:
+  static ldns_resolver* system_resolver() {
+    ldns_resolver* resolver = nullptr;
+    return ldns_resolver_new_frm_file(&resolver, nullptr) == LDNS_STATUS_OK ? resolver : nullptr;
+  }
+
+  static ldns_resolver* resolver_of(const Endpoint& server) {
+    ldns_resolver* resolver = ldns_resolver_new();
+    if (resolver == nullptr) return nullptr;
+    const ldns_rdf_type type = server.address.is_v4() ? LDNS_RDF_TYPE_A : LDNS_RDF_TYPE_AAAA;
+    const std::unique_ptr<ldns_rdf, NameDeleter> address(
+        ldns_rdf_new_frm_str(type, server.address.to_string().c_str()));
+    if (address) ldns_resolver_push_nameserver(resolver, address.get());
+    ldns_resolver_set_port(resolver, server.port);
+    return resolver;
+  }
+
   // One question to the servers, decoded by the same code as in the node.
   std::expected<dns::DecodedResponse, dns::AnswerStatus> ask_once(const dns::Question& question) {
     if (!resolver_) return std::unexpected(dns::AnswerStatus::ServFail);
@@ -87,6 +103,8 @@ class LiveSource final : public AnswerSource {
 
 }  // namespace
 
-std::unique_ptr<AnswerSource> make_live_source() { return std::make_unique<LiveSource>(); }
+std::unique_ptr<AnswerSource> make_live_source(std::optional<Endpoint> server) {
+  return std::make_unique<LiveSource>(server);
+}
 
 }  // namespace sluice::ctl

@@ -27,20 +27,27 @@ std::optional<spf::Record> record_of(const std::string& domain, AnswerSource& so
 
 }  // namespace
 
-spf::Outcome run_spf(const spf::Check& check, AnswerSource& source, std::vector<Exchange>* log) {
+void run_spf(spf::Evaluator& evaluator, const spf::Check& check, AnswerSource& source,
+             const OnExchange& on_exchange) {
   const auto deadline = std::chrono::steady_clock::now() + limits::kSpfDeadline;
-  spf::Evaluator evaluator;
   evaluator.start(check);
   while (evaluator.step() == auth::Progress::NeedAnswers) {
     // Answering does not touch the questions; only the next step does.
     for (const auth::PendingQuestion& asked : evaluator.questions()) {
-      dns::Answer answer;
-      answer.status = dns::AnswerStatus::OverBudget;
-      if (std::chrono::steady_clock::now() < deadline) answer = source.ask(asked.question);
-      if (log != nullptr) log->push_back({asked.question, answer.status});
-      evaluator.answer(asked.id, std::move(answer));
+      const bool in_time = std::chrono::steady_clock::now() < deadline;
+      const Exchange exchange{asked.question,
+                              in_time ? source.ask(asked.question) : source.refuse(asked.question)};
+      if (on_exchange) on_exchange(exchange);
+      evaluator.answer(asked.id, exchange.answer);
     }
   }
+}
+
+spf::Outcome run_spf(const spf::Check& check, AnswerSource& source, std::vector<Exchange>* log) {
+  spf::Evaluator evaluator;
+  run_spf(evaluator, check, source, [log](const Exchange& exchange) {
+    if (log != nullptr) log->push_back(exchange);
+  });
   return evaluator.outcome();
 }
 

@@ -4,6 +4,7 @@
 #include "rules/spf/evaluator.h"
 #include "tools/sluicectl/answer_source.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,11 +14,15 @@ namespace sluice::ctl {
 
 struct Exchange {
   dns::Question question;
-  dns::AnswerStatus status = dns::AnswerStatus::Timeout;
+  dns::Answer answer;
 };
 
-// `log`, where it is given, gets every question with what came back. Past limits::kSpfDeadline nothing more
-// is asked.
+// Is given every question with what came back, between the evaluation's steps.
+using OnExchange = std::function<void(const Exchange&)>;
+
+// Past limits::kSpfDeadline nothing more is asked.
+void run_spf(spf::Evaluator& evaluator, const spf::Check& check, AnswerSource& source,
+             const OnExchange& on_exchange);
 spf::Outcome run_spf(const spf::Check& check, AnswerSource& source, std::vector<Exchange>* log = nullptr);
 
 // What a client gets that the domain's record does not list (SPF-10), following redirects. Null when there is
