@@ -1,0 +1,106 @@
+"""sluicectl as its user sees it: SPF explained, verdicts recorded and replayed without a DNS."""
+import json
+
+import cases
+from programs import Program
+
+ZONE = """\
+company.example. 300 IN TXT "v=spf1 ip4:203.0.113.1 a:mail.company.example include:spf.vendor.example ~all"
+mail.company.example. 300 IN A 203.0.113.9
+spf.vendor.example. 300 IN TXT "v=spf1 ip4:198.51.100.0/24 -all"
+void.example. 300 IN TXT "v=spf1 a:n1.example a:n2.example a:n3.example -all"
+macro.example. 300 IN TXT "v=spf1 exists:%{i}.at.macro.example -all exp=why.macro.example"
+why.macro.example. 300 IN TXT "%{i} at %{t} is not welcome \\\\ \\"here\\""
+"""
+
+
+class Tools(cases.EndToEnd):
+    def setUp(self):
+        super().setUp()
+        zone = self.folder / "spf.zone"
+        zone.write_text(ZONE)
+        self.dns = self.start(Program(self.folder, "dns", [cases.path_of("sluice-dns"), "--zone", str(zone), "--listen",
+                                                          "127.0.0.1:0"]))
+        self.server = self.dns.wait_ready()["listeners"][0]
+        self.recording = str(self.folder / "answers")
+
+    def ctl(self, *arguments, **options):
+        return self.run_program([cases.path_of("sluicectl"), *arguments], **options)
+
+    def done(self, *arguments, **options):
+        result = self.ctl(*arguments, **options)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
+        return result.stdout
+
+    def check(self, *options, ip="192.0.2.77", sender="user@company.example"):
+        return self.ctl("check", "--ip", ip, "--helo", "mail.example", "--mail-from", sender, *options)
+
+    # Shows: SPF-17, P-04
+    def test_one_command_explains_a_result_to_the_sending_administrator(self):
+        text = self.done("spf", "explain", "company.example", "--ip", "192.0.2.77", "--dns-server", self.server)
+        for part in ("company.example (mailfrom) for 192.0.2.77: SoftFail", "asked mail.company.example A: 203.0.113.9",
+                     "~all                                     match: SoftFail", "lookup 2 of 10"):
+            self.assertIn(part, text)
+        notice = self.done("spf", "explain", "void.example", "--ip", "192.0.2.77", "--notice", "--dns-server", self.server)
+        for part in ("To the administrator of void.example", "192.0.2.77", "more than 2 lookups without an answer",
+                     '"a:n3.example", octet', "Suggested change:", "n1.example A"):
+            self.assertIn(part, notice)
+        self.assertTrue(all(c == "\n" or " " <= c <= "~" for c in notice))
+
+    # Shows: SPF-10, WF-01
+    def test_an_impostor_of_the_example_gets_softfail(self):
+        text = self.done("spf", "impostor", "company.example", "--dns-server", self.server)
+        self.assertEqual(text, 'company.example: an impostor gets SoftFail: "~all" of the record of company.example\n')
+        found = json.loads(self.done("spf", "impostor", "void.example", "--json", "--dns-server", self.server))
+        self.assertEqual((found["ipv4"]["result"], found["as_written"]), ("permerror", "fail"))
+
+    def test_wrong_arguments_are_told(self):
+        for arguments, part in ((("spf", "explain", "company.example", "--ip", "x"), "--ip needs"),
+                                (("spf", "explain", "localhost", "--ip", "192.0.2.1"), "not a domain"),
+                                (("spf", "impostor", "a..b"), "not a domain"),
+                                (("check", "--ip", "192.0.2.1", "--dns-server", "nowhere"), "--dns-server needs"),
+                                (("check", "--ip", "192.0.2.1", "--replay", "/nowhere"), "cannot read"),
+                                (("check", "--ip", "192.0.2.1", "--record", "/nowhere/x", "--dns-server", self.server),
+                                 "cannot write"),
+                                (("check", "--replay", "a", "--record", "b"), "excludes")):
+            result = self.ctl(*arguments)
+            self.assertEqual(result.returncode, 2, result)
+            self.assertIn(part, result.stderr)
+
+    def test_a_replay_gives_the_same_octets_without_any_dns(self):
+        cases_of = [(), ("--json",)]
+        for number, options in enumerate(cases_of):
+            for sender in ("user@company.example", "user@void.example", "user@macro.example"):
+                recording = f"{self.recording}{number}"
+                first = self.check(*options, "--record", recording, "--dns-server", self.server, sender=sender)
+                again = self.check(*options, "--replay", recording, sender=sender)
+                self.assertEqual((first.returncode, first.stderr), (0, ""))
+                self.assertEqual((again.returncode, again.stdout, again.stderr), (0, first.stdout, ""))
+        self.assertIn("is not welcome", first.stdout)  # with the clock of the recording
+
+    def test_a_batch_is_replayed_when_the_dns_is_gone(self):
+        lines = "".join(json.dumps({"id": number, "ip": ip, "helo": "h.example", "mail_from": sender}) + "\n"
+                        for number, (ip, sender) in enumerate((ip, f"u@{domain}.example")
+                                                              for domain in ("company", "void", "macro", "absent")
+                                                              for ip in ("203.0.113.9", "192.0.2.1", "2001:db8::1")))
+        lines += "not JSON\n"
+        recorded = self.done("check", "--batch", "--record", self.recording, "--dns-server", self.server, input_text=lines)
+        self.assertEqual(len(recorded.splitlines()), 13)
+        self.dns.terminate()
+        self.assertEqual(self.done("check", "--batch", "--replay", self.recording, input_text=lines), recorded)
+        explained = self.done("spf", "explain", "company.example", "--ip", "203.0.113.9", "--replay", self.recording)
+        self.assertIn("match: Pass", explained)
+        # Another question is an error that names it, of its line only.
+        other = json.dumps({"id": "x", "ip": "192.0.2.1", "mail_from": "u@other.example"}) + "\n" + lines.splitlines()[0]
+        result = self.ctl("check", "--batch", "--replay", self.recording, input_text=other + "\n")
+        self.assertEqual(result.returncode, 1)
+        answers = [json.loads(line) for line in result.stdout.splitlines()]
+        self.assertEqual(answers[0], {"id": "x", "error": "the recording has no answer to other.example TXT"})
+        self.assertEqual(answers[1]["spf"]["result"], "pass")
+        result = self.check("--replay", self.recording, sender="u@other.example")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("no answer to other.example TXT", result.stderr)
+
+
+if __name__ == "__main__":
+    cases.main()
