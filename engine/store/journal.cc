@@ -188,16 +188,16 @@ Task<bool> Journal::ensure_open(Shard& shard) {
 
 Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
   const bool open = co_await ensure_open(shard);
-  std::vector<iovec> slices;
+  slices_.clear();
   uint64_t octets = 0;
   uint64_t rows = 0;
   std::string line_feed = "\n";
   const auto add = [&](std::string& text) {
-    slices.push_back({text.data(), text.size()});
+    slices_.push_back({text.data(), text.size()});
     octets += text.size();
   };
   if (torn_ || options_.shared) add(line_feed);
-  writing_ = std::exchange(ring_, {});  // rows that come to be kept meanwhile are the next batch's
+  std::swap(writing_, ring_);  // rows that come to be kept meanwhile are the next batch's
   const size_t kept_octets = std::exchange(ring_octets_, 0);
   uint64_t kept_rows = 0;
   for (auto& [kept, count] : writing_) {
@@ -222,7 +222,7 @@ Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
     report(shard, Written::Refused, 0);
     co_return Written::Refused;
   }
-  FileOperation writing = write_file(shard, file_, 0, slices);
+  FileOperation writing = write_file(shard, file_, 0, slices_);
   const int64_t wrote = co_await writing;
   if (wrote < 0) {
     torn_ = true;

@@ -39,6 +39,8 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/uio.h>
+
 namespace sluice::store {
 
 enum class Durability : uint8_t { Written, Synced };
@@ -165,7 +167,8 @@ class Journal {
   std::vector<Pending*> batch_;  // with the kernel
   using Rows = std::deque<std::pair<std::string, uint32_t>>;
   Rows ring_;
-  Rows writing_;  // of the ring, with the kernel
+  Rows writing_;               // of the ring, with the kernel
+  std::vector<iovec> slices_;  // of the batch
   size_t ring_octets_ = 0;
   runtime::Signal wake_;
   runtime::TaskGroup writer_;

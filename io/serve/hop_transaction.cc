@@ -192,96 +192,111 @@ runtime::Task<std::optional<HopTransaction::Setback>> HopTransaction::declare_cl
 // --- the envelope ---
 
 runtime::Task<HopReply> HopTransaction::rcpt(Shard& shard, std::string recipient) {
-  std::vector<std::string> recipients;
-  recipients.push_back(std::move(recipient));
-  std::vector<HopReply> answers = co_await rcpt_all(shard, std::move(recipients));
-  co_return std::move(answers.front());
+  HopReply answer;
+  const std::span<std::string> one(&recipient, 1);
+  const std::span<HopReply> said(&answer, 1);
+  co_await take_all(shard, one, said);
+  co_return answer;
 }
 
 runtime::Task<std::vector<HopReply>> HopTransaction::rcpt_all(Shard& shard,
                                                               std::vector<std::string> recipients) {
+  std::vector<HopReply> answers(recipients.size());
+  co_await take_all(shard, recipients, answers);
+  co_return answers;
+}
+
+runtime::Task<void> HopTransaction::take_all(Shard& shard, std::span<std::string> recipients,
+                                             std::span<HopReply> answers) {
   enter_call();
   const MonoTime deadline = shard.now() + pool_.options().command_wait;
   // Enough refusals: another session goes on from here, with the envelope so far (W-3).
   if (session_ && session_->refusals >= pool_.options().refusals_max) abandon();
   std::optional<HopReply> for_all = sender_refusal_;
-  std::vector<HopReply> answers;
   if (!for_all) {
-    Flight flight = co_await offer(shard, recipients, deadline);
+    Flight flight;
+    flight.recipients = recipients;
+    flight.answers = answers;
+    co_await offer(shard, flight, deadline);
     if (flight.setback) {
       for_all = std::move(flight.setback->reply);
     } else if (flight.sender_refusal) {
       for_all = sender_refusal_ = std::move(flight.sender_refusal);
-    } else {
-      answers = std::move(flight.answers);
-      note_answers(recipients, answers);
     }
   }
-  if (for_all) {
-    if (is_fault(*for_all)) ++pool_.counters_.faults;
-    answers.assign(recipients.size(), *for_all);
-  }
-  leave_call(shard);
-  co_return answers;
-}
-
-void HopTransaction::note_answers(const std::vector<std::string>& recipients,
-                                  const std::vector<HopReply>& answers) {
   for (size_t i = 0; i < recipients.size(); ++i) {
-    if (answers[i].accepted()) accepted_.push_back(recipients[i]);
+    if (for_all) {
+      answers[i] = *for_all;
+    } else if (answers[i].accepted()) {
+      accepted_.push_back(std::move(recipients[i]));
+    }
   }
+  if (for_all && is_fault(*for_all)) ++pool_.counters_.faults;
+  leave_call(shard);
 }
 
 // The envelope so far, if this session has not heard it, and these recipients.
-runtime::Task<HopTransaction::Flight> HopTransaction::offer(Shard& shard, std::vector<std::string> recipients,
-                                                            MonoTime deadline) {
+runtime::Task<void> HopTransaction::offer(Shard& shard, Flight& flight, MonoTime deadline) {
   for (;;) {
-    Flight flight;
+    flight.repeated.clear();
+    flight.sender_refusal.reset();
     flight.setback = co_await ensure_session(shard, deadline);
-    if (flight.setback) co_return flight;
-    flight = co_await offer_once(shard, recipients, deadline);
+    if (flight.setback) co_return;
+    co_await offer_once(shard, flight, deadline);
     if (may_retry(flight.setback)) continue;
     if (!flight.repeated.empty()) late_answers_ = flight.repeated;
-    co_return flight;
+    co_return;
   }
 }
 
-// W-9: what this session takes is asked here, since a repeated envelope may meet another hop.
-std::vector<HopTransaction::Step> HopTransaction::plan(const std::vector<std::string>& recipients) const {
-  const bool ascii_only = !session_->client->capabilities().smtputf8;
-  std::vector<Step> steps;
-  bool something_to_say = false;
-  const auto add = [&](const std::string& recipient, bool repeated) {
-    const bool unsaid = ascii_only && !is_ascii_text(recipient);
-    steps.push_back({recipient, false, repeated, unsaid});
-    something_to_say = something_to_say || !unsaid;
-  };
+// W-9: asked here, since a repeated envelope may meet another hop.
+bool HopTransaction::takes(std::string_view recipient) const {
+  return session_->client->capabilities().smtputf8 || is_ascii_text(recipient);
+}
+
+HopTransaction::Plan HopTransaction::plan(const Flight& flight) const {
+  Plan plan;
   if (!session_->in_mail) {
-    steps.push_back({{}, true, false, false});
-    for (const std::string& recipient : accepted_) add(recipient, true);
+    plan.repeated = accepted_.size();
+    const auto takes_it = [this](const std::string& recipient) { return takes(recipient); };
+    plan.with_mail =
+        std::ranges::any_of(accepted_, takes_it) || std::ranges::any_of(flight.recipients, takes_it);
   }
-  for (const std::string& recipient : recipients) add(recipient, false);
-  if (!something_to_say && !session_->in_mail) steps.erase(steps.begin());
-  return steps;
+  plan.steps = (plan.with_mail ? 1 : 0) + plan.repeated + flight.recipients.size();
+  return plan;
 }
 
-runtime::Task<HopTransaction::Flight> HopTransaction::offer_once(Shard& shard,
-                                                                 const std::vector<std::string>& recipients,
-                                                                 MonoTime deadline) {
-  Flight flight;
+HopTransaction::Step HopTransaction::step(const Plan& plan, const Flight& flight, size_t index) const {
+  Step step;
+  if (plan.with_mail && index-- == 0) {
+    step.is_mail = true;
+    return step;
+  }
+  if (index < plan.repeated) {
+    step.recipient = accepted_[index];
+  } else {
+    step.recipient = flight.recipients[index - plan.repeated];
+    step.answer = &flight.answers[index - plan.repeated];
+  }
+  step.unsaid = !takes(step.recipient);
+  return step;
+}
+
+runtime::Task<void> HopTransaction::offer_once(Shard& shard, Flight& flight, MonoTime deadline) {
   SmtpClient& client = *session_->client;
   if (envelope_.needs_smtputf8 && !client.capabilities().smtputf8) {
     flight.sender_refusal = needs_smtputf8();
-    co_return flight;
+    co_return;
   }
   deadline = std::min(deadline, shard.now() + pool_.options().command_wait);
   const bool pipelining = client.capabilities().pipelining;
-  const std::vector<Step> steps = plan(recipients);
+  const Plan all = plan(flight);
   size_t said = 0;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    while (said < steps.size() && (pipelining || said == i)) say(steps[said++]);
-    if (steps[i].unsaid) {
-      (steps[i].repeated ? flight.repeated : flight.answers).push_back(needs_smtputf8());
+  for (size_t i = 0; i < all.steps; ++i) {
+    for (; said < all.steps && (pipelining || said == i); ++said) say(step(all, flight, said));
+    const Step asked = step(all, flight, i);
+    if (asked.unsaid) {
+      take_word(flight, asked, needs_smtputf8());
       continue;
     }
     waiting_since_ = shard.now();
@@ -289,13 +304,12 @@ runtime::Task<HopTransaction::Flight> HopTransaction::offer_once(Shard& shard,
     ClientResult result = co_await std::move(awaited);
     if (!result) {
       flight.setback = setback_of(std::move(result.error()));
-      co_return flight;
+      co_return;
     }
-    const bool go_on = take_answer(flight, steps[i], result->reply);
-    if (flight.setback) co_return flight;
+    const bool go_on = take_answer(flight, asked, result->reply);
+    if (flight.setback) co_return;
     if (!go_on && !pipelining) break;
   }
-  co_return flight;
 }
 
 void HopTransaction::say(const Step& step) {
@@ -322,9 +336,17 @@ bool HopTransaction::take_answer(Flight& flight, const Step& step, const smtp::R
     return !flight.sender_refusal;
   }
   if (!said.accepted()) ++session_->refusals;
-  if (!step.repeated) pool_.note_recipient(*session_, said.accepted());
-  (step.repeated ? flight.repeated : flight.answers).push_back(std::move(said));
+  if (step.answer != nullptr) pool_.note_recipient(*session_, said.accepted());
+  take_word(flight, step, std::move(said));
   return true;
+}
+
+void HopTransaction::take_word(Flight& flight, const Step& step, HopReply said) {
+  if (step.answer != nullptr) {
+    *step.answer = std::move(said);
+  } else {
+    flight.repeated.push_back(std::move(said));
+  }
 }
 
 // --- the message ---
@@ -333,8 +355,8 @@ bool HopTransaction::take_answer(Flight& flight, const Step& step, const smtp::R
 runtime::Task<std::optional<HopReply>> HopTransaction::repeat_envelope(Shard& shard, MonoTime deadline) {
   if (!session_ || !session_->in_mail) {
     ++pool_.counters_.repeated_envelopes;
-    std::vector<std::string> none;
-    Flight flight = co_await offer(shard, std::move(none), deadline);
+    Flight flight;
+    co_await offer(shard, flight, deadline);
     if (flight.setback) co_return std::move(flight.setback->reply);
     if (flight.sender_refusal) co_return std::move(flight.sender_refusal);
   }

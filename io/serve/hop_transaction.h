@@ -39,6 +39,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,19 +85,21 @@ class HopTransaction final : private runtime::Timer {
     HopReply reply;
     bool lost = false;  // 421 or a close: worth another connection
   };
+  // What an offer says and hears. The caller's; `answers` is as long as `recipients`.
   struct Flight {
+    std::span<std::string> recipients;
+    std::span<HopReply> answers;
     std::optional<Setback> setback;
     std::optional<HopReply> sender_refusal;
     std::vector<HopReply> repeated;  // for accepted_, where they had to be offered again
-    std::vector<HopReply> answers;   // for the new ones
   };
 
   runtime::Task<std::optional<Setback>> establish(Shard& shard, MonoTime deadline);
   runtime::Task<std::optional<Setback>> declare_client(Shard& shard, MonoTime deadline);
   runtime::Task<std::optional<Setback>> ensure_session(Shard& shard, MonoTime deadline);
-  runtime::Task<Flight> offer(Shard& shard, std::vector<std::string> recipients, MonoTime deadline);
-  runtime::Task<Flight> offer_once(Shard& shard, const std::vector<std::string>& recipients,
-                                   MonoTime deadline);
+  runtime::Task<void> take_all(Shard& shard, std::span<std::string> recipients, std::span<HopReply> answers);
+  runtime::Task<void> offer(Shard& shard, Flight& flight, MonoTime deadline);
+  runtime::Task<void> offer_once(Shard& shard, Flight& flight, MonoTime deadline);
   runtime::Task<std::optional<HopReply>> repeat_envelope(Shard& shard, MonoTime deadline);
   runtime::Task<std::optional<Setback>> start_data(Shard& shard, MonoTime deadline);
   using Sent = std::expected<HopReply, Setback>;
@@ -111,14 +114,21 @@ class HopTransaction final : private runtime::Timer {
   // What is to be said and answered for an attempt: MAIL, unless it stands, and RCPTs.
   struct Step {
     std::string_view recipient;
+    HopReply* answer = nullptr;  // of a new recipient
     bool is_mail = false;
-    bool repeated = false;
     bool unsaid = false;  // the hop does not take such an address
   };
-  std::vector<Step> plan(const std::vector<std::string>& recipients) const;
+  struct Plan {
+    bool with_mail = false;
+    size_t repeated = 0;  // of accepted_
+    size_t steps = 0;
+  };
+  Plan plan(const Flight& flight) const;
+  Step step(const Plan& plan, const Flight& flight, size_t index) const;
+  bool takes(std::string_view recipient) const;
   void say(const Step& step);
   bool take_answer(Flight& flight, const Step& step, const smtp::Reply& reply);
-  void note_answers(const std::vector<std::string>& recipients, const std::vector<HopReply>& answers);
+  static void take_word(Flight& flight, const Step& step, HopReply said);
   std::optional<HopReply> late_refusal() const;
   void drop_session(ClientFault::Kind fault);
   void retire_session();
