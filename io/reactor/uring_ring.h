@@ -41,6 +41,7 @@ class UringRing {
 
  private:
   void submit();
+  void keep_workers_here();
   void move_backlog();
 
   io_uring ring_{};
