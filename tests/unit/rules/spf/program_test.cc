@@ -431,7 +431,9 @@ TEST(SpfProgram, AnswersWhatStandsBeforeAGap) {
     EXPECT_EQ(program.gaps().temporary, expected.temporary);
     EXPECT_FALSE(program.whole());
     EXPECT_EQ(program.missing().has_value(), expected.missing);
-    if (program.missing()) EXPECT_EQ(program.missing()->name.to_text(), "gone.example");
+    if (program.missing()) {
+      EXPECT_EQ(program.missing()->name.to_text(), "gone.example");
+    }
     for (const char* client : {"192.0.2.1", "192.0.2.2"}) {
       const Outcome* got = program.run(*IpAddress::parse(client), Explain::Fetch);
       ASSERT_NE(got, nullptr);
