@@ -85,6 +85,17 @@ std::optional<AnswerCache::Hit> AnswerCache::find_or_stale(const Question& quest
   return look_up(bucket, now, bucket.entry != nullptr && now < gone(*bucket.entry));
 }
 
+std::optional<AnswerCache::Hit> AnswerCache::peek(const Question& question, MonoTime now) const {
+  const Bucket& bucket = buckets_[locate(question.name, question.type, hash(question.name, question.type))];
+  if (bucket.entry == nullptr || now >= gone(*bucket.entry)) return std::nullopt;
+  Hit found{&bucket.entry->answer,
+            {bucket.slot, bucket.entry->generation},
+            seconds(0),
+            now >= bucket.entry->expires};
+  if (!found.stale) found.left = std::chrono::floor<seconds>(bucket.entry->expires - now);
+  return found;
+}
+
 std::optional<seconds> AnswerCache::time_to_keep(const Answer& answer) const {
   if (answer.stale || answer.status == AnswerStatus::OverBudget) return std::nullopt;
   seconds time = settings_.failure_ttl;

@@ -89,6 +89,8 @@ class AnswerCache {
   // answer that can still be served stale, but lets find() serve that one (RFC 8767 section 5).
   std::optional<Hit> put(const Question& question, Answer answer, MonoTime now);
 
+  // What find_or_stale() would give, for an operator: not counted as a use. Its answer->stale may lag behind.
+  std::optional<Hit> peek(const Question& question, MonoTime now) const;
   // The answer as put, or null once it was replaced, evicted or erased, in time or not.
   const Answer* find(EntryId id) const;
   // Replaces the object of this type. `bytes` is what it adds to the budget; `uses` are the further answers

@@ -32,8 +32,8 @@ AdminDesk::~AdminDesk() {
 }
 
 // A pointer is far below PIPE_BUF, so it arrives whole or not at all.
-AdminAnswer AdminDesk::ask(AdminQuestion question, std::chrono::seconds wait) {
-  auto request = std::make_unique<AdminRequest>(question);
+AdminAnswer AdminDesk::ask(AdminQuestion question, std::chrono::seconds wait, AdminArguments arguments) {
+  auto request = std::make_unique<AdminRequest>(question, std::move(arguments));
   std::future<AdminAnswer> answer = request->promise_.get_future();
   AdminRequest* const handed = request.get();
   if (write(write_end_, &handed, sizeof handed) == static_cast<ssize_t>(sizeof handed)) {

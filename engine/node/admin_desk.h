@@ -13,10 +13,26 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace sluice::node {
 
-enum class AdminQuestion : uint8_t { Metrics, Alive, Ready, Stats, Reload, Drain };
+enum class AdminQuestion : uint8_t {
+  Metrics,
+  Alive,
+  Ready,
+  Stats,
+  Reload,
+  Drain,
+  DnsStats,
+  DnsLookup,
+  DnsFlush
+};
+
+// As the asker wrote them; only some questions take any.
+struct AdminArguments {
+  std::string name, type;
+};
 
 struct AdminAnswer {
   int status = 200;  // of HTTP
@@ -26,17 +42,20 @@ struct AdminAnswer {
 
 class AdminRequest {
  public:
-  explicit AdminRequest(AdminQuestion question) : question_(question) {}
+  explicit AdminRequest(AdminQuestion question, AdminArguments arguments = {})
+      : question_(question), arguments_(std::move(arguments)) {}
   AdminRequest(const AdminRequest&) = delete;
   AdminRequest& operator=(const AdminRequest&) = delete;
   ~AdminRequest();  // an unanswered one is told that the node ends
 
   AdminQuestion question() const { return question_; }
+  const AdminArguments& arguments() const { return arguments_; }
   void answer(AdminAnswer answer);
 
  private:
   friend class AdminDesk;
   AdminQuestion question_;
+  AdminArguments arguments_;
   bool answered_ = false;
   std::promise<AdminAnswer> promise_;
 };
@@ -48,7 +67,7 @@ class AdminDesk {
   AdminDesk(const AdminDesk&) = delete;
   AdminDesk& operator=(const AdminDesk&) = delete;
 
-  AdminAnswer ask(AdminQuestion question, std::chrono::seconds wait);
+  AdminAnswer ask(AdminQuestion question, std::chrono::seconds wait, AdminArguments arguments = {});
 
   // --- the control thread ---
   int descriptor() const { return read_end_; }  // readable while something lies here

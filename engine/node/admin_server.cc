@@ -32,11 +32,12 @@ namespace {
 
 void answer_with(httplib::Server& server, const char* path, AdminDesk& desk, AdminQuestion question,
                  bool changes) {
-  const auto answer = [&desk, question](const httplib::Request&, httplib::Response& response) {
+  const auto answer = [&desk, question](const httplib::Request& request, httplib::Response& response) {
     // A reload has a bound of its own.
     const auto wait =
         question == AdminQuestion::Reload ? limits::kReloadWait + limits::kAdminWait : limits::kAdminWait;
-    AdminAnswer found = desk.ask(question, wait);
+    AdminArguments arguments{request.get_param_value("name"), request.get_param_value("type")};
+    AdminAnswer found = desk.ask(question, wait, std::move(arguments));
     response.status = found.status;
     response.set_header("Cache-Control", "no-store");
     response.set_content(found.body, found.type.c_str());
@@ -115,6 +116,9 @@ Result<std::unique_ptr<AdminServer>> AdminServer::over_socket(const std::string&
   answer_with(parts->server, "/stats", desk, AdminQuestion::Stats, false);
   answer_with(parts->server, "/reload", desk, AdminQuestion::Reload, true);
   answer_with(parts->server, "/drain", desk, AdminQuestion::Drain, true);
+  answer_with(parts->server, "/dns/stats", desk, AdminQuestion::DnsStats, false);
+  answer_with(parts->server, "/dns/lookup", desk, AdminQuestion::DnsLookup, false);
+  answer_with(parts->server, "/dns/flush", desk, AdminQuestion::DnsFlush, true);
   parts->server.set_address_family(AF_UNIX);
   const Result<void> cleared = clear_path(path);
   if (!cleared) return failed(cleared.error());

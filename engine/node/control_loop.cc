@@ -71,7 +71,7 @@ bool ControlLoop::run() {
 }
 
 std::chrono::milliseconds ControlLoop::time_to_wait() const {
-  if (reloading_ || !wanting_fresh_.empty()) return kSoon;
+  if (reloading_ || !wanting_fresh_.empty() || dns_errands_.busy()) return kSoon;
   if (draining_) return std::chrono::milliseconds(20);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_beat_ - mono_now());
   return std::clamp(left, std::chrono::milliseconds(0), std::chrono::milliseconds(1000));
@@ -84,6 +84,7 @@ void ControlLoop::wait_and_take(std::chrono::milliseconds longest) {
   take_requests();
   if (reloading_) look_at_reload();
   if (!wanting_fresh_.empty()) answer_fresh();
+  if (dns_errands_.busy()) dns_errands_.look(mono_now());
   if (mono_now() >= next_beat_) beat();
 }
 
@@ -156,9 +157,14 @@ void ControlLoop::take_requests() {
         break;
       case AdminQuestion::Metrics:
       case AdminQuestion::Stats:
+      case AdminQuestion::DnsStats:
         node_.ask_shards();
         fresh_until_ = mono_now() + kFreshWait;
         wanting_fresh_.push_back(std::move(request));
+        break;
+      case AdminQuestion::DnsLookup:
+      case AdminQuestion::DnsFlush:
+        dns_errands_.take(std::move(request));
         break;
       case AdminQuestion::Reload:
         next_reload_askers_.push_back(std::move(request));
@@ -177,6 +183,8 @@ void ControlLoop::answer_fresh() {
   for (const auto& request : std::exchange(wanting_fresh_, {})) {
     if (request->question() == AdminQuestion::Metrics) {
       request->answer({200, std::string(kMetricsContentType), metrics_page(view())});
+    } else if (request->question() == AdminQuestion::DnsStats) {
+      request->answer({200, "application/json", dns_stats(view().shards)});
     } else {
       request->answer({200, "application/json", stats()});
     }

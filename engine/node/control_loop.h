@@ -11,6 +11,7 @@
 #pragma once
 
 #include "engine/node/admin_desk.h"
+#include "engine/node/dns_errands.h"
 #include "engine/node/node.h"
 #include "engine/node/node_view.h"
 #include "engine/node/service_manager.h"
@@ -89,6 +90,7 @@ class ControlLoop {
 
   Requests wanting_fresh_;  // metrics, stats: answered when the shards have spoken
   MonoTime fresh_until_{};
+  DnsErrands dns_errands_{node_};
 
   bool reloading_ = false;
   bool reload_again_ = false;

@@ -92,6 +92,7 @@ class Node::Member final : private runtime::PostBox,
     node_.control_->take_newest(shard_);
     const auto order = node_.control_->pin(shard_);
     if (order->hurry) parts_.hurry();
+    parts_.take_dns_order(order->dns);
     if (order->journal_epoch == journal_epoch_) return;
     journal_epoch_ = order->journal_epoch;
     parts_.reopen_journal();
@@ -225,6 +226,13 @@ void Node::reopen_journals() {
   Control next = control_->newest();
   ++next.journal_epoch;
   control_->publish(std::make_unique<const Control>(next));
+}
+
+void Node::order_dns(DnsOrder order) {
+  Control next = control_->newest();
+  next.dns = std::move(order);
+  control_->publish(std::make_unique<const Control>(std::move(next)));
+  ask_shards();
 }
 
 // --- reload ---

@@ -68,6 +68,9 @@ class Node final : private reactor::ShardProgram {
   std::vector<const ShardReport*> shard_reports();
   static constexpr std::chrono::seconds kHeartbeat{1};
 
+  // Each shard carries it out between two turns, and says so in its report.
+  void order_dns(DnsOrder order);
+
   void begin_stop();
   // While it stops: what is still running is broken off now.
   void hurry();
@@ -79,6 +82,7 @@ class Node final : private reactor::ShardProgram {
   struct Control {
     uint64_t journal_epoch = 0;  // the journal is opened anew when it grows
     bool hurry = false;
+    DnsOrder dns;
   };
   // From the journal of one shard to those of the others.
   struct JournalNews {

@@ -251,6 +251,12 @@ void NodeShard::hurry() {
   for (const auto& listening : listening_) listening->server->hurry_drain();
 }
 
+void NodeShard::take_dns_order(const DnsOrder& order) {
+  if (order.number == dns_order_.number) return;
+  dns_order_ = carry_out(order, dns_.cache(), shard_.now());
+  dns_order_until_ = shard_.now() + limits::kAdminWait;
+}
+
 ShardReport NodeShard::report() const {
   ShardReport report;
   report.at = shard_.now();
@@ -289,6 +295,8 @@ ShardReport NodeShard::report() const {
   report.dns_forwarded = dns_.statistics().forwarded;
   report.policy_number = policy_.number();
   report.listen_problem = listen_problem_;
+  report.dns_order.number = dns_order_.number;
+  if (shard_.now() < dns_order_until_) report.dns_order = dns_order_;
   return report;
 }
 

@@ -65,6 +65,8 @@ class NodeShard final : private runtime::PostBox {
   // During stop(): what the drain's deadline would do, now.
   void hurry();
   void reopen_journal() { journal_.reopen(); }
+  // Carries out an order that it has not seen yet.
+  void take_dns_order(const DnsOrder& order);
   // What another shard's journal reported.
   void hear_of_journal(store::JournalEvent event, uint64_t octets);
   void log_journal(reactor::Shard& shard, store::JournalEvent event, uint64_t number = 0);
@@ -106,6 +108,8 @@ class NodeShard final : private runtime::PostBox {
   runtime::TaskGroup closing_;  // listeners that a reload took away
   serve::SmtpServerCounters closed_listeners_;
   std::string listen_problem_;
+  DnsOrderResult dns_order_;    // of the newest order
+  MonoTime dns_order_until_{};  // its answers are kept for the reports so long
   bool journal_open_ = false;
   bool listening_allowed_ = false;  // started, and not stopping
 };

@@ -6,6 +6,7 @@
 #include "dnscache/client/dns_client.h"
 #include "engine/message/body_store.h"
 #include "engine/message/disposition.h"
+#include "engine/node/dns_order.h"
 #include "engine/pipeline/context.h"
 #include "engine/store/journal.h"
 #include "io/base/clock.h"
@@ -50,6 +51,7 @@ struct ShardReport {
   bool dns_outage = false;
   uint64_t policy_number = 0;  // of the version that was taken up last; the least of all shards
   std::string listen_problem;  // a listener of that version that could not be opened
+  DnsOrderResult dns_order;    // of the newest order; not summed
   uint64_t connections = 0;
   uint64_t dns_questions = 0;  // sent upstream
   uint64_t dns_forwarded = 0;  // asked at another shard

@@ -1,8 +1,10 @@
-"""sluicectl as its user sees it: SPF explained, verdicts recorded and replayed without a DNS."""
+"""sluicectl as its user sees it: SPF explained, verdicts recorded and replayed without a DNS, the caches of a
+node."""
 import json
 
 import cases
-from programs import Program
+from programs import Program, Sink
+from smtp_talk import SmtpTalk
 
 ZONE = """\
 company.example. 300 IN TXT "v=spf1 ip4:203.0.113.1 a:mail.company.example include:spf.vendor.example ~all"
@@ -100,6 +102,56 @@ class Tools(cases.EndToEnd):
         result = self.check("--replay", self.recording, sender="u@other.example")
         self.assertEqual((result.returncode, result.stdout), (1, ""))
         self.assertIn("no answer to other.example TXT", result.stderr)
+
+    def test_the_caches_of_a_node_are_looked_at_and_flushed(self):
+        sink = self.start(Sink(self.folder))
+        rule = '[spf]\nprivate_peers = ["127.0.0.1"]\n[[spf.rule]]\ndomains = ["corp.example"]\nenabled = true\n'
+        node = self.node(sink.address, shards=2, dns=self.server, extra=rule + 'preset = "reject"\n')
+        control = ("--control", str(node.control))
+
+        def take_mail():
+            with SmtpTalk(node.addresses[0]) as talk:
+                self.assertRegex(talk.message("cached", sender="user@company.example"), "^250 ")
+
+        def kept():
+            return [entry for shard in json.loads(self.done("dns", "lookup", "company.example", "TXT", "--json", *control))
+                    ["shards"] for entry in shard["kept"]]
+
+        self.assertEqual(self.done("dns", "lookup", "company.example", *control), "not in the cache of any shard\n")
+        take_mail()
+        self.assertTrue(kept())
+        for entry in kept():
+            self.assertEqual((entry["name"], entry["type"], entry["status"], entry["stale"]),
+                             ("company.example", "TXT", "records", False))
+            self.assertTrue(0 < entry["left_seconds"] <= 300 and entry["records"][0].startswith("v=spf1 "), entry)
+        self.assertIn('v=spf1 ip4:203.0.113.1', self.done("dns", "lookup", "company.example", *control))
+        before = json.loads(self.done("dns", "stats", "--json", *control))
+        self.assertEqual(len(before["shards"]), 2)
+        for member in ("hits", "misses", "entries", "bytes", "sent_udp", "answers", "unmatched", "evictions"):
+            self.assertEqual(before["sum"][member], sum(shard[member] for shard in before["shards"]), member)
+        self.assertGreater(before["sum"]["entries"], 0)
+        self.assertEqual(before["sum"]["answers"], before["sum"]["sent_udp"])
+        take_mail()  # from the cache: nothing is asked
+        again = json.loads(self.done("dns", "stats", "--json", *control))
+        self.assertEqual(again["sum"]["sent_udp"], before["sum"]["sent_udp"])
+        # One name on every shard, and nothing else.
+        self.assertRegex(self.done("dns", "flush", "COMPANY.example", *control), "^[1-9][0-9]* answers removed on 2 shards\n")
+        self.assertEqual(kept(), [])
+        after = json.loads(self.done("dns", "stats", "--json", *control))
+        self.assertGreater(after["sum"]["entries"], 0)
+        take_mail()
+        self.assertTrue(kept())
+        self.assertRegex(self.done("dns", "flush", *control), " answers removed on 2 shards\n")
+        self.assertEqual(json.loads(self.done("dns", "stats", "--json", *control))["sum"]["entries"], 0)
+        self.assertIn("shard 1", self.done("dns", "stats", *control))
+        for wrong in (("lookup", "a..b"), ("lookup", "a.example", "SRV"), ("flush", "a..b")):
+            result = self.ctl("dns", *wrong, *control)
+            self.assertEqual(result.returncode, 2, result)
+            self.assertIn("not a name, or a type", result.stderr)
+        result = self.ctl("dns", "stats", "--control", "/nowhere")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("no node answers at /nowhere", result.stderr)
+        self.assert_balance(node.stopped(), [node.journal], relayed=3)
 
 
 if __name__ == "__main__":

@@ -18,5 +18,6 @@ void add_selftest(CLI::App& app, int& exit_status);
 void add_policy(CLI::App& app, int& exit_status);
 void add_node(CLI::App& app, int& exit_status);  // reload, drain, stats
 void add_spf(CLI::App& app, int& exit_status);   // spf explain, spf impostor
+void add_dns(CLI::App& app, int& exit_status);   // dns stats, dns lookup, dns flush
 
 }  // namespace sluice::ctl

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   sluice::ctl::add_policy(app, exit_status);
   sluice::ctl::add_node(app, exit_status);
   sluice::ctl::add_spf(app, exit_status);
+  sluice::ctl::add_dns(app, exit_status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

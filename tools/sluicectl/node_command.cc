@@ -1,6 +1,7 @@
 // reload, drain, stats: what is asked of a running node over its control socket.
 #include "engine/node/log_catalogue.h"
 #include "tools/sluicectl/commands.h"
+#include "tools/sluicectl/node_client.h"
 
 #include <chrono>
 #include <cstdio>
@@ -16,7 +17,6 @@
 namespace sluice::ctl {
 namespace {
 
-constexpr const char* kDefaultSocket = "/run/sluice/control.sock";
 constexpr std::chrono::seconds kAnswerWait{30};
 constexpr int kAnyPort = 80;  // means nothing over a Unix-domain socket
 
