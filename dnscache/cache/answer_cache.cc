@@ -107,7 +107,7 @@ std::optional<seconds> AnswerCache::time_to_keep(const Answer& answer) const {
   return time;
 }
 
-std::optional<AnswerCache::Hit> AnswerCache::put(const Question& question, Answer answer, MonoTime now) {
+std::optional<AnswerCache::Hit> AnswerCache::put(const Question& question, Answer&& answer, MonoTime now) {
   const auto time = time_to_keep(answer);
   if (!time) return std::nullopt;
   const uint32_t key = hash(question.name, question.type);
@@ -131,7 +131,10 @@ std::optional<AnswerCache::Hit> AnswerCache::put(const Question& question, Answe
   entry->is_negative = answer.records.empty();
   entry->answer = std::move(answer);
   begin_time(*entry, *time, now);
-  if (entry->bytes() > settings_.bytes_max / kShareMax) return std::nullopt;
+  if (entry->bytes() > settings_.bytes_max / kShareMax) {
+    answer = std::move(entry->answer);
+    return std::nullopt;
+  }
   ++statistics_.puts;
   return add(std::move(entry), now);
 }

@@ -87,7 +87,11 @@ class AnswerCache {
   // Keeps the answer with its ttl brought within the bounds and returns where. Null when it may not be kept:
   // a ttl of 0 (with ttl_min 0), OverBudget, a stale answer, or one too large. A failure does not displace an
   // answer that can still be served stale, but lets find() serve that one (RFC 8767 section 5).
-  std::optional<Hit> put(const Question& question, Answer answer, MonoTime now);
+  // An answer that is not kept is left as it was.
+  std::optional<Hit> put(const Question& question, Answer&& answer, MonoTime now);
+  std::optional<Hit> put(const Question& question, const Answer& answer, MonoTime now) {
+    return put(question, Answer(answer), now);
+  }
 
   // What find_or_stale() would give, for an operator: not counted as a use. Its answer->stale may lag behind.
   std::optional<Hit> peek(const Question& question, MonoTime now) const;

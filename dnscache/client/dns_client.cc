@@ -268,12 +268,12 @@ void DnsClient::pump() {
       send(*next);
       progress = true;
     }
-    while (const auto next = resolver_.next_completion()) {
-      complete(*next);
+    while (auto next = resolver_.next_completion()) {
+      complete(std::move(*next));
       progress = true;
     }
-    while (const auto next = crossings_.next_completion()) {
-      complete(*next);
+    while (auto next = crossings_.next_completion()) {
+      complete(std::move(*next));
       progress = true;
     }
   }
@@ -296,14 +296,16 @@ void DnsClient::send(const Send& send) {
   if (socket == nullptr || !socket->send(send.message.view())) ++statistics_.datagrams_refused;
 }
 
-void DnsClient::complete(const Completion& completion) {
+void DnsClient::complete(Completion completion) {
   const MonoTime now = shard_.now();
+  const bool failed = is_temporary(completion.answer.status);
   const Answer* answer = &completion.answer;
   if (completion.for_cache) {
-    if (const auto kept = cache_.put(completion.question, completion.answer, now)) answer = kept->answer;
+    if (const auto kept = cache_.put(completion.question, std::move(completion.answer), now))
+      answer = kept->answer;
   }
   Answer stale;
-  if (is_temporary(completion.answer.status)) {
+  if (failed) {
     if (const auto hit = cache_.find_or_stale(completion.question, now); hit && hit->stale) {
       statistics_.stale_answers += completion.askers.size();
       stale = *hit->answer;

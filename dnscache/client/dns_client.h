@@ -145,7 +145,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   bool ask_home(const Question& question, AskerId asker, MonoTime deadline);
   void pump();  // carries out what the resolver decided
   void send(const Send& send);
-  void complete(const Completion& completion);
+  void complete(Completion completion);
   void hand_over(Slab<Asker>::Id id, const Answer& answer, bool for_cache);
   net::Datagram* socket_for(const Send& send);
   void close_retired();

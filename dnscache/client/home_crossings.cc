@@ -12,18 +12,23 @@ Answer timeout() { return {AnswerStatus::Timeout, {}, 0, false}; }
 
 }  // namespace
 
+HomeCrossings::CrossingId HomeCrossings::find(const Question& question) {
+  return by_question_.find(hash(question),
+                           [&](CrossingId id) { return crossings_.find(id)->question == question; });
+}
+
 bool HomeCrossings::join(const Question& question, Waiting asker) {
-  const auto found = by_question_.find(question);
-  if (found == by_question_.end()) return false;
-  Crossing& crossing = *crossings_.find(found->second);
+  const CrossingId id = find(question);
+  if (id == CrossingId{}) return false;
+  Crossing& crossing = *crossings_.find(id);
   crossing.askers.push_back(asker);
-  if (asker.deadline < crossing.ends) timers_.push({asker.deadline, found->second});
+  if (asker.deadline < crossing.ends) timers_.push({asker.deadline, id});
   return true;
 }
 
 uint64_t HomeCrossings::open(const Question& question, ShardId home, Waiting asker, MonoTime ends) {
   const CrossingId id = crossings_.emplace(Crossing{question, home, ends, {asker}});
-  SLUICE_CHECK(by_question_.emplace(question, id).second);
+  by_question_.insert(hash(question), id);
   if (at_home_.size() <= home.value) at_home_.resize(home.value + size_t{1});
   ++at_home_[home.value];
   timers_.push({std::min(asker.deadline, ends), id});
@@ -34,7 +39,7 @@ uint64_t HomeCrossings::open(const Question& question, ShardId home, Waiting ask
 void HomeCrossings::end(CrossingId id) {
   const Crossing& crossing = *crossings_.find(id);
   --at_home_[crossing.home.value];
-  by_question_.erase(crossing.question);
+  by_question_.erase(hash(crossing.question), [id](CrossingId other) { return other == id; });
   crossings_.erase(id);
 }
 
@@ -43,9 +48,9 @@ void HomeCrossings::drop(uint64_t token) {
 }
 
 void HomeCrossings::forget(const Question& question, AskerId asker) {
-  const auto found = by_question_.find(question);
-  if (found == by_question_.end()) return;
-  std::erase_if(crossings_.find(found->second)->askers, [asker](const Waiting& w) { return w.id == asker; });
+  const CrossingId id = find(question);
+  if (id == CrossingId{}) return;
+  std::erase_if(crossings_.find(id)->askers, [asker](const Waiting& w) { return w.id == asker; });
 }
 
 void HomeCrossings::on_answer(uint64_t token, Answer answer, bool for_cache) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dnscache/question/question.h"
+#include "dnscache/resolver/flat_index.h"
 #include "dnscache/resolver/resolver.h"
 #include "io/base/clock.h"
 #include "io/base/ids.h"
@@ -19,7 +20,6 @@
 #include <functional>
 #include <optional>
 #include <queue>
-#include <unordered_map>
 #include <vector>
 
 namespace sluice::dns {
@@ -36,7 +36,7 @@ class HomeCrossings {
     std::vector<Waiting> askers;
   };
 
-  explicit HomeCrossings(uint64_t hash_seed) : by_question_(0, QuestionHash{hash_seed}) {}
+  explicit HomeCrossings(uint64_t hash_seed) : seed_(hash_seed) {}
 
   // False when the question is not under way.
   [[nodiscard]] bool join(const Question& question, Waiting asker);
@@ -70,18 +70,17 @@ class HomeCrossings {
     CrossingId id;  // may have ended
     friend bool operator>(const Timer& a, const Timer& b) { return a.at > b.at; }
   };
-  struct QuestionHash {
-    uint64_t seed = 0;
-    size_t operator()(const Question& q) const noexcept {
-      return static_cast<size_t>(q.name.hash(seed ^ static_cast<uint64_t>(q.type) << 48));
-    }
-  };
 
+  uint32_t hash(const Question& question) const {
+    return static_cast<uint32_t>(question.name.hash(seed_ ^ static_cast<uint64_t>(question.type) << 48U));
+  }
+  CrossingId find(const Question& question);  // of generation 0: not under way
   void end(CrossingId id);
   void expire(CrossingId id, MonoTime now);
 
   Slab<Crossing> crossings_;
-  std::unordered_map<Question, CrossingId, QuestionHash> by_question_;
+  uint64_t seed_;
+  FlatIndex<CrossingId> by_question_;
   std::vector<size_t> at_home_;  // how many are under way, by the home's id
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
   std::deque<Completion> completions_;

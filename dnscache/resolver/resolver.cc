@@ -25,6 +25,10 @@ bool dislikes_edns(ResponseCode code) {
          code == ResponseCode::BadVersion;
 }
 
+// One for each id: multiplying by what is odd loses nothing.
+uint32_t id_hash(uint16_t id) { return id * 0x9E3779B1U; }
+constexpr auto kAny = [](auto) { return true; };
+
 uint32_t bit(size_t server) { return 1U << server; }
 
 // Whether a message that cannot be read as a whole at least echoes our question, octet for octet as we sent
@@ -52,7 +56,7 @@ Resolver::Resolver(const ResolverSettings& settings, Random random)
     : settings_(settings),
       random_(random),
       health_(settings.server_count, settings.health),
-      by_question_(0, QuestionHash{random_()}),
+      question_seed_(random_()),
       domain_seed_(random_()) {
   SLUICE_CHECK(settings.sockets >= 1 && settings.sockets < kTcpSlot / 2);
   by_sending_.resize(settings.server_count * (slots(settings) + size_t{1}));
@@ -78,9 +82,8 @@ void Resolver::ask(const Question& question, AskerId asker, MonoTime deadline, M
     completions_.push_back({question, {.status = AnswerStatus::Timeout, .records = {}}, {asker}, false});
     return;
   }
-  if (const auto found = by_question_.find(question); found != by_question_.end()) {
+  if (const InquiryId id = under_way(question); id != InquiryId{}) {
     ++statistics_.joined;
-    const InquiryId id = found->second;
     add_asker(at(id), asker, deadline);
     schedule(id);
     return;
@@ -103,7 +106,7 @@ void Resolver::ask(const Question& question, AskerId asker, MonoTime deadline, M
 }
 
 void Resolver::refresh(const Question& question, MonoTime now) {
-  if (inquiries_.size() > settings_.questions_max / 4 || by_question_.contains(question)) return;
+  if (inquiries_.size() > settings_.questions_max / 4 || under_way(question) != InquiryId{}) return;
   const InquiryId id = start(question, now);
   send_next(id, now);
   schedule(id);
@@ -111,9 +114,8 @@ void Resolver::refresh(const Question& question, MonoTime now) {
 }
 
 void Resolver::forget(const Question& question, AskerId asker) {
-  const auto found = by_question_.find(question);
-  if (found == by_question_.end()) return;
-  const InquiryId id = found->second;
+  const InquiryId id = under_way(question);
+  if (id == InquiryId{}) return;
   Inquiry& inquiry = at(id);
   std::erase_if(inquiry.askers, [asker](const Asker& a) { return a.id == asker; });
   // A question that nobody waits for any more is worth its answer for the cache, but not a place that others
@@ -138,9 +140,15 @@ bool Resolver::is_crowd(const DnsName& name) const {
 void Resolver::end(InquiryId id) {
   Inquiry& inquiry = at(id);
   drop_sendings(inquiry);
-  by_question_.erase(inquiry.asked);
+  drop_timer(inquiry);
+  by_question_.erase(hash(inquiry.asked), [id](InquiryId other) { return other == id; });
   --domains_[inquiry.domain];
   inquiries_.erase(id);
+}
+
+Resolver::InquiryId Resolver::under_way(const Question& question) {
+  return by_question_.find(hash(question),
+                           [&](InquiryId id) { return inquiries_.find(id)->asked == question; });
 }
 
 Resolver::InquiryId Resolver::start(const Question& question, MonoTime now) {
@@ -150,7 +158,7 @@ Resolver::InquiryId Resolver::start(const Question& question, MonoTime now) {
   inquiry.domain = domain_of(question.name);
   ++domains_[inquiry.domain];
   const InquiryId id = inquiries_.emplace(std::move(inquiry));
-  by_question_.emplace(question, id);
+  by_question_.insert(hash(question), id);
   return id;
 }
 
@@ -213,7 +221,7 @@ void Resolver::send_to(InquiryId id, size_t server, bool with_edns, SendingPurpo
   bool is_free = false;
   for (unsigned tries = 0; tries < kIdTries && !is_free; ++tries) {
     sending.id = static_cast<uint16_t>(random_.below(1U << 16));
-    is_free = !sent_by(server, sending.slot).contains(sending.id);
+    is_free = sent_by(server, sending.slot).find(id_hash(sending.id), kAny) == InquiryId{};
   }
   if (!is_free) return;  // hardly possible; as if the message were lost, the deadline ends it
   const auto sent_before =
@@ -222,7 +230,7 @@ void Resolver::send_to(InquiryId id, size_t server, bool with_edns, SendingPurpo
                                       : health_.wait(server, static_cast<unsigned>(sent_before)));
   if (settings_.mixed_case && !inquiry.by_tcp) sending.case_seed = random_() | 1U;
   const QueryOptions query{sending.id, with_edns, sending.case_seed};
-  sent_by(server, sending.slot).emplace(sending.id, id);
+  sent_by(server, sending.slot).insert(id_hash(sending.id), id);
   inquiry.sendings.push_back(sending);
   ++(inquiry.by_tcp ? statistics_.sent_tcp : statistics_.sent_udp);
   sends_.push_back({server, inquiry.by_tcp ? uint16_t{0} : sending.slot, drawn.retires, sending.transport,
@@ -240,13 +248,13 @@ void Resolver::on_tcp_message(size_t server, std::string_view octets, MonoTime n
 
 void Resolver::on_message(size_t server, uint16_t slot, std::string_view octets, MonoTime now) {
   const auto head = peek_head(octets);
-  BySending& under_way = sent_by(server, slot);
-  const auto found = head && head->is_response ? under_way.find(head->id) : under_way.end();
-  if (found == under_way.end()) {
+  BySending& sent_here = sent_by(server, slot);
+  InquiryId id;
+  if (head && head->is_response) id = sent_here.find(id_hash(head->id), kAny);
+  if (id == InquiryId{}) {
     ++statistics_.unmatched;
     return;
   }
-  const InquiryId id = found->second;
   auto response = decode_response(octets);
   Inquiry& inquiry = at(id);
   // Nobody can speak on a connection but the server; a datagram may come from anyone who guessed its id.
@@ -264,7 +272,7 @@ void Resolver::on_message(size_t server, uint16_t slot, std::string_view octets,
     on_other_case(id, server, now);
     return;
   }
-  under_way.erase(found);
+  sent_here.erase(id_hash(sending.id), kAny);
   inquiry.sendings.erase(sent);
   note_answer(sending, now);
   if (response) {
@@ -356,14 +364,15 @@ void Resolver::complete(InquiryId id, Answer answer) {
 
 void Resolver::drop_sendings(Inquiry& inquiry) {
   for (const Sending& sending : inquiry.sendings) {
-    sent_by(sending.server, sending.slot).erase(sending.id);
+    sent_by(sending.server, sending.slot).erase(id_hash(sending.id), kAny);
   }
   inquiry.sendings.clear();
 }
 
 std::vector<Resolver::LostByTcp> Resolver::take_tcp_sendings(size_t server) {
   std::vector<LostByTcp> taken;
-  for (const auto& [sent, id] : std::exchange(sent_by(server, kTcpSlot), {})) {
+  const BySending sent = std::exchange(sent_by(server, kTcpSlot), {});
+  sent.for_each([&](InquiryId id) {
     LostByTcp lost{id};
     // None are left where an inquiry comes for the second time.
     const auto erased = std::erase_if(at(id).sendings, [&](const Sending& s) {
@@ -373,7 +382,7 @@ std::vector<Resolver::LostByTcp> Resolver::take_tcp_sendings(size_t server) {
       return true;
     });
     if (erased != 0) taken.push_back(lost);
-  }
+  });
   return taken;
 }
 
@@ -402,7 +411,7 @@ void Resolver::on_udp_unreachable(size_t server, uint16_t slot, MonoTime now) {
   ++statistics_.unreachable;
   if (health_.count() == 1) return;  // its own time-out paces the next try
   std::vector<InquiryId> affected;
-  for (const auto& [sent, id] : sent_by(server, slot)) affected.push_back(id);
+  sent_by(server, slot).for_each([&](InquiryId id) { affected.push_back(id); });
   for (const InquiryId id : affected) {
     Inquiry* inquiry = inquiries_.find(id);
     if (inquiry == nullptr) continue;

@@ -23,6 +23,7 @@
 #pragma once
 
 #include "dnscache/question/question.h"
+#include "dnscache/resolver/flat_index.h"
 #include "dnscache/resolver/server_health.h"
 #include "dnscache/wire/query.h"
 #include "dnscache/wire/response.h"
@@ -36,11 +37,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <optional>
-#include <queue>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace sluice::dns {
@@ -149,6 +147,7 @@ class Resolver {
   const ServerHealth& health() const { return health_; }
 
  private:
+  static constexpr size_t kNoTimer = SIZE_MAX;
   struct Asker {
     AskerId id;
     MonoTime deadline;
@@ -174,7 +173,7 @@ class Resolver {
     std::vector<Asker> askers;
     std::vector<Sending> sendings;
     MonoTime next_asker = kNever;  // the earliest deadline of `askers`
-    MonoTime next_at = kNever;     // the timer that counts; others in the heap are out of date
+    size_t timer = kNoTimer;       // its place in timers_
     unsigned chain_length = 0;
     uint32_t chain_ttl = UINT32_MAX;
     unsigned attempts = 0;        // sendings of `current`, trials aside
@@ -188,13 +187,6 @@ class Resolver {
   struct Timer {
     MonoTime at;
     InquiryId id;
-    friend bool operator>(const Timer& a, const Timer& b) { return a.at > b.at; }
-  };
-  struct QuestionHash {
-    uint64_t seed = 0;
-    size_t operator()(const Question& q) const noexcept {
-      return static_cast<size_t>(q.name.hash(seed ^ static_cast<uint64_t>(q.type) << 48));
-    }
   };
   // Questions under way by the last two labels of their names, hashed: a crowd of names of one domain, each
   // slow to resolve, leaves places for others.
@@ -207,7 +199,7 @@ class Resolver {
     bool with_edns = true;
   };
 
-  using BySending = std::unordered_map<uint16_t, InquiryId>;  // by the message's id
+  using BySending = FlatIndex<InquiryId>;  // by the message's id
 
   // One of a server's sockets. It has two slots: the one in use, and one that is empty or is being emptied.
   struct Socket {
@@ -222,6 +214,11 @@ class Resolver {
 
   size_t place(size_t server, uint16_t slot) const;
   BySending& sent_by(size_t server, uint16_t slot) { return by_sending_[place(server, slot)]; }
+  uint32_t hash(const Question& question) const {
+    return static_cast<uint32_t>(
+        question.name.hash(question_seed_ ^ static_cast<uint64_t>(question.type) << 48U));
+  }
+  InquiryId under_way(const Question& question);  // of generation 0: not
   Drawn draw_socket(size_t server, MonoTime now);
   Inquiry& at(InquiryId id);
   InquiryId start(const Question& question, MonoTime now);
@@ -243,6 +240,11 @@ class Resolver {
   void expire_askers(Inquiry& inquiry, MonoTime now);
   void expire_sendings(InquiryId id, MonoTime now);
   void schedule(InquiryId id);
+  void set_timer(InquiryId id, MonoTime at_time);
+  void drop_timer(Inquiry& inquiry);
+  void place_timer(size_t place, const Timer& timer);
+  void move_up(size_t place);
+  void move_down(size_t place);
   void lose(const Inquiry& inquiry, Sending& sending, MonoTime now);
   void note_sent(MonoTime now);
   void note_answer(const Sending& sending, MonoTime now);
@@ -253,12 +255,13 @@ class Resolver {
   Random random_;
   ServerHealth health_;
   Slab<Inquiry> inquiries_;
-  std::unordered_map<Question, InquiryId, QuestionHash> by_question_;
+  uint64_t question_seed_;
+  FlatIndex<InquiryId> by_question_;
   std::vector<uint32_t> domains_ = std::vector<uint32_t>(kDomains);
   uint64_t domain_seed_;
   std::vector<BySending> by_sending_;  // of each server: its slots' in their order, then its connection's
   std::vector<Socket> sockets_;        // of each server in its order
-  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers_;
+  std::vector<Timer> timers_;          // a heap, the earliest first; each inquiry is in it once
   std::deque<Send> sends_;
   std::deque<Completion> completions_;
   std::deque<ResolverEvent> events_;

@@ -18,8 +18,7 @@ Question probe_question() { return {DnsName(), RecordType::Ns}; }
 }  // namespace
 
 MonoTime Resolver::next_wakeup() const {
-  // The heap's top may be out of date, which only means a wake-up without work.
-  MonoTime next = timers_.empty() ? kNever : timers_.top().at;
+  MonoTime next = timers_.empty() ? kNever : timers_.front().at;
   if (outage_) next = std::min(next, next_probe_);
   if (!outage_ && silent_since_ && inquiries_.size() != 0) {
     const MonoTime judged = probed_at_
@@ -31,12 +30,11 @@ MonoTime Resolver::next_wakeup() const {
 }
 
 void Resolver::on_tick(MonoTime now) {
-  // Ends: whatever is pushed meanwhile lies after `now`.
-  while (!timers_.empty() && timers_.top().at <= now) {
-    const Timer timer = timers_.top();
-    timers_.pop();
-    const Inquiry* inquiry = inquiries_.find(timer.id);
-    if (inquiry != nullptr && inquiry->next_at == timer.at) on_timer(timer.id, now);
+  // Ends: whatever is set meanwhile lies after `now`.
+  while (!timers_.empty() && timers_.front().at <= now) {
+    const InquiryId id = timers_.front().id;
+    drop_timer(at(id));
+    on_timer(id, now);
   }
   check_outage(now);
 }
@@ -96,9 +94,54 @@ void Resolver::schedule(InquiryId id) {
   for (const Sending& sending : inquiry.sendings) {
     if (!sending.is_lost) next = std::min(next, sending.due);
   }
-  if (next == inquiry.next_at) return;
-  inquiry.next_at = next;
-  timers_.push({next, id});
+  set_timer(id, next);
+}
+
+void Resolver::set_timer(InquiryId id, MonoTime at_time) {
+  Inquiry& inquiry = at(id);
+  if (inquiry.timer == kNoTimer) {
+    inquiry.timer = timers_.size();
+    timers_.push_back({at_time, id});
+  } else if (timers_[inquiry.timer].at == at_time) {
+    return;
+  }
+  timers_[inquiry.timer].at = at_time;
+  move_up(inquiry.timer);
+  move_down(inquiry.timer);
+}
+
+void Resolver::drop_timer(Inquiry& inquiry) {
+  const size_t place = std::exchange(inquiry.timer, kNoTimer);
+  if (place == kNoTimer) return;
+  const Timer last = timers_.back();
+  timers_.pop_back();
+  if (place == timers_.size()) return;
+  place_timer(place, last);
+  move_up(place);
+  move_down(at(last.id).timer);
+}
+
+void Resolver::place_timer(size_t place, const Timer& timer) {
+  timers_[place] = timer;
+  at(timer.id).timer = place;
+}
+
+void Resolver::move_up(size_t place) {
+  const Timer moved = timers_[place];
+  for (; place != 0 && moved.at < timers_[(place - 1) / 2].at; place = (place - 1) / 2)
+    place_timer(place, timers_[(place - 1) / 2]);
+  place_timer(place, moved);
+}
+
+void Resolver::move_down(size_t place) {
+  const Timer moved = timers_[place];
+  for (size_t below = 2 * place + 1; below < timers_.size(); below = 2 * place + 1) {
+    if (below + 1 < timers_.size() && timers_[below + 1].at < timers_[below].at) ++below;
+    if (timers_[below].at >= moved.at) break;
+    place_timer(place, timers_[below]);
+    place = below;
+  }
+  place_timer(place, moved);
 }
 
 void Resolver::check_outage(MonoTime now) {
@@ -122,7 +165,7 @@ void Resolver::check_outage(MonoTime now) {
 
 void Resolver::probe(MonoTime now) {
   const Question question = probe_question();
-  if (by_question_.contains(question)) return;
+  if (under_way(question) != InquiryId{}) return;
   ++statistics_.probes;
   const InquiryId id = start(question, now);
   send_next(id, now);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <expected>
 #include <optional>
 #include <string_view>
@@ -32,12 +33,25 @@ struct QueryOptions {
 // A message that is ready to send, held in place.
 class QueryMessage {
  public:
+  QueryMessage() = default;
+  // Of what there is, not of all that there might be.
+  QueryMessage(const QueryMessage& other) noexcept { assign(other); }
+  QueryMessage& operator=(const QueryMessage& other) noexcept {
+    if (this != &other) assign(other);
+    return *this;
+  }
+
   // Valid as long as this object is unchanged.
   std::string_view view() const { return {octets_.data(), size_}; }
   size_t size() const { return size_; }
 
  private:
   friend QueryMessage encode_query(const Question& question, const QueryOptions& options);
+  void assign(const QueryMessage& other) noexcept {
+    size_ = other.size_;
+    std::memcpy(octets_.data(), other.octets_.data(), size_);
+  }
+
   std::array<char, kQueryMessage> octets_;
   uint16_t size_ = 0;
 };
