@@ -151,6 +151,17 @@ class Tools(cases.EndToEnd):
         result = self.ctl("dns", "stats", "--control", "/nowhere")
         self.assertEqual(result.returncode, 2)
         self.assertIn("no node answers at /nowhere", result.stderr)
+        # A message by its tracking id, for the sending administrator.
+        row = cases.tracking_rows(node.journal)[0]
+        tracked = ("spf", "explain", "--journal", str(node.journal), "--dns-server", self.server, "--id")
+        self.assertIn("SPF was SoftFail then", self.done(*tracked, row["id"]))
+        notice = self.done(*tracked, row["id"], "--notice")
+        for part in ("To the administrator of company.example", f"Client address:  {row['client_ip']}",
+                     "Result:          SoftFail", f"ip4:{row['client_ip']}"):
+            self.assertIn(part, notice)
+        result = self.ctl(*tracked, "nosuchmessage")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("has no tracking row of nosuchmessage", result.stderr)
         self.assert_balance(node.stopped(), [node.journal], relayed=3)
 
 

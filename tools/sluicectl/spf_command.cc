@@ -7,11 +7,13 @@
 #include "tools/sluicectl/spf_impostor.h"
 #include "tools/sluicectl/spf_notice.h"
 #include "tools/sluicectl/spf_report.h"
+#include "tools/sluicectl/tracked_message.h"
 
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -20,7 +22,7 @@ namespace sluice::ctl {
 namespace {
 
 struct Options {
-  std::string domain, ip, helo, sender, receiver;
+  std::string domain, ip, helo, sender, receiver, id, journal;
   bool helo_identity = false;
   bool notice = false;
   bool json = false;
@@ -32,23 +34,39 @@ int complain(std::string_view command, std::string_view problem, int status) {
   return status;
 }
 
-int explain(const Options& options) {
+Result<spf::Check> check_of(const Options& options) {
   spf::Check check;
   const auto client = IpAddress::parse(options.ip);
-  if (!client) return complain("explain", "--ip needs an IP address", kExitUsage);
+  if (!client) return fail(ErrorKind::Invalid, "--ip needs an IP address");
   if (!spf::checked_domain(options.domain))
-    return complain("explain", fmt::format("{} is not a domain that can have a record", options.domain),
-                    kExitUsage);
+    return fail(ErrorKind::Invalid, fmt::format("{} is not a domain that can have a record", options.domain));
   check.client = *client;
   check.helo = options.helo.empty() ? options.domain : options.helo;
   check.sender = options.sender.empty() ? "postmaster@" + options.domain : options.sender;
-  check.receiver = options.receiver;
   check.identity = options.helo_identity ? auth::Identity::Helo : auth::Identity::MailFrom;
-  check.explain = spf::Explain::Fetch;
   if (spf::domain_of(check) != options.domain)
-    return complain("explain",
-                    fmt::format("the check would be about {}, not {}", spf::domain_of(check), options.domain),
-                    kExitUsage);
+    return fail(ErrorKind::Invalid,
+                fmt::format("the check would be about {}, not {}", spf::domain_of(check), options.domain));
+  return check;
+}
+
+Result<spf::Check> check_of_row(const Options& options) {
+  if (options.journal.empty()) return fail(ErrorKind::Invalid, "--id needs --journal");
+  Result<TrackedMessage> message = find_tracked(options.journal, options.id);
+  if (!message) return std::unexpected(std::move(message.error()));
+  if (!options.json && !options.notice) {
+    fmt::print("Message {} of {}: SPF was {} then\n\n", printable(options.id), printable(message->time),
+               message->result.empty() ? "not evaluated" : printable(message->result));
+  }
+  return std::move(message->check);
+}
+
+int explain(const Options& options) {
+  Result<spf::Check> made = options.id.empty() ? check_of(options) : check_of_row(options);
+  if (!made) return complain("explain", made.error().to_string(), kExitUsage);
+  spf::Check& check = *made;
+  check.receiver = options.receiver;
+  check.explain = spf::Explain::Fetch;
   Result<Sources> sources = open_sources(options.source);
   if (!sources) return complain("explain", sources.error().to_string(), kExitUsage);
   AnswerSource& source = sources->get();
@@ -131,10 +149,13 @@ void add_spf(CLI::App& app, int& exit_status) {
 
   CLI::App* explaining =
       spf->add_subcommand("explain", "Each term in order: what it matched, asked and cost");
-  explaining
-      ->add_option("DOMAIN", options->domain, "The domain of MAIL FROM, or with --helo-identity of HELO")
-      ->required();
-  explaining->add_option("--ip", options->ip, "Address of the SMTP client")->required();
+  CLI::Option* domain = explaining->add_option("DOMAIN", options->domain,
+                                               "The domain of MAIL FROM, or with --helo-identity of HELO");
+  CLI::Option* ip = explaining->add_option("--ip", options->ip, "Address of the SMTP client");
+  explaining->add_option("--id", options->id, "Instead of DOMAIN and --ip: a message of the journal")
+      ->excludes(domain)
+      ->excludes(ip);
+  explaining->add_option("--journal", options->journal, "The journal of --id");
   explaining->add_option("--helo", options->helo, "What it said in HELO or EHLO; without it DOMAIN");
   explaining->add_option("--sender", options->sender, "Address of MAIL FROM; without it postmaster@DOMAIN");
   explaining->add_option("--receiver", options->receiver, "Our host name, for explanations");
