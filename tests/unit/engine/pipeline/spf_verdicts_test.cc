@@ -1,0 +1,319 @@
+// SPF of one shard over the simulated network: what comes from programs, what by steps, and what leaves for
+// the DNS, as the server's log of queries shows it.
+#include "engine/pipeline/spf_verdicts.h"
+
+#include "dnscache/zone/zone_file.h"
+#include "engine/pipeline/spf_inquiry.h"
+#include "io/reactor/sim_world.h"
+#include "tests/node_sim/sim_dns_server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace sluice::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+using auth::SpfResult;
+using reactor::Shard;
+using runtime::Task;
+
+// `heavy` needs ten terms; its last one lists 192.0.2.10. `skips` leaves an include at a match that is not
+// Pass.
+constexpr std::string_view kZone = R"(
+plain.example:
+  - SPF: v=spf1 ip4:192.0.2.1 include:other.example -all
+other.example:
+  - SPF: v=spf1 ip4:192.0.2.2 ~all
+wide.example:
+  - SPF: v=spf1 a mx exists:%{i}.exists.example a:a.example include:other.example include:wider.example -all
+  - A: 192.0.2.77
+  - MX: [10, mail.example]
+a.example:
+  - A: 192.0.2.3
+mail.example:
+  - A: 192.0.2.4
+wider.example:
+  - SPF: v=spf1 a:b.example -all
+b.example:
+  - A: 192.0.2.5
+macro.example:
+  - SPF: v=spf1 ip4:192.0.2.1 exists:%{l}.exists.example -all
+heavy.example:
+  - SPF: v=spf1 include:nine.example a:c.example a:d.example -all
+nine.example:
+  - SPF: v=spf1 a:n1.example a:n2.example a:n3.example a:n4.example a:n5.example a:n6.example a:n7.example a:n8.example a:n9.example ~all
+n1.example: [{A: 203.0.113.1}]
+n2.example: [{A: 203.0.113.1}]
+n3.example: [{A: 203.0.113.1}]
+n4.example: [{A: 203.0.113.1}]
+n5.example: [{A: 203.0.113.1}]
+n6.example: [{A: 203.0.113.1}]
+n7.example: [{A: 203.0.113.1}]
+n8.example: [{A: 203.0.113.1}]
+n9.example: [{A: 192.0.2.10}]
+c.example: [{A: 203.0.113.1}]
+d.example: [{A: 203.0.113.1}]
+skips.example:
+  - SPF: v=spf1 include:inner.example a:n2.example a:n3.example a:n4.example a:n5.example a:n6.example a:n7.example a:n8.example a:n9.example -all
+inner.example:
+  - SPF: v=spf1 -a:own.example a:c.example a:d.example ~all
+own.example: [{A: 192.0.2.10}]
+explains.example:
+  - SPF: v=spf1 a:c.example -all exp=why.example
+why.example:
+  - TXT: not from there
+fails.example:
+  - SPF: v=spf1 include:silent.example -all
+silent.example:
+  - TIMEOUT
+)";
+
+class SpfVerdictsTest : public ::testing::Test {
+ protected:
+  SpfVerdictsTest()
+      : node_(ShardId{0}, sim_.make_reactor("node")),
+        dns_(ShardId{1}, sim_.make_reactor("dns")),
+        server_(dns_, {sim_.address("dns"), 53}, std::move(*dns::zone_from_yaml(kZone))) {
+    dns::DnsClientSettings settings;
+    settings.servers = {{sim_.address("dns"), 53}};
+    client_.emplace(node_, settings);
+    verdicts_.emplace(node_, *client_);
+  }
+  ~SpfVerdictsTest() override {
+    bool ended = false;
+    EXPECT_TRUE(tasks_.spawn(node_, stop(node_, ended)));
+    EXPECT_TRUE(sim_.run_until(shards_, [&] { return ended; }, sim_.now() + 1h));
+    verdicts_.reset();
+    client_.reset();
+  }
+  SpfVerdictsTest(const SpfVerdictsTest&) = delete;
+  SpfVerdictsTest& operator=(const SpfVerdictsTest&) = delete;
+
+  Task<void> stop(Shard& shard, bool& ended) {
+    co_await client_->stop(shard);
+    ended = true;
+  }
+
+  // As the pipeline asks; waits for the outcome.
+  struct Asking {
+    bool ahead = false;
+    std::chrono::seconds time = 20s;
+  };
+  evidence::SpfOutcome ask(const char* ip, std::string domain, Asking asking) {
+    const evidence::Client client{*IpAddress::parse(ip), "helo.example", {}};
+    const evidence::Sender sender{"user", std::move(domain)};
+    SpfRequest request{.client = client, .sender = sender};
+    request.identities.mail_from = true;
+    request.ask_ahead = asking.ahead;
+    request.time = asking.time;
+    SpfInquiry inquiry;
+    EXPECT_TRUE(inquiry.start(node_, *verdicts_, tasks_, request));
+    at_once_ = inquiry.finished();
+    EXPECT_TRUE(sim_.run_until(shards_, [&] { return inquiry.finished(); }, sim_.now() + 1h));
+    return inquiry.outcome().mail_from.value_or(evidence::SpfOutcome{});
+  }
+  evidence::SpfOutcome ask(const char* ip, std::string domain) { return ask(ip, std::move(domain), {}); }
+  SpfResult result(const char* ip, std::string domain) { return ask(ip, std::move(domain)).result; }
+  void pass(std::chrono::nanoseconds time) {
+    const MonoTime until = sim_.now() + time;
+    sim_.run(shards_, until);
+    node_.turn(until);
+  }
+  void set_latency(std::chrono::microseconds latency) {
+    reactor::SimFaults faults;
+    faults.latency_min = faults.latency_max = latency;
+    sim_.set_faults(faults);
+  }
+  const SpfCounters& counters() const { return verdicts_->counters(); }
+  size_t queries() const { return server_.asked().size(); }
+
+  reactor::SimWorld sim_{7};
+  Shard node_;
+  Shard dns_;
+  std::vector<Shard*> shards_{&node_, &dns_};
+  testing::SimDnsServer server_;
+  std::optional<dns::DnsClient> client_;
+  std::optional<SpfVerdicts> verdicts_;
+  runtime::TaskGroup tasks_;
+  bool at_once_ = false;
+};
+
+TEST_F(SpfVerdictsTest, CompileADomainThatIsSeenAgainAndAnswerEveryClientFromTheProgram) {
+  EXPECT_EQ(result("203.0.113.1", "plain.example"), SpfResult::Fail);
+  EXPECT_FALSE(at_once_);
+  EXPECT_EQ(counters().compiled, 0U);  // seen once
+  EXPECT_EQ(result("203.0.113.1", "plain.example"), SpfResult::Fail);
+  EXPECT_TRUE(at_once_);  // by steps, all of it from the cache
+  EXPECT_EQ(counters().step_by_step, 2U);
+  EXPECT_EQ(counters().waited, 1U);
+  EXPECT_EQ(counters().compiled, 1U);
+  const size_t asked = queries();
+  const evidence::SpfOutcome included = ask("192.0.2.2", "Plain.Example.");
+  EXPECT_TRUE(at_once_);
+  EXPECT_EQ(included.result, SpfResult::Pass);
+  EXPECT_EQ(included.mechanism, "include:other.example");
+  EXPECT_EQ(included.domain, "plain.example");
+  EXPECT_EQ(included.lookups, 1U);
+  EXPECT_EQ(result("192.0.2.1", "plain.example"), SpfResult::Pass);
+  EXPECT_EQ(result("::ffff:192.0.2.1", "plain.example"), SpfResult::Pass);
+  EXPECT_EQ(counters().program_hits, 3U);
+  EXPECT_EQ(counters().step_by_step, 2U);
+  EXPECT_EQ(queries(), asked);
+}
+
+TEST_F(SpfVerdictsTest, KeepAProgramForEachFamily) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(result("192.0.2.1", "plain.example"), SpfResult::Pass);
+    EXPECT_EQ(result("2001:db8::1", "plain.example"), SpfResult::Fail);
+  }
+  EXPECT_EQ(counters().compiled, 2U);
+  EXPECT_EQ(result("192.0.2.1", "plain.example"), SpfResult::Pass);
+  EXPECT_EQ(result("2001:db8::1", "plain.example"), SpfResult::Fail);
+  EXPECT_GE(counters().program_hits, 4U);
+}
+
+TEST_F(SpfVerdictsTest, LetAProgramGoWhenAnAnswerThatItWasMadeFromChanges) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(result("192.0.2.2", "plain.example"), SpfResult::Pass);
+  EXPECT_EQ(counters().program_hits, 1U);
+  dns::Answer other;
+  other.status = dns::AnswerStatus::Records;
+  other.ttl = 3600;
+  other.records.emplace_back(std::string("v=spf1 ip4:192.0.2.99 ~all"));
+  ASSERT_TRUE(client_->cache().put({*dns::DnsName::from_text("other.example"), dns::RecordType::Txt}, other,
+                                   node_.now()));
+  EXPECT_EQ(result("192.0.2.2", "plain.example"), SpfResult::Fail);
+  EXPECT_EQ(counters().program_hits, 1U);
+  EXPECT_EQ(counters().compiled, 2U);
+  EXPECT_EQ(result("192.0.2.99", "plain.example"), SpfResult::Pass);
+  EXPECT_EQ(counters().program_hits, 2U);
+}
+
+TEST_F(SpfVerdictsTest, CompileAgainOnceTheMissingAnswerIsThere) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(result("192.0.2.1", "plain.example"), SpfResult::Pass);
+  EXPECT_EQ(counters().with_missing, 1U);  // nobody came to the include
+  EXPECT_EQ(counters().program_hits, 1U);
+  EXPECT_EQ(result("192.0.2.2", "plain.example"), SpfResult::Pass);
+  EXPECT_EQ(counters().compiled, 2U);
+  EXPECT_EQ(counters().with_missing, 1U);
+  EXPECT_EQ(result("203.0.113.1", "plain.example"), SpfResult::Fail);
+  EXPECT_EQ(counters().program_hits, 2U);
+}
+
+TEST_F(SpfVerdictsTest, DoNotCompileAgainWhatCannotBecomeWhole) {
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(result("203.0.113.1", "macro.example"), SpfResult::Fail);
+  EXPECT_EQ(counters().compiled, 1U);
+  EXPECT_EQ(counters().with_macros, 1U);
+  EXPECT_EQ(counters().step_by_step, 5U);
+  EXPECT_EQ(result("192.0.2.1", "macro.example"), SpfResult::Pass);  // its rows before the macro
+  EXPECT_EQ(counters().program_hits, 1U);
+}
+
+TEST_F(SpfVerdictsTest, MarkWhatIsStaleAndUseNoProgramThatIsPastItsTime) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(result("192.0.2.2", "plain.example"), SpfResult::Pass);
+  EXPECT_EQ(counters().program_hits, 1U);
+  server_.set_silent(true);
+  pass(30min);  // the zone says five
+  for (int i = 0; i < 3; ++i) {
+    const evidence::SpfOutcome outcome = ask("192.0.2.2", "plain.example");
+    EXPECT_EQ(outcome.result, SpfResult::Pass);
+    EXPECT_TRUE(outcome.stale);
+  }
+  EXPECT_EQ(counters().program_hits, 1U);
+  EXPECT_EQ(counters().compiled, 1U);
+}
+
+TEST_F(SpfVerdictsTest, EndWithinTheirTime) {
+  const MonoTime began = sim_.now();
+  EXPECT_EQ(ask("203.0.113.1", "fails.example", {.time = 2s}).result, SpfResult::TempError);
+  EXPECT_LE(sim_.now() - began, 2s + 100ms);
+}
+
+TEST_F(SpfVerdictsTest, LeaveNothingBehindWhenTheInquiryIsDropped) {
+  const evidence::Client client{*IpAddress::parse("203.0.113.1"), "helo.example", {}};
+  const evidence::Sender sender{"user", "wide.example"};
+  SpfRequest request{.client = client, .sender = sender};
+  request.identities.mail_from = true;
+  {
+    SpfInquiry inquiry;
+    ASSERT_TRUE(inquiry.start(node_, *verdicts_, tasks_, request));
+    ASSERT_FALSE(inquiry.finished());
+  }
+  EXPECT_TRUE(sim_.run_until(shards_, [&] { return tasks_.size() == 0; }, sim_.now() + 1s));
+}
+
+// --- asking ahead ---
+
+// Shows: SPF-09
+TEST_F(SpfVerdictsTest, AskNothingBehindTheMatchUnlessTheyAskAhead) {
+  EXPECT_EQ(result("192.0.2.77", "wide.example"), SpfResult::Pass);  // its `a`
+  EXPECT_EQ(server_.asked(), (std::vector<std::string>{"wide.example TXT", "wide.example A"}));
+  EXPECT_EQ(counters().asked_ahead, 0U);
+}
+
+TEST_F(SpfVerdictsTest, AskAheadUpToTheNextRecordThatIsNotKnown) {
+  set_latency(10ms);
+  EXPECT_EQ(ask("192.0.2.77", "wide.example", {.ahead = true}).result, SpfResult::Pass);
+  std::vector<std::string> asked = server_.asked();
+  std::ranges::sort(asked);
+  EXPECT_EQ(asked,
+            (std::vector<std::string>{"192.0.2.77.exists.example A", "a.example A", "other.example TXT",
+                                      "wide.example A", "wide.example MX", "wide.example TXT"}));
+  EXPECT_EQ(counters().asked_ahead, 4U);
+}
+
+TEST_F(SpfVerdictsTest, FindTheSameWhetherTheyAskAheadOrNot) {
+  for (const char* domain : {"plain.example", "wide.example", "heavy.example", "skips.example",
+                             "macro.example", "explains.example"}) {
+    for (const char* ip : {"192.0.2.10", "192.0.2.5", "192.0.2.2", "203.0.113.1", "198.51.100.1"}) {
+      client_->cache().clear();
+      const evidence::SpfOutcome without = ask(ip, domain);
+      client_->cache().clear();
+      const size_t before = queries();
+      const evidence::SpfOutcome ahead = ask(ip, domain, {.ahead = true});
+      EXPECT_EQ(without, ahead) << domain << ' ' << ip;
+      // The first record, ten terms, the names of one MX and an explanation.
+      EXPECT_LE(queries() - before, 1 + limits::kSpfTerms + 1 + 1) << domain << ' ' << ip;
+    }
+  }
+}
+
+// All ten terms are used up by the record itself: none is left for one that was asked ahead in vain.
+TEST_F(SpfVerdictsTest, AskAheadOnlyWhatTheEvaluationWillAsk) {
+  const evidence::SpfOutcome heavy = ask("192.0.2.10", "heavy.example", {.ahead = true});
+  EXPECT_EQ(heavy.result, SpfResult::Pass);
+  EXPECT_EQ(heavy.lookups, 10U);
+  EXPECT_EQ(server_.count("c.example A") + server_.count("d.example A"), 0U);
+  // A match of "-a" sends on to the terms behind the include, which need the budget.
+  const evidence::SpfOutcome skips = ask("192.0.2.10", "skips.example", {.ahead = true});
+  EXPECT_EQ(skips.result, SpfResult::Pass);
+  EXPECT_EQ(skips.lookups, 10U);
+  EXPECT_EQ(server_.count("c.example A"), 0U);
+}
+
+TEST_F(SpfVerdictsTest, TakeOneRoundTripForWhatIsAskedAhead) {
+  set_latency(10ms);
+  const auto time_of = [this](Asking asking) {
+    client_->cache().clear();
+    const MonoTime began = sim_.now();
+    EXPECT_EQ(ask("192.0.2.10", "nine.example", asking).result, SpfResult::Pass);
+    return sim_.now() - began;
+  };
+  EXPECT_GE(time_of({}), 200ms);
+  EXPECT_LE(time_of({.ahead = true}), 60ms);
+}
+
+TEST_F(SpfVerdictsTest, GiveUpWhatTheyAskedAheadAtTheEndOfTheirTime) {
+  server_.set_silent(true);
+  EXPECT_EQ(ask("192.0.2.10", "nine.example", {.ahead = true, .time = 3s}).result, SpfResult::TempError);
+  EXPECT_EQ(tasks_.size(), 0U);
+}
+
+}  // namespace
+}  // namespace sluice::pipeline
