@@ -114,12 +114,15 @@ DnsClient::Asked DnsClient::ask(const Question& question, LookupKind kind, Looku
 std::optional<AnswerCache::Hit> DnsClient::find_in_cache(const Question& question) {
   const MonoTime now = shard_.now();
   auto hit = outage() ? cache_.find_or_stale(question, now) : cache_.find(question, now);
-  if (hit && hit->refresh_due && due_.size() < kDueMax) {
-    // Not now: what it sends could move the answer that was found.
-    due_.push_back(question);
-    shard_.timers().arm(*this, now);
-  }
+  if (hit && hit->refresh_due) refresh_soon(question);
   return hit;
+}
+
+void DnsClient::refresh_soon(const Question& question) {
+  if (due_.size() >= kDueMax) return;
+  // Not now: what it sends could move the answer that was found.
+  due_.push_back(question);
+  shard_.timers().arm(*this, shard_.now());
 }
 
 void DnsClient::refresh_due() {

@@ -104,6 +104,9 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
   void on_home_answer(HomeAnswer message);
   void on_home_left(ShardId home);  // what it has of ours is asked here
 
+  // For who looks into the cache itself and finds Hit::refresh_due.
+  void refresh_soon(const Question& question);
+
   AnswerCache& cache() { return cache_; }
   const AnswerCache& cache() const { return cache_; }
   const DnsClientSettings& settings() const { return settings_; }

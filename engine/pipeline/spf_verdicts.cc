@@ -85,6 +85,10 @@ const spf::Outcome* SpfVerdicts::find(std::string_view domain, const IpAddress& 
     if (is_plain || !spf::checked_domain(domain, domain_)) return nullptr;
     return find(domain_, client, explain);
   }
+  if (hit->refresh_due) {
+    question_.name = *name;
+    client_.refresh_soon(question_);
+  }
   const IpAddress address = client.unmap();
   const spf::Program* program = nullptr;
   if (address.is_v4()) {
@@ -117,7 +121,9 @@ void SpfVerdicts::take_back(std::unique_ptr<SpfEvaluation> evaluation) {
 }
 
 std::optional<AnswerCache::Hit> SpfVerdicts::in_cache(const Question& question) {
-  return client_.cache().find(question, shard_.now());
+  const auto hit = client_.cache().find(question, shard_.now());
+  if (hit && hit->refresh_due) client_.refresh_soon(question);
+  return hit;
 }
 
 SelectedRecordRef SpfVerdicts::meaning(const AnswerCache::Hit& hit) {
