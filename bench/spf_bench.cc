@@ -287,7 +287,7 @@ class Upstream {
     const auto verdicts = static_cast<double>(rounds_ * corpus_.senders.size());
     const auto questions = static_cast<double>(world_.client.resolver_statistics().sent_udp);
     fmt::print(
-        "{{\"ahead\": {}, \"verdicts\": {}, \"wall_us_per_verdict\": {:.2f}, \"cpu_us_per_verdict\": {:.2f}, "
+        "{{\"ahead\": {}, \"verdicts\": {:.0f}, \"wall_us_per_verdict\": {:.2f}, \"cpu_us_per_verdict\": {:.2f}, "
         "\"verdicts_per_second_per_core\": {:.0f}, \"questions_per_verdict\": {:.2f}, \"temperrors\": {}}}\n",
         ahead_, verdicts, seconds * 1e6 / verdicts, cpu * 1e6 / verdicts, verdicts / cpu,
         questions / verdicts, temperrors_);
