@@ -11,7 +11,6 @@
 namespace sluice::spf {
 
 using auth::SpfResult;
-using dns::RecordType;
 
 // --- Text ---
 

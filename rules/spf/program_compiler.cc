@@ -10,7 +10,6 @@
 
 namespace sluice::spf {
 
-using auth::SpfResult;
 using dns::RecordType;
 
 Program Program::compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source) {
@@ -34,40 +33,38 @@ Program ProgramCompiler::compile() {
 
 void ProgramCompiler::first_record() {
   const Found found = ask(name_, RecordType::Txt);
+  if (found.answer == nullptr) {
+    block().otherwise = program_.code_of(gap(found.reason));
+    return;
+  }
+  const SelectedRecord& selected = *source_.record({name_, RecordType::Txt});
   Outcome outcome;
   outcome.domain = domain_;
-  uint32_t end = step_by_step_;
-  if (found.answer == nullptr) {
-    end = gap(found.reason);
-  } else {
-    const SelectedRecord& selected = *source_.record({name_, RecordType::Txt});
-    switch (selected.kind()) {
-      case SelectedRecord::Kind::One:
-        levels_.emplace_back();
-        levels_.back().record = &selected.record();
-        levels_.back().domain = domain_;
-        starts_.emplace_back();
-        return;
-      case SelectedRecord::Kind::None:
-        outcome.problem = "no SPF record";
-        break;
-      case SelectedRecord::Kind::Several:
-        outcome.result = SpfResult::PermError;
-        outcome.problem = "more than one SPF record";
-        outcome.problem_domain = domain_;
-        break;
-      case SelectedRecord::Kind::Malformed:
-        outcome.result = SpfResult::PermError;
-        outcome.problem = selected.error().problem;
-        outcome.problem_domain = domain_;
-        outcome.problem_term = selected.error().term;
-        outcome.problem_offset = selected.error().offset;
-        break;
-    }
-    const uint32_t index = add_outcome(std::move(outcome));
-    end = add_action(index, index);
+  switch (selected.kind()) {
+    case SelectedRecord::Kind::One:
+      levels_.emplace_back();
+      levels_.back().record = &selected.record();
+      levels_.back().domain = domain_;
+      starts_.emplace_back();
+      return;
+    case SelectedRecord::Kind::None:
+      outcome.problem = "no SPF record";
+      break;
+    case SelectedRecord::Kind::Several:
+      outcome.result = SpfResult::PermError;
+      outcome.problem = "more than one SPF record";
+      outcome.problem_domain = domain_;
+      break;
+    case SelectedRecord::Kind::Malformed:
+      outcome.result = SpfResult::PermError;
+      outcome.problem = selected.error().problem;
+      outcome.problem_domain = domain_;
+      outcome.problem_term = selected.error().term;
+      outcome.problem_offset = selected.error().offset;
+      break;
   }
-  block().otherwise = program_.code_of(end);
+  const uint32_t index = add_outcome(std::move(outcome));
+  block().otherwise = program_.code_of(add_action(index, index));
 }
 
 // Gives the action of those whom no prefix of the block holds.

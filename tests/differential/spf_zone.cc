@@ -15,9 +15,6 @@ using dns::RecordType;
 
 namespace {
 
-const dns::Answer kNxDomain{AnswerStatus::NxDomain};
-const dns::Answer kNoData{AnswerStatus::NoData};
-
 IpAddress step(const IpAddress& address, int by) {
   if (address.is_v4()) return IpAddress::v4(address.v4_value() + static_cast<uint32_t>(by));
   std::array<uint8_t, 16> octets{};
@@ -279,7 +276,9 @@ const dns::Answer& SpfZone::lookup(const dns::Question& question) const {
   const auto found = entries_.find(key(question));
   if (found != entries_.end()) return found->second.answer;
   // Both kinds of void answers, always the same for a name.
-  return question.name.label_count() % 2 == 0 ? kNxDomain : kNoData;
+  static const dns::Answer nx_domain{AnswerStatus::NxDomain};
+  static const dns::Answer no_data{AnswerStatus::NoData};
+  return question.name.label_count() % 2 == 0 ? nx_domain : no_data;
 }
 
 const dns::Answer* SpfZone::find(const dns::Question& question) {
