@@ -6,6 +6,7 @@
 #include <new>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -39,7 +40,7 @@ void BufferPool::SlabDelete::operator()(char* slab) const noexcept { ::operator 
 BufferPool::BufferPool(const BufferPoolOptions& options)
     : buffer_size_(options.buffer_size),
       buffers_max_(buffers_allowed(options)),
-      can_trim_(buffer_size_ % static_cast<size_t>(kPage) == 0) {}
+      can_trim_(buffer_size_ % static_cast<size_t>(sysconf(_SC_PAGESIZE)) == 0) {}
 
 BufferPool::~BufferPool() {
   SLUICE_CHECK(chunks_ == 0);
@@ -68,6 +69,7 @@ char* BufferPool::take() {
   free_.pop_back();
   lowest_free_ = std::min(lowest_free_, free_.size());
   given_back_ = std::min(given_back_, free_.size());
+  to_give_back_ = std::min(to_give_back_, free_.size());
   ++out_;
   ASAN_UNPOISON_MEMORY_REGION(buffer, buffer_size_);
   return buffer;
@@ -80,14 +82,20 @@ void BufferPool::put_back(char* buffer) noexcept {
   free_.push_back(buffer);
 }
 
-void BufferPool::trim() {
+void BufferPool::begin_trim() {
   if (!can_trim_) return;
   const size_t unused = lowest_free_ > given_back_ ? lowest_free_ - given_back_ : 0;
-  // Half, so that a need that comes and goes costs little. A refusal by the kernel only means no gain.
-  for (const size_t end = given_back_ + (unused + 1) / 2; given_back_ < end; ++given_back_) {
-    (void)madvise(free_[given_back_], buffer_size_, MADV_DONTNEED);
-  }
+  // Half, so that a need that comes and goes costs little.
+  to_give_back_ = given_back_ + (unused + 1) / 2;
   lowest_free_ = free_.size();
+}
+
+bool BufferPool::trim_some() {
+  for (size_t steps = kStep; given_back_ < to_give_back_ && steps != 0; --steps) {
+    // A refusal by the kernel only means no gain.
+    (void)madvise(free_[given_back_++], buffer_size_, MADV_DONTNEED);
+  }
+  return given_back_ < to_give_back_;
 }
 
 Chunk BufferPool::fill(char* buffer, uint32_t size) {

@@ -1,7 +1,7 @@
 // BufferPool: receive buffers of one size for one reactor. It grows by slabs as they are needed, up to a cap.
-// What a burst needed and the time after it does not is given back to the kernel by trim(), page by page: the
-// addresses stay. A buffer leaves either to the kernel (a back end's receive ring) or, filled, as a
-// Chunk; a Chunk that is destroyed puts its buffer back.
+// What a burst needed and the time after it does not is given back to the kernel in small steps: the
+// addresses stay. A buffer leaves either to the kernel (a back end's receive ring) or, filled, as a Chunk; a
+// Chunk that is destroyed puts its buffer back.
 //
 // Order of destruction: everything that holds Chunks goes before the pool, the pool (a member of its reactor)
 // with the Shard. The destructor CHECKs that no Chunk is left. One shard; a Chunk that must cross shards is
@@ -39,9 +39,11 @@ class BufferPool final : public ChunkOwner {
 
   // Are there more free buffers with pages than one keeps for the next moment?
   bool worth_trimming() const { return can_trim_ && free_.size() - given_back_ > kKept; }
-  // To be called from time to time while it is. Half of the buffers that nobody took since the last time lose
-  // their pages; the kernel finds new ones when they are used again.
-  void trim();
+  // To be called from time to time while it is. Half of the buffers that nobody took since the last time are
+  // to lose their pages; the kernel finds new ones when they are used again.
+  void begin_trim();
+  // Does so for a few of them, so that nobody waits for long. False: none is left.
+  bool trim_some();
 
   uint32_t buffer_size() const { return buffer_size_; }
   size_t buffers_out() const { return out_; }  // taken and not put back, by the kernel's ring or in Chunks
@@ -53,6 +55,7 @@ class BufferPool final : public ChunkOwner {
 
  private:
   static constexpr size_t kKept = 16;
+  static constexpr size_t kStep = 32;  // buffers at a time: some tens of microseconds
 
   void release_chunk(char* buffer, uint32_t capacity, uint32_t token) noexcept override;
   void grow();
@@ -68,8 +71,9 @@ class BufferPool final : public ChunkOwner {
   // A stack: the lowest have not been used for the longest time. Room for all buffers is reserved, so that
   // putting back never allocates.
   std::vector<char*> free_;
-  size_t lowest_free_ = 0;  // since the last trim()
-  size_t given_back_ = 0;   // of the lowest, those without pages
+  size_t lowest_free_ = 0;   // since the last begin_trim()
+  size_t given_back_ = 0;    // of the lowest, those without pages
+  size_t to_give_back_ = 0;  // up to here they shall have none
   size_t allocated_ = 0;
   size_t out_ = 0;
   size_t chunks_ = 0;

@@ -77,7 +77,8 @@ class EpollReactor final : public Reactor {
   void poll(MonoTime wake_at) override;
   void wake() noexcept override;
   bool worth_trimming() const override { return buffers_.worth_trimming(); }
-  void trim_memory() override { buffers_.trim(); }
+  void begin_trim() override { buffers_.begin_trim(); }
+  bool trim_some() override { return buffers_.trim_some(); }
   Capabilities capabilities() const override;
   size_t in_flight() const override { return sockets_.size() + files_.in_flight(); }
 

@@ -187,10 +187,10 @@ class Reactor {
   // From any thread: makes a present or the next poll() return soon.
   virtual void wake() noexcept = 0;
 
-  // Memory for receiving that a burst needed and the time after it does not. While it is worth it the shard
-  // calls trim_memory() from time to time.
+  // Memory for receiving that a burst needed and the time after it does not: as BufferPool says.
   [[nodiscard]] virtual bool worth_trimming() const { return false; }
-  virtual void trim_memory() {}
+  virtual void begin_trim() {}
+  virtual bool trim_some() { return false; }
 
   [[nodiscard]] virtual Capabilities capabilities() const = 0;
   // Sockets and operations that have not had their last report. Zero after an orderly stop.

@@ -8,6 +8,7 @@ namespace sluice::reactor {
 namespace {
 
 constexpr std::chrono::seconds kTrimInterval{1};
+constexpr std::chrono::milliseconds kTrimStep{2};
 
 }  // namespace
 
@@ -59,8 +60,14 @@ void Shard::Trimmer::watch() {
 }
 
 void Shard::Trimmer::on_timer() {
-  shard_.reactor_->trim_memory();
-  shard_.frame_pool().trim();
+  if (!under_way_) {
+    shard_.reactor_->begin_trim();
+    shard_.frame_pool().begin_trim();
+  }
+  const bool more_buffers = shard_.reactor_->trim_some();
+  const bool more_frames = shard_.frame_pool().trim_some();
+  under_way_ = more_buffers || more_frames;
+  if (under_way_) shard_.timers().arm(*this, shard_.now() + kTrimStep);  // else watch() sees to it
 }
 
 void Shard::run() {

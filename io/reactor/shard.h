@@ -60,8 +60,8 @@ class Shard final : public runtime::Scheduler {
   void stop() { stopping_ = true; }
 
  private:
-  // Gives back each second what the pools hold beyond what the last second needed, until that is little: a
-  // shard that is idle is not woken for it.
+  // Gives back each second half of what the pools hold beyond what the last second needed, in small steps,
+  // until that is little: a shard that is idle is not woken for it.
   class Trimmer final : public runtime::Timer {
    public:
     explicit Trimmer(Shard& shard) : shard_(shard) {}
@@ -70,6 +70,7 @@ class Shard final : public runtime::Scheduler {
    private:
     void on_timer() override;
     Shard& shard_;
+    bool under_way_ = false;
   };
 
   void wake_up() noexcept override { reactor_->wake(); }

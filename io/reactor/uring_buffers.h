@@ -35,7 +35,8 @@ class UringBuffers {
   void refill();
 
   bool worth_trimming() const { return pool_.worth_trimming(); }
-  void trim() { pool_.trim(); }
+  void begin_trim() { pool_.begin_trim(); }
+  bool trim_some() { return pool_.trim_some(); }
 
   // The filled buffer of a completion.
   Chunk take(uint16_t place, uint32_t size);

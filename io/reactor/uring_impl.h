@@ -136,7 +136,8 @@ class UringReactor final : public Reactor {
   void poll(MonoTime wake_at) override;
   void wake() noexcept override;
   bool worth_trimming() const override { return stream_buffers_.worth_trimming(); }
-  void trim_memory() override { stream_buffers_.trim(); }
+  void begin_trim() override { stream_buffers_.begin_trim(); }
+  bool trim_some() override { return stream_buffers_.trim_some(); }
   Capabilities capabilities() const override;
   size_t in_flight() const override;
 

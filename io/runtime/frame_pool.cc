@@ -2,7 +2,6 @@
 
 #include "io/base/check.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace sluice::runtime {
@@ -20,21 +19,18 @@ constexpr bool kReuse = true;
 
 FramePool::~FramePool() {
   SLUICE_CHECK(in_use_ == 0);
-  for (Free* list : free_) {
-    while (list != nullptr) {
-      Free* next = list->next;
-      ::operator delete(list);
-      list = next;
-    }
+  for (List& list : free_) {
+    while (list.head != nullptr) ::operator delete(std::exchange(list.head, list.head->next));
   }
 }
 
 void* FramePool::allocate(size_t size) {
   const size_t size_class = (size + kHeaderSize + kGranule - 1) / kGranule;
   void* block = nullptr;
-  if (kReuse && size_class < kClasses && free_[size_class] != nullptr) {
-    block = free_[size_class];
-    free_[size_class] = free_[size_class]->next;
+  if (kReuse && size_class < kClasses && free_[size_class].head != nullptr) {
+    List& list = free_[size_class];
+    block = std::exchange(list.head, list.head->next);
+    --list.kept;
     --kept_;
   } else {
     block = ::operator new(size_class * kGranule);
@@ -52,28 +48,41 @@ void FramePool::deallocate(void* frame) noexcept {
     ::operator delete(block);
     return;
   }
-  Free*& list = header.pool->free_[header.size_class];
-  list = new (block) Free{list};
+  List& list = header.pool->free_[header.size_class];
+  list.head = new (block) Free{list.head};
+  ++list.kept;
   ++header.pool->kept_;
 }
 
-void FramePool::trim() {
+void FramePool::begin_trim() {
   const size_t before = kept_;
-  const size_t wanted = std::min(before, spare() / 2);
-  for (Free*& list : free_) {
-    size_t length = 0;
-    for (const Free* each = list; each != nullptr; each = each->next) ++length;
-    // The ends of the lists have not been used for the longest time.
-    const size_t stays = before == 0 ? 0 : length - length * wanted / before;
-    Free** link = &list;
-    for (size_t i = 0; i < stays; ++i) link = &(*link)->next;
-    for (Free* each = std::exchange(*link, nullptr); each != nullptr; --kept_) {
-      Free* next = each->next;
-      ::operator delete(each);
-      each = next;
-    }
+  const size_t wanted = spare() / 2;  // at most what is kept, since the peak is at least what is in use
+  to_free_ = wanted;
+  size_t share = 0;  // of the lists so far, in parts of `before`: what one does not make up goes to the next
+  for (List& list : free_) {
+    share += list.kept * wanted;
+    list.to_free = before == 0 ? 0 : static_cast<uint32_t>(share / before);
+    if (before != 0) share %= before;
   }
   peak_ = in_use_;
+}
+
+bool FramePool::trim_some() {
+  for (size_t steps = kStep; to_free_ != 0 && steps != 0;) {
+    List& list = free_[next_class_];
+    if (list.to_free == 0 || list.head == nullptr) {
+      to_free_ -= std::exchange(list.to_free, 0);  // those were taken meanwhile
+      next_class_ = (next_class_ + 1) % kClasses;
+      continue;
+    }
+    ::operator delete(std::exchange(list.head, list.head->next));
+    --list.kept;
+    --list.to_free;
+    --kept_;
+    --to_free_;
+    --steps;
+  }
+  return to_free_ != 0;
 }
 
 }  // namespace sluice::runtime

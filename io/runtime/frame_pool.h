@@ -1,10 +1,11 @@
 // FramePool: memory for coroutine frames, reused by size class, so that a session's life allocates nothing in
-// steady state; what a burst needed and the time after it does not is given back by trim(). One shard. Under
-// sanitizers every frame is a plain heap block, so that use after free is seen.
+// steady state; what a burst needed and the time after it does not is given back in small steps. One shard.
+// Under sanitizers every frame is a plain heap block, so that use after free is seen.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 namespace sluice::runtime {
@@ -20,15 +21,18 @@ class FramePool {
   // Finds the pool that the frame came from by the word in front of the frame. The pool must still live.
   static void deallocate(void* frame) noexcept;
 
-  // Is more kept than the busiest moment since the last trim() needed, with a quarter to spare?
+  // Is more kept than the busiest moment since the last begin_trim() needed, with a quarter to spare?
   bool worth_trimming() const { return spare() > kKept; }
-  // To be called from time to time while it is: frees half of what is spare, of each size class its share.
-  void trim();
+  // To be called from time to time while it is: half of what is spare is to go, of each size class its share.
+  void begin_trim();
+  // Frees a few of those, so that nobody waits for long. False: none is left.
+  bool trim_some();
 
   size_t frames_in_use() const { return in_use_; }  // zero when every coroutine of the shard has ended
 
  private:
-  static constexpr size_t kKept = 64;  // frames
+  static constexpr size_t kKept = 64;   // frames
+  static constexpr size_t kStep = 128;  // frames freed at a time: some tens of microseconds
   static constexpr size_t kGranule = 64;
   static constexpr size_t kClasses = 192;  // frames below 12 KB are reused; larger ones come from the heap
 
@@ -39,6 +43,11 @@ class FramePool {
   struct Free {
     Free* next;
   };
+  struct List {
+    Free* head = nullptr;
+    uint32_t kept = 0;
+    uint32_t to_free = 0;
+  };
   static_assert(sizeof(Header) <= alignof(std::max_align_t));
 
   size_t spare() const {
@@ -46,10 +55,12 @@ class FramePool {
     return in_use_ + kept_ > needed ? in_use_ + kept_ - needed : 0;
   }
 
-  std::array<Free*, kClasses> free_{};
+  std::array<List, kClasses> free_{};
   size_t in_use_ = 0;
   size_t kept_ = 0;  // in the lists
-  size_t peak_ = 0;  // of those in use, since the last trim()
+  size_t peak_ = 0;  // of those in use, since the last begin_trim()
+  size_t to_free_ = 0;
+  size_t next_class_ = 0;  // where trim_some() goes on
 };
 
 }  // namespace sluice::runtime

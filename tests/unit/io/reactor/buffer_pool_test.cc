@@ -11,6 +11,12 @@
 namespace sluice::reactor {
 namespace {
 
+void trim(BufferPool& pool) {
+  pool.begin_trim();
+  while (pool.trim_some()) {
+  }
+}
+
 constexpr BufferPoolOptions kSmall{.buffer_size = 1024, .max_octets = 16 * 1024};
 
 TEST(BufferPool, GrowsToItsCapAndRefusesAboveIt) {
@@ -71,7 +77,7 @@ TEST(BufferPool, GivesThePagesOfABurstBackAndKeepsWhatIsInUse) {
   for (char* buffer : burst) pool.put_back(buffer);
   EXPECT_TRUE(pool.worth_trimming());
   int rounds = 0;
-  for (; pool.worth_trimming() && rounds < 20; ++rounds) pool.trim();
+  for (; pool.worth_trimming() && rounds < 20; ++rounds) trim(pool);
   EXPECT_LT(rounds, 20);
   size_t pages = 0;
   for (const char* buffer : burst) pages += resident(buffer, kSize);
@@ -79,6 +85,24 @@ TEST(BufferPool, GivesThePagesOfABurstBackAndKeepsWhatIsInUse) {
   EXPECT_EQ(resident(used, kSize), 8U);
   EXPECT_EQ(used[kSize - 1], 1);
   pool.put_back(used);
+}
+
+TEST(BufferPool, TrimsInSmallSteps) {
+  constexpr uint32_t kSize = 4096;
+  BufferPool pool({.buffer_size = kSize, .max_octets = 1024 * kSize});
+  std::vector<char*> burst;
+  for (int i = 0; i < 1024; ++i) {
+    burst.push_back(pool.take());
+    burst.back()[0] = 1;
+  }
+  for (char* buffer : burst) pool.put_back(buffer);
+  trim(pool);  // the burst was in this interval
+  pool.begin_trim();
+  EXPECT_TRUE(pool.trim_some());
+  size_t pages = 0;
+  for (const char* buffer : burst) pages += resident(buffer, kSize);
+  EXPECT_GE(pages, 1024U - 32);
+  EXPECT_LT(pages, 1024U);
 }
 
 TEST(BufferPool, KeepsWhatIsTakenAgainAndAgain) {
@@ -91,7 +115,7 @@ TEST(BufferPool, KeepsWhatIsTakenAgainAndAgain) {
       taken.back()[0] = 1;
     }
     for (char* buffer : taken) pool.put_back(buffer);
-    pool.trim();
+    trim(pool);
   }
   char* any = pool.take();
   EXPECT_EQ(any[0], 1);
@@ -106,7 +130,7 @@ TEST(BufferPool, NeverTrimsBuffersThatShareAPage) {
     buffers.back()[0] = static_cast<char>(i);
   }
   for (size_t i = 0; i < 120; ++i) pool.put_back(buffers[i]);
-  for (int i = 0; i < 10; ++i) pool.trim();
+  for (int i = 0; i < 10; ++i) trim(pool);
   EXPECT_FALSE(pool.worth_trimming());
   for (size_t i = 120; i < 128; ++i) {
     EXPECT_EQ(buffers[i][0], static_cast<char>(i));

@@ -41,19 +41,58 @@ TEST(FramePool, ReusesFramesOfTheSameClass) {
   FramePool::deallocate(second);
 }
 
+void trim(FramePool& pool) {
+  pool.begin_trim();
+  while (pool.trim_some()) {
+  }
+}
+
 TEST(FramePool, GivesBackWhatABurstLeftAndKeepsALittle) {
   FramePool pool;
   std::vector<void*> burst;
   for (size_t i = 0; i < 2000; ++i) burst.push_back(pool.allocate(i % 2 == 0 ? 300 : 3000));
   for (void* frame : burst) FramePool::deallocate(frame);
   EXPECT_FALSE(pool.worth_trimming());  // the burst was in this interval
-  pool.trim();
+  trim(pool);
   EXPECT_TRUE(pool.worth_trimming());
+  pool.begin_trim();
+  EXPECT_TRUE(pool.trim_some());  // not all at once
   int rounds = 0;
-  for (; pool.worth_trimming() && rounds < 20; ++rounds) pool.trim();
+  for (; pool.worth_trimming() && rounds < 20; ++rounds) trim(pool);
   EXPECT_LT(rounds, 20);
   void* again = pool.allocate(300);
   FramePool::deallocate(again);
+}
+
+TEST(FramePool, TrimmingComesToAnEndWithManySizesAndALittleWork) {
+  FramePool pool;
+  std::vector<void*> burst;
+  for (size_t i = 0; i < 4000; ++i) burst.push_back(pool.allocate(100 + i % 100 * 64));
+  for (void* frame : burst) FramePool::deallocate(frame);
+  int rounds = 0;
+  for (; rounds < 30; ++rounds) {
+    void* work = pool.allocate(500);
+    FramePool::deallocate(work);
+    trim(pool);
+    if (!pool.worth_trimming()) break;
+  }
+  EXPECT_LT(rounds, 30);
+}
+
+TEST(FramePool, WhatIsUsedAgainMeanwhileStays) {
+  FramePool pool;
+  std::vector<void*> frames;
+  for (int i = 0; i < 1000; ++i) frames.push_back(pool.allocate(300));
+  for (void* frame : frames) FramePool::deallocate(frame);
+  trim(pool);
+  pool.begin_trim();
+  for (void*& frame : frames) frame = pool.allocate(300);
+  while (pool.trim_some()) {
+  }
+  for (void* frame : frames) {
+    std::memset(frame, 1, 300);
+    FramePool::deallocate(frame);
+  }
 }
 #endif
 
