@@ -88,6 +88,7 @@ class SpfVerdicts {
   spf::Check check_;
   std::string domain_;                                // A-labels of a domain that has others
   std::vector<std::unique_ptr<SpfEvaluation>> idle_;  // that keep their memory
+  spf::Outcome outcome_;                              // of the last program that ran; keeps its memory
   SpfCounters counters_;
 };
 

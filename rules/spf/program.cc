@@ -65,20 +65,76 @@ size_t text_memory(const std::string& text) {
 
 }  // namespace
 
-const Outcome* Program::run(const IpAddress& client, Explain explain) const {
-  if (client.family() != family_) return nullptr;
+uint32_t Program::find(const IpAddress& client, Explain explain) const {
+  if (client.family() != family_) return kStepByStep;
   const Block* searched = &first_;
   // Ends: a block leads to one that lies behind an include, and an evaluation never comes back to one.
   while (true) {
     const Code code = searched->prefixes.first_match(client).value_or(searched->otherwise);
-    if ((code & kIndirect) == 0) return &outcomes_[code];
+    if ((code & kIndirect) == 0) return code;
     const Action& action = actions_[code & ~kIndirect];
-    if (action.block == kStepByStep) {
-      const uint32_t outcome = explain == Explain::Fetch ? action.fetch : action.skip;
-      return outcome == kStepByStep ? nullptr : &outcomes_[outcome];
-    }
+    if (action.block == kStepByStep) return explain == Explain::Fetch ? action.fetch : action.skip;
     searched = &block(action.block);
   }
+}
+
+const Outcome* Program::run(const IpAddress& client, Explain explain, Outcome& into) const {
+  const uint32_t index = find(client, explain);
+  if (index == kStepByStep) return nullptr;
+  const Final& found = finals_[index];
+  into.result = found.result;
+  into.identity = auth::Identity::MailFrom;
+  into.domain.assign(texts_, 0, domain_size_);
+  into.lookups = found.lookups;
+  into.void_lookups = found.void_lookups;
+  if (!found.has_mechanism) {
+    into.mechanism.reset();
+  } else if (into.mechanism) {
+    into.mechanism->assign(text(found.mechanism));
+  } else {
+    into.mechanism.emplace(text(found.mechanism));
+  }
+  if (found.rest == kNone) {
+    into.explanation.reset();
+    into.problem.clear();
+    into.problem_domain.clear();
+    into.problem_term.clear();
+    into.problem_offset = 0;
+    return &into;
+  }
+  const Rest& rest = rests_[found.rest];
+  into.explanation = rest.explanation;
+  into.problem = rest.problem;
+  into.problem_domain = rest.problem_domain;
+  into.problem_term = rest.problem_term;
+  into.problem_offset = rest.problem_offset;
+  return &into;
+}
+
+// `outcome` is of this program's domain, and its identity MailFrom.
+uint32_t Program::add(const Outcome& outcome) {
+  if (texts_.empty()) {
+    texts_ = outcome.domain;
+    domain_size_ = texts_.size();
+  }
+  Final made;
+  made.result = outcome.result;
+  made.lookups = static_cast<uint8_t>(outcome.lookups);
+  made.void_lookups = static_cast<uint8_t>(outcome.void_lookups);
+  made.has_mechanism = outcome.mechanism.has_value();
+  if (outcome.mechanism) {
+    made.mechanism = {static_cast<uint32_t>(texts_.size()), static_cast<uint32_t>(outcome.mechanism->size())};
+    texts_ += *outcome.mechanism;
+  }
+  Rest rest{outcome.explanation, outcome.problem, outcome.problem_domain, outcome.problem_term,
+            outcome.problem_offset};
+  if (rest != Rest{}) {
+    // Neighbours often have the same explanation.
+    if (rests_.empty() || rests_.back() != rest) rests_.push_back(std::move(rest));
+    made.rest = static_cast<uint32_t>(rests_.size() - 1);
+  }
+  finals_.push_back(made);
+  return static_cast<uint32_t>(finals_.size() - 1);
 }
 
 Program::Code Program::code_of(uint32_t action) const {
@@ -88,13 +144,15 @@ Program::Code Program::code_of(uint32_t action) const {
   return is_outcome ? named.skip : kIndirect | action;
 }
 
+// At most what add() takes for it.
 size_t Program::memory_of(const Outcome& outcome) {
-  size_t bytes = sizeof(Outcome);
-  for (const std::string* text :
-       {&outcome.domain, &outcome.problem, &outcome.problem_domain, &outcome.problem_term}) {
+  size_t bytes = sizeof(Final);
+  if (outcome.mechanism) bytes += outcome.mechanism->size();
+  if (!outcome.explanation && outcome.problem.empty()) return bytes;
+  bytes += sizeof(Rest);
+  for (const std::string* text : {&outcome.problem, &outcome.problem_domain, &outcome.problem_term}) {
     bytes += text_memory(*text);
   }
-  if (outcome.mechanism) bytes += text_memory(*outcome.mechanism);
   if (outcome.explanation) bytes += text_memory(*outcome.explanation);
   return bytes;
 }
@@ -102,7 +160,9 @@ size_t Program::memory_of(const Outcome& outcome) {
 void Program::finish(const std::vector<Cidr>& prefixes) {
   others_.shrink_to_fit();
   actions_.shrink_to_fit();
-  outcomes_.shrink_to_fit();
+  finals_.shrink_to_fit();
+  rests_.shrink_to_fit();
+  texts_.shrink_to_fit();
   bytes_ = sizeof(Program) + actions_.size() * sizeof(Action);
   first_.prefixes.seal();
   bytes_ += first_.prefixes.bytes();
@@ -110,7 +170,11 @@ void Program::finish(const std::vector<Cidr>& prefixes) {
     other.prefixes.seal();
     bytes_ += sizeof(Block) + other.prefixes.bytes();
   }
-  for (const Outcome& outcome : outcomes_) bytes_ += memory_of(outcome);
+  bytes_ += finals_.size() * sizeof(Final) + rests_.size() * sizeof(Rest) + text_memory(texts_);
+  for (const Rest& rest : rests_) {
+    bytes_ += text_memory(rest.problem) + text_memory(rest.problem_domain) + text_memory(rest.problem_term);
+    if (rest.explanation) bytes_ += text_memory(*rest.explanation);
+  }
   rows_ = prefixes.size();
   measure(prefixes);
 }
@@ -131,9 +195,9 @@ void Program::measure(const std::vector<Cidr>& prefixes) {
   breadth_.complete = true;
   std::optional<uint64_t> counted;  // the last /64 that was
   for (size_t i = 0; i < starts.size(); ++i) {
-    const Outcome* outcome = run(address(starts[i], family_), Explain::Skip);
-    if (outcome == nullptr) breadth_.complete = false;
-    if (outcome == nullptr || outcome->result != auth::SpfResult::Pass) continue;
+    const uint32_t found = find(address(starts[i], family_), Explain::Skip);
+    if (found == kStepByStep) breadth_.complete = false;
+    if (found == kStepByStep || finals_[found].result != auth::SpfResult::Pass) continue;
     const Number end = i + 1 < starts.size() ? previous(starts[i + 1]) : last;
     if (family_ == IpFamily::V4) {
       breadth_.addresses += end.low - starts[i].low + 1;

@@ -13,12 +13,15 @@
 
 #include "dnscache/question/question.h"
 #include "io/base/ip.h"
+#include "io/base/limits.h"
 #include "rules/net/cidr_set.h"
 #include "rules/spf/evaluator.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::spf {
@@ -62,9 +65,9 @@ class Program {
   // `domain` is the one checked. What source gives need only live as stated there.
   static Program compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source);
 
-  // The outcome for a client (unmapped, see IpAddress::unmap); valid as long as the program. Null: it must be
-  // evaluated step by step. Allocates nothing.
-  const Outcome* run(const IpAddress& client, Explain explain) const;
+  // The outcome for a client (unmapped, see IpAddress::unmap), written into `into`, which it gives back.
+  // Null: it must be evaluated step by step. Allocates nothing that `into` has room for already.
+  const Outcome* run(const IpAddress& client, Explain explain, Outcome& into) const;
 
   IpFamily family() const { return family_; }
   // Every client of the family is covered, explanations included.
@@ -82,8 +85,34 @@ class Program {
   friend class ProgramCompiler;
   Program() = default;
   static constexpr uint32_t kStepByStep = UINT32_MAX;
+  static constexpr uint32_t kNone = UINT32_MAX;
 
-  // What happens to a client is a code: an outcome (index into outcomes_), or with kIndirect an action (index
+  // Where a text stands in texts_.
+  struct Text {
+    uint32_t offset = 0;
+    uint32_t size = 0;
+  };
+  // An outcome, written small: there is one for each term, and thousands of programs are in use at a time.
+  struct Final {
+    Text mechanism;
+    uint32_t rest = kNone;  // index into rests_
+    auth::SpfResult result = auth::SpfResult::None;
+    uint8_t lookups = 0;
+    uint8_t void_lookups = 0;
+    bool has_mechanism = false;
+  };
+  // What few outcomes have.
+  struct Rest {
+    std::optional<std::string> explanation;
+    std::string problem;
+    std::string problem_domain;
+    std::string problem_term;
+    size_t problem_offset = 0;
+    friend bool operator==(const Rest&, const Rest&) = default;
+  };
+  static_assert(limits::kSpfTerms < 255 && limits::kSpfVoid < 255);
+
+  // What happens to a client is a code: an outcome (index into finals_), or with kIndirect an action (index
   // into actions_): outcomes that differ by Explain, or a block in which the search goes on.
   using Code = uint32_t;
   static constexpr Code kIndirect = 0x80000000;
@@ -98,6 +127,12 @@ class Program {
   };
 
   static size_t memory_of(const Outcome& outcome);
+  uint32_t add(const Outcome& outcome);
+  // Index into finals_, or kStepByStep.
+  uint32_t find(const IpAddress& client, Explain explain) const;
+  std::string_view text(Text where) const {
+    return std::string_view(texts_).substr(where.offset, where.size);
+  }
   Code code_of(uint32_t action) const;
   const Block& block(uint32_t index) const { return index == 0 ? first_ : others_[index - 1]; }
   void finish(const std::vector<Cidr>& prefixes);
@@ -105,9 +140,12 @@ class Program {
 
   IpFamily family_ = IpFamily::V4;
   Block first_;  // where a run starts; here rather than with the others for fewer cache misses
-  std::vector<Outcome> outcomes_;
+  std::vector<Final> finals_;
+  std::string texts_;  // the domain, then the mechanisms
+  size_t domain_size_ = 0;
   std::vector<Action> actions_;
   std::vector<Block> others_;
+  std::vector<Rest> rests_;
   ProgramGaps gaps_;
   std::optional<dns::Question> missing_;
   ProgramBreadth breadth_;

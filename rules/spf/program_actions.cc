@@ -102,7 +102,7 @@ uint32_t ProgramCompiler::final_action(const Position& at, SpfResult result, std
       fetch = Program::kStepByStep;
     } else if (explanation->text) {
       outcome.explanation = explanation->text;
-      fetch = add_outcome(std::move(outcome));
+      fetch = add_outcome(outcome);
     }
   }
   const uint32_t action = add_action(skip, fetch);
@@ -121,7 +121,7 @@ uint32_t ProgramCompiler::problem_end(const Position& at, Problem problem) {
   outcome.problem_domain = to_ascii_lower(problem.place.domain);
   outcome.problem_term = std::move(problem.place.term);
   outcome.problem_offset = problem.place.offset;
-  const uint32_t index = add_outcome(std::move(outcome));
+  const uint32_t index = add_outcome(outcome);
   return add_action(index, index);
 }
 
@@ -171,13 +171,12 @@ uint32_t ProgramCompiler::add_action(uint32_t skip, uint32_t fetch) {
   return static_cast<uint32_t>(program_.actions_.size() - 1);
 }
 
-uint32_t ProgramCompiler::add_outcome(Outcome outcome) {
+uint32_t ProgramCompiler::add_outcome(const Outcome& outcome) {
   if (!take_bytes(Program::memory_of(outcome))) {
     program_.gaps_.limits = true;
     return Program::kStepByStep;
   }
-  program_.outcomes_.push_back(std::move(outcome));
-  return static_cast<uint32_t>(program_.outcomes_.size() - 1);
+  return program_.add(outcome);
 }
 
 bool ProgramCompiler::take_bytes(size_t bytes) {

@@ -63,7 +63,7 @@ void ProgramCompiler::first_record() {
       outcome.problem_offset = selected.error().offset;
       break;
   }
-  const uint32_t index = add_outcome(std::move(outcome));
+  const uint32_t index = add_outcome(outcome);
   block().otherwise = program_.code_of(add_action(index, index));
 }
 

@@ -132,7 +132,7 @@ class ProgramCompiler {
   bool add_addresses(const Position& at, const dns::Answer& answer);
   bool add_prefix(const Cidr& prefix, uint32_t action);
   uint32_t add_action(uint32_t skip, uint32_t fetch);
-  uint32_t add_outcome(Outcome outcome);
+  uint32_t add_outcome(const Outcome& outcome);
   bool take_bytes(size_t bytes);
 
   // The directive at `at` matched, and with it those above whose record passed thereby. Where the last of

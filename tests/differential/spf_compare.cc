@@ -85,10 +85,11 @@ std::string SpfComparer::compare(SpfZone& zone, std::span<const IpAddress> clien
     }
     if (gaps.missing != program->missing().has_value()) return "  a missing answer is not named\n";
   }
+  Outcome scratch;  // written over by each client, as in the node
   for (const IpAddress& client : clients) {
     const Program& program = client.is_v4() ? v4 : v6;
     const Explain explain = tally_.cases++ % 2 == 0 ? Explain::Fetch : Explain::Skip;
-    const Outcome* got = program.run(client, explain);
+    const Outcome* got = program.run(client, explain, scratch);
     if (got == nullptr) {
       if (program.whole()) return fmt::format("  {}: a whole program gave no outcome\n", client.to_string());
       continue;

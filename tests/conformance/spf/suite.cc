@@ -81,7 +81,8 @@ Compiled run_compiled(const Case& test, const std::string& domain) {
   ZoneSource source(*test.zone);
   const Program program = Program::compile(*dns::DnsName::from_text(domain), client.family(), source);
   Compiled compiled{std::nullopt, program.gaps()};
-  if (const Outcome* outcome = program.run(client, test.check.explain)) compiled.outcome = *outcome;
+  Outcome scratch;
+  if (const Outcome* outcome = program.run(client, test.check.explain, scratch)) compiled.outcome = *outcome;
   return compiled;
 }
 
