@@ -149,12 +149,14 @@ bool ProgramCompiler::hold_everyone(const Position& at, const dns::Answer& answe
 }
 
 bool ProgramCompiler::add_addresses(const Position& at, const dns::Answer& answer) {
-  const uint32_t action = action_of_match(at);
-  return std::ranges::all_of(answer.records, [&](const dns::RecordData& data) {
+  std::vector<Cidr> rows;  // a copy: the answer lasts until the next question, and an explanation is one
+  for (const dns::RecordData& data : answer.records) {
     const auto* address = std::get_if<IpAddress>(&data);
-    if (address == nullptr || address->family() != program_.family_) return true;
-    return add_prefix(Cidr::of(*address, length(at)), action);
-  });
+    if (address == nullptr || address->family() != program_.family_) continue;
+    rows.push_back(Cidr::of(*address, length(at)));
+  }
+  const uint32_t action = action_of_match(at);
+  return std::ranges::all_of(rows, [&](const Cidr& row) { return add_prefix(row, action); });
 }
 
 bool ProgramCompiler::add_prefix(const Cidr& prefix, uint32_t action) {

@@ -1,4 +1,5 @@
-// FakeDns as what is there to compile from: all of it, less what a test takes away.
+// FakeDns as what is there to compile from: all of it, less what a test takes away. An answer is gone at the
+// next question, as ProgramSource allows.
 #pragma once
 
 #include "rules/spf/program.h"

@@ -359,6 +359,23 @@ TEST(SpfProgram, KnowsAnExplanationThatIsTheSameForAll) {
   }
 }
 
+// An answer lasts until the next question, and an explanation is one that comes in between.
+TEST(SpfProgram, KeepsTheAddressesOfATermWhoseExplanationItAsksFor) {
+  for (const char* term : {"-a", "-mx", "-a:mail.example/31", "-mx:a.example//127"}) {
+    SCOPED_TRACE(term);
+    FakeDns dns;
+    dns.txt("a.example", fmt::format("v=spf1 {} ?all exp=e.example", term)).txt("e.example", "not from here");
+    dns.mx("a.example", "mail.example").mx("a.example", "more.example");
+    for (const char* name : {"a.example", "mail.example"}) {
+      dns.address(name, "192.0.2.1").address(name, "192.0.2.3").address(name, "2001:db8::1");
+    }
+    dns.address("more.example", "192.0.2.5");
+    const auto outcomes = agreed(dns, {"192.0.2.1", "192.0.2.3", "2001:db8::1", "192.0.2.9"});
+    ASSERT_THAT(results(outcomes), ElementsAre(kFail, kFail, kFail, kNeutral));
+    EXPECT_EQ(outcomes[0].explanation, "not from here");
+  }
+}
+
 TEST(SpfProgram, LeavesAnExplanationThatDiffersToTheEvaluator) {
   for (const char* exp : {"e.example", "%{i}.example"}) {
     FakeDns dns;
