@@ -17,6 +17,7 @@ struct Tally {
   uint64_t answered = 0;  // by the program; the others it left to the evaluator
   uint64_t whole = 0;     // programs
   uint64_t jumping = 0;   // programs of several blocks
+  uint64_t limited = 0;   // programs that end at a limit
   uint64_t results[7] = {};
 };
 
@@ -32,6 +33,10 @@ class SpfComparer {
   spf::Evaluator evaluator_;
   Tally tally_;
 };
+
+// Of many zones: empty when programs answer as large a share as they should; else what is too little or too
+// much. A compiler that leaves everything to the evaluator agrees with it, too.
+std::string shortfall(const Tally& tally);
 
 // The fields that differ, identity excepted; empty: none.
 std::string difference(const spf::Outcome& program, const spf::Outcome& evaluator);

@@ -52,6 +52,7 @@ class SpfZoneWriter {
       *rate = dice_.one_in(2) ? 0 : 4 + dice_.below(40);
     }
     signs_ = dice_.one_in(3) ? 0 : 1 + dice_.below(4);
+    zone_.is_straight_ = signs_ == 0;
     unconditional_ = dice_.one_in(2);
     zone_.domain_ = *dns::DnsName::from_text("n0.example");
     for (uint32_t i = 0; i < names_; ++i) write_name(i);
@@ -282,9 +283,12 @@ const dns::Answer& SpfZone::lookup(const dns::Question& question) const {
 }
 
 const dns::Answer* SpfZone::find(const dns::Question& question) {
-  ++finds_;
+  given_[finds_ % 2] = dns::Answer{AnswerStatus::ServFail};
+  dns::Answer& given = given_[++finds_ % 2];
   const auto found = entries_.find(key(question));
-  return found != entries_.end() && !found->second.is_there ? nullptr : &lookup(question);
+  if (found != entries_.end() && !found->second.is_there) return nullptr;
+  given = lookup(question);
+  return &given;
 }
 
 const spf::SelectedRecordRef& SpfZone::shared_record(const dns::Question& txt) {

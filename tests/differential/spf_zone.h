@@ -9,9 +9,11 @@
 #include "rules/spf/selected_record.h"
 #include "tests/differential/dice.h"
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace sluice::differential {
@@ -22,7 +24,8 @@ class SpfZone final : public spf::ProgramSource {
 
   // What the DNS says; for the evaluator.
   const dns::Answer& lookup(const dns::Question& question) const;
-  // The same, as far as it is there to compile from.
+  // The same, as far as it is there to compile from. At the next call the answer is gone: what is left in its
+  // place is a fault.
   const dns::Answer* find(const dns::Question& question) override;
   const spf::SelectedRecord* record(const dns::Question& txt) override { return shared_record(txt).get(); }
   const spf::SelectedRecordRef& shared_record(const dns::Question& txt);
@@ -32,6 +35,8 @@ class SpfZone final : public spf::ProgramSource {
   const dns::DnsName& domain() const { return domain_; }
   // Nothing but the limits may keep a program of it from being whole.
   bool flattens() const { return flattens_; }
+  // No client leaves an include early: a program of it is one block, far from every limit.
+  bool is_straight() const { return is_straight_; }
   // Clients at and around the edges of every prefix of the zone, and some others, both families.
   std::vector<IpAddress> clients(Dice& dice, size_t count) const;
   std::string to_text() const;  // for a person: a line for each answer
@@ -48,7 +53,9 @@ class SpfZone final : public spf::ProgramSource {
   dns::DnsName domain_;
   std::unordered_map<std::string, Entry> entries_;
   std::vector<Cidr> prefixes_;
+  std::array<dns::Answer, 2> given_;  // by find(): the last one, and what the one before has become
   bool flattens_ = true;
+  bool is_straight_ = false;
   size_t finds_ = 0;
 };
 
