@@ -1,6 +1,7 @@
 #include "rules/spf/program_compiler.h"
 
 #include "io/base/ascii.h"
+#include "io/base/check.h"
 #include "io/base/limits.h"
 #include "rules/spf/domain.h"
 
@@ -215,9 +216,7 @@ ProgramCompiler::End ProgramCompiler::open(Position& at) {
   if (const End end = book_void(at, status)) return end;
   if (const auto* reason = std::get_if<Reason>(&opened.to)) return gap(*reason);
   if (const auto* problem = std::get_if<Problem>(&opened.to)) return problem_end(at, *problem);
-  const auto* level = std::get_if<uint32_t>(&opened.to);
-  if (level == nullptr) return not_matched(at);
-  at.level = *level;
+  at.level = std::get<uint32_t>(opened.to);
   at.next = 0;
   return std::nullopt;
 }
@@ -230,13 +229,13 @@ ProgramCompiler::Opened ProgramCompiler::open_target(const Position& at) {
   std::optional<std::string> target = target_domain(*expanded);
   if (at_redirect(at)) return open_record(at, std::move(target).value_or(""));
   if (!target) return {false, Problem{"expands to a name that cannot be asked for", place(at)}};
-  if (!dns::DnsName::from_text(*target)) return {false, NoMatch{}};
   return open_record(at, *std::move(target));
 }
 
 ProgramCompiler::Opened ProgramCompiler::open_record(const Position& at, std::string domain) {
   const auto name = dns::DnsName::from_text(domain);
-  if (!name || domain.find('.') == std::string::npos) {
+  SLUICE_CHECK(name);  // target_domain() gives names only; for the root "" stands here
+  if (domain.find('.') == std::string::npos) {
     const std::string shown = to_ascii_lower(domain);
     return {false, Problem{shown + ": not a domain that can have a record", place(at)}};
   }

@@ -85,10 +85,9 @@ class ProgramCompiler {
     Reason reason = nullptr;  // why there is none that can be used
   };
   // What an include or redirect leads to; the same however the evaluation came there.
-  struct NoMatch {};
   struct Opened {
     bool is_void = false;
-    std::variant<NoMatch, Reason, Problem, uint32_t> to;  // the last: a level
+    std::variant<Reason, Problem, uint32_t> to;  // the last: a level
   };
   // The action at which a block ends; null: it goes on.
   using End = std::optional<uint32_t>;
