@@ -30,22 +30,48 @@ DnsName reverse_zone_name(const IpAddress& address) {
   return *DnsName::from_text(text);  // always a name
 }
 
-Task<std::string> find_reverse_name(Shard& shard, dns::DnsClient& client, IpAddress address,
-                                    MonoTime deadline) {
-  dns::LookupBudget budget;
-  budget.deadline = deadline;
+Task<std::string> ReverseNameSearch::find(Shard& shard, IpAddress address, MonoTime deadline) {
+  budget_.deadline = deadline;
   const Question reverse{reverse_zone_name(address), RecordType::Ptr};
-  const Answer names = co_await client.ask(shard, reverse, LookupKind::Uncounted, budget);
+  const Answer names = co_await ask(shard, reverse);
   const RecordType type = address.is_v4() ? RecordType::A : RecordType::Aaaa;
   for (const dns::RecordData& record : names.records | std::views::take(limits::kSpfPtrNames)) {
     const auto* name = std::get_if<DnsName>(&record);
     if (name == nullptr) continue;
     const Question forward{*name, type};
-    const Answer addresses = co_await client.ask(shard, forward, LookupKind::Uncounted, budget);
+    const Answer addresses = co_await ask(shard, forward);
     const dns::RecordData wanted = address;
     if (std::ranges::find(addresses.records, wanted) != addresses.records.end()) co_return name->to_text();
   }
   co_return std::string();
+}
+
+Task<Answer> ReverseNameSearch::ask(Shard& shard, Question question) {
+  answer_ = Answer{dns::AnswerStatus::Timeout, {}, 0, false};
+  if (canceled_) co_return std::move(answer_);
+  const auto asked = client_.ask(question, LookupKind::Uncounted, budget_, *this, 0);
+  if (const auto* hit = std::get_if<dns::AnswerCache::Hit>(&asked)) co_return *hit->answer;
+  under_way_ = std::get<dns::DnsClient::AskId>(asked);
+  (void)co_await signal_.wait_until(shard, budget_.deadline);
+  forget();  // unless it was answered
+  co_return std::move(answer_);
+}
+
+void ReverseNameSearch::on_answer(uint64_t /*tag*/, const Answer& answer) {
+  under_way_.reset();
+  answer_ = answer;
+  signal_.notify();
+}
+
+void ReverseNameSearch::cancel() {
+  canceled_ = true;
+  forget();
+  signal_.cancel();
+}
+
+void ReverseNameSearch::forget() {
+  if (under_way_) client_.forget(*under_way_);
+  under_way_.reset();
 }
 
 }  // namespace sluice::pipeline

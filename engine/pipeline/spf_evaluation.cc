@@ -34,7 +34,8 @@ void SpfEvaluation::begin(const spf::Check& check, const SpfAsking& asking) {
   if (ahead_ && !look_ahead_) look_ahead_ = std::make_unique<SpfLookAhead>(verdicts_, *this, signal_);
   family_ = check.client.unmap().family();
   first_ = true;
-  first_was_cached_ = waited_ = any_stale_ = canceled_ = done_ = false;
+  first_was_cached_ = waited_ = any_stale_ = done_ = false;
+  canceled_ = asking.nobody;
   machine_.start(check);
   run();
 }

@@ -28,7 +28,8 @@ class SpfLookAhead;
 
 struct SpfAsking {
   MonoTime deadline = kNever;
-  bool ahead = false;  // spf.prefetch
+  bool ahead = false;   // spf.prefetch
+  bool nobody = false;  // every question counts as timed out, as after cancel()
 };
 
 class SpfEvaluation final : public dns::AnswerReceiver {

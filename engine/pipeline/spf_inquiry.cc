@@ -92,20 +92,30 @@ void fill_in(spf::Check& check, Shard& shard, const SpfRequest& request, Identit
   check.explain = spf::Explain::Fetch;
 }
 
+struct LookUp {
+  Identity identity;
+  SpfAsking asking;
+};
+
+SpfAsking asking_of(Shard& shard, const SpfRequest& request) {
+  SpfAsking asking;
+  asking.deadline = shard.now() + request.time;
+  asking.ahead = request.ask_ahead;
+  return asking;
+}
+
 // Fills the place in, or gives the evaluation that has to wait.
-SpfEvaluationPtr look_up(Shard& shard, SpfVerdicts& verdicts, const SpfRequest& request, Identity identity,
+SpfEvaluationPtr look_up(Shard& shard, SpfVerdicts& verdicts, const SpfRequest& request, LookUp what,
                          std::optional<evidence::SpfOutcome>& place) {
+  const Identity identity = what.identity;
   const std::string_view domain = domain_of(request, identity);
   if (const spf::Outcome* outcome = verdicts.find(domain, request.client.address, spf::Explain::Fetch)) {
     put(place, *outcome, false);
     place->identity = reported(request, identity);
     return {};
   }
-  SpfAsking asking;
-  asking.deadline = shard.now() + request.time;
-  asking.ahead = request.ask_ahead;
   fill_in(verdicts.check(), shard, request, identity);
-  SpfEvaluationPtr evaluation = verdicts.begin(verdicts.check(), asking);
+  SpfEvaluationPtr evaluation = verdicts.begin(verdicts.check(), what.asking);
   if (!evaluation->done()) return evaluation;
   put(place, evaluation->outcome(), evaluation->any_stale());
   return {};
@@ -128,6 +138,7 @@ class SpfInquiry::Work {
   Work(SpfInquiry& inquiry, SpfVerdicts& verdicts, const SpfRequest& request)
       : inquiry_(&inquiry),
         verdicts_(verdicts),
+        reverse_name_(verdicts.client()),
         client_(request.client),
         sender_(request.sender),
         from_author_(request.from_author),
@@ -162,6 +173,7 @@ class SpfInquiry::Work {
   }
   void finish_now() {
     hurried_ = true;
+    reverse_name_.cancel();
     if (evaluation_) evaluation_->cancel();
   }
   // Nobody waits any more.
@@ -175,8 +187,7 @@ class SpfInquiry::Work {
     const MonoTime began = shard.now();
     if (self.request_.find_reverse_name) {
       const MonoTime deadline = shard.now() + self.request_.time;
-      self.client_.reverse_name =
-          co_await find_reverse_name(shard, self.verdicts_.client(), self.client_.address, deadline);
+      self.client_.reverse_name = co_await self.reverse_name_.find(shard, self.client_.address, deadline);
       self.left_ = wanted(self.request_);
     }
     if (self.evaluation_) co_await self.finish_evaluation(shard);
@@ -184,11 +195,8 @@ class SpfInquiry::Work {
       if (!std::exchange(wants(self.left_, identity), false)) continue;
       if (self.inquiry_ == nullptr) co_return;
       self.identity_ = identity;
-      self.evaluation_ =
-          look_up(shard, self.verdicts_, self.request_, identity, place_of(self.spf_, identity));
-      if (!self.evaluation_) continue;
-      if (self.hurried_) self.evaluation_->cancel();
-      co_await self.finish_evaluation(shard);
+      self.evaluation_ = self.look_up_next(shard);
+      if (self.evaluation_) co_await self.finish_evaluation(shard);
     }
     if (self.request_.duration == nullptr) co_return;
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(shard.now() - began);
@@ -196,6 +204,11 @@ class SpfInquiry::Work {
   }
 
  private:
+  SpfEvaluationPtr look_up_next(Shard& shard) {
+    SpfAsking asking = asking_of(shard, request_);
+    asking.nobody = hurried_;
+    return look_up(shard, verdicts_, request_, {identity_, asking}, place_of(spf_, identity_));
+  }
   Task<void> finish_evaluation(Shard& shard) {
     co_await evaluation_->finish(shard);
     put(place_of(spf_, identity_), evaluation_->outcome(), evaluation_->any_stale());
@@ -204,6 +217,7 @@ class SpfInquiry::Work {
 
   SpfInquiry* inquiry_;  // null once nobody waits for the outcome
   SpfVerdicts& verdicts_;
+  ReverseNameSearch reverse_name_;
   evidence::Client client_;
   evidence::Sender sender_;
   std::string from_author_;
@@ -228,7 +242,7 @@ bool SpfInquiry::start(Shard& shard, SpfVerdicts& verdicts, runtime::TaskGroup& 
     for (const Identity next : kIdentities) {
       if (!std::exchange(wants(left, next), false)) continue;
       identity = next;
-      evaluation = look_up(shard, verdicts, request, next, place_of(spf_, next));
+      evaluation = look_up(shard, verdicts, request, {next, asking_of(shard, request)}, place_of(spf_, next));
       if (evaluation) break;
     }
     if (!evaluation) {

@@ -252,6 +252,44 @@ TEST_F(SpfVerdictsTest, LeaveNothingBehindWhenTheInquiryIsDropped) {
   EXPECT_TRUE(sim_.run_until(shards_, [&] { return tasks_.size() == 0; }, sim_.now() + 1s));
 }
 
+TEST_F(SpfVerdictsTest, LeaveNothingBehindWhenTheInquiryIsDroppedDuringTheSearchForAReverseName) {
+  server_->set_silent(true);
+  const evidence::Client client{*IpAddress::parse("203.0.113.1"), "", {}};
+  const evidence::Sender sender{"", ""};
+  SpfRequest request{.client = client, .sender = sender};
+  request.identities.mail_from = true;
+  request.find_reverse_name = true;
+  {
+    SpfInquiry inquiry;
+    ASSERT_TRUE(inquiry.start(node_, *verdicts_, tasks_, request));
+    pass(1ms);
+    ASSERT_FALSE(inquiry.finished());
+  }
+  EXPECT_TRUE(sim_.run_until(shards_, [&] { return tasks_.size() == 0; }, sim_.now() + 100ms));
+}
+
+TEST_F(SpfVerdictsTest, EndAtOnceAndAskNothingMoreWhenTheyAreToFinishNow) {
+  server_->set_silent(true);
+  const evidence::Client named{*IpAddress::parse("203.0.113.1"), "plain.example", {}};
+  const evidence::Client unnamed{*IpAddress::parse("203.0.113.1"), "", {}};
+  const evidence::Sender sender{"user", "wide.example"};
+  for (const evidence::Client* client : {&named, &unnamed}) {
+    SpfRequest request{.client = *client, .sender = sender};
+    request.identities = {.mail_from = true, .helo = client == &named};
+    request.find_reverse_name = request.check_helo = client == &unnamed;
+    SpfInquiry inquiry;
+    ASSERT_TRUE(inquiry.start(node_, *verdicts_, tasks_, request));
+    pass(10ms);
+    inquiry.finish_now();
+    EXPECT_TRUE(sim_.run_until(shards_, [&] { return inquiry.finished(); }, sim_.now() + 100ms));
+    ASSERT_TRUE(inquiry.outcome().mail_from);
+    EXPECT_EQ(inquiry.outcome().mail_from->result, SpfResult::TempError);
+  }
+  pass(1s);
+  EXPECT_EQ(server_->count("wide.example TXT"), 0U);
+  EXPECT_GT(server_->asked().size(), 0U);
+}
+
 // --- asking ahead ---
 
 // Shows: SPF-09
