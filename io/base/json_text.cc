@@ -11,6 +11,11 @@ constexpr std::string_view kHex = "0123456789abcdef";
 constexpr bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 constexpr bool is_continuation(unsigned char c) { return (c & 0xC0U) == 0x80U; }
 
+void append_code(std::string& out, unsigned code) {
+  out += "\\u";
+  for (unsigned shift = 16; shift != 0;) out += kHex[code >> (shift -= 4) & 0xFU];
+}
+
 void append_escaped(std::string& out, unsigned char c) {
   switch (c) {
     case '"':
@@ -31,9 +36,14 @@ void append_escaped(std::string& out, unsigned char c) {
     default:
       break;
   }
-  out += "\\u00";
-  out += kHex[c >> 4U];
-  out += kHex[c & 0xFU];
+  append_code(out, c);
+}
+
+// Whether a terminal or a viewer obeys this character: C1 controls, separators of lines and paragraphs,
+// controls of the direction of text (Unicode 15 section 23, UAX 9).
+constexpr bool acts(unsigned code) {
+  return (code >= 0x80 && code <= 0x9F) || (code >= 0x2028 && code <= 0x202E) ||
+         (code >= 0x2066 && code <= 0x2069);
 }
 
 // The length of the well-formed UTF-8 sequence at the front of `text` (RFC 3629 section 4), 0 where there is
@@ -58,6 +68,20 @@ size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+// Appends the well-formed UTF-8 sequence `octets`, not ASCII.
+void append_sequence(std::string& out, std::string_view octets) {
+  const auto low = [&](size_t i) { return static_cast<unsigned char>(octets[i]) & 0x3FU; };
+  const unsigned lead = static_cast<unsigned char>(octets.front());
+  unsigned code = 0;  // below U+10000 only: nothing above acts
+  if (octets.size() == 2) code = (lead & 0x1FU) << 6U | low(1);
+  if (octets.size() == 3) code = (lead & 0xFU) << 12U | low(1) << 6U | low(2);
+  if (acts(code)) {
+    append_code(out, code);
+  } else {
+    out += octets;
+  }
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -73,7 +97,7 @@ void append_json_string(std::string& out, std::string_view text) {
       append_escaped(out, c);
       text.remove_prefix(1);
     } else if (const size_t length = utf8_length(text); length != 0) {
-      out += text.substr(0, length);
+      append_sequence(out, text.substr(0, length));
       text.remove_prefix(length);
     } else {
       out += kReplacement;

@@ -1,5 +1,6 @@
 // Writes JSON (RFC 8259) straight into a string: journal rows, log lines, tool output. Nothing is built in
-// between and nothing foreign can break out: strings are escaped, octets that are not UTF-8 become U+FFFD.
+// between and nothing foreign can break out: strings are escaped, with them what a terminal or a viewer would
+// obey (controls, of the direction of text too); octets that are not UTF-8 become U+FFFD.
 // Reading JSON is for nlohmann-json at the edges. Pure.
 //
 //   JsonObject row(out);                      // {

@@ -32,6 +32,18 @@ TEST(JsonText, KeepsUtf8AndReplacesWhatIsNot) {
   }
 }
 
+TEST(JsonText, EscapesWhatATerminalOrAViewerObeys) {
+  EXPECT_EQ(quoted("a\u0080\u009b2J\u009fb"), R"("a\u0080\u009b2J\u009fb")");
+  EXPECT_EQ(quoted("\u2028\u2029\u202a\u202e"), R"("\u2028\u2029\u202a\u202e")");
+  EXPECT_EQ(quoted("\u2066\u2069"), R"("\u2066\u2069")");
+  // Their neighbours, and what ends in the same octets.
+  for (const char* text :
+       {"\u00a0", "\u2027\u202f", "\u2065\u206a", "\u0428\u042e", "\U0001f4a8", "\U0001009b"})
+    EXPECT_EQ(quoted(text), '"' + std::string(text) + '"');
+  const char* const all = "\u009b\u2028\u202e\u2066";
+  EXPECT_EQ(nlohmann::json::parse(quoted(all)).get<std::string>(), all);
+}
+
 TEST(JsonText, WritesNestedObjectsThatParse) {
   std::string out;
   JsonObject row(out);
