@@ -1,5 +1,6 @@
 #include "tools/sluicectl/spf_notice.h"
 
+#include "io/base/ascii.h"
 #include "io/base/limits.h"
 #include "tools/sluicectl/printable.h"
 #include "tools/sluicectl/recording_line.h"
@@ -59,6 +60,12 @@ const TraceStep* last_first_level_record(const SpfTrace& trace) {
     if (step.kind == TraceStep::Kind::Record && step.level == 1) found = &step;
   }
   return found;
+}
+
+bool is_all(std::string_view term) {
+  if (!term.empty() && std::string_view("+-~?").find(term.front()) != std::string_view::npos)
+    term.remove_prefix(1);
+  return equals_ignore_case(term, "all");
 }
 
 std::string network_term(const IpAddress& client) {
@@ -174,8 +181,7 @@ std::string suggested_change(const spf::Check& check, const SpfTrace& trace) {
     case SpfResult::Neutral:
       break;
   }
-  if (term == nullptr || term->text.ends_with("all") || term->text.ends_with("ALL"))
-    return list_the_client(check, trace);
+  if (term == nullptr || is_all(term->text)) return list_the_client(check, trace);
   return fmt::format(
       "The term \"{}\" of the record of {} holds {} and gives {}. If that host may send, remove the term "
       "or put \"{}\" in front of it.",

@@ -35,6 +35,9 @@ constexpr std::string_view kZone = R"json({
   "bad.example":[{"TXT":"v=spf1 ip4:1.2.3 -all"}],
   "down.example":["TIMEOUT"],
   "refusing.example":[{"TXT":"v=spf1 -ip4:192.0.2.0/24 ip4:192.0.0.0/8 ?all"}],
+  "wall.example":[{"TXT":"v=spf1 -a:mail.wall All"}],
+  "mail.wall":[{"A":"192.0.2.1"}],
+  "mixed.example":[{"TXT":"v=spf1 ip4:203.0.113.1 ?All"}],
   "open.example":[{"TXT":"v=spf1 ip4:0.0.0.0/0 -all"}],
   "noend.example":[{"TXT":"v=spf1 ip4:203.0.113.1"}],
   "v6void.example":[{"TXT":"v=spf1 a:h1.example a:h2.example a:h3.example ~all"}],
@@ -157,6 +160,8 @@ TEST_F(SpfTraceTest, SuggestsAChangeForEachKindOfFailure) {
   EXPECT_THAT(change("down.example", "192.0.2.1"), HasSubstr("Make sure that the name servers answer"));
   EXPECT_THAT(change("none.example", "192.0.2.1"), HasSubstr("Publish a TXT record at none.example"));
   EXPECT_THAT(change("refusing.example", "192.0.2.1"), HasSubstr("The term \"-ip4:192.0.2.0/24\""));
+  EXPECT_THAT(change("wall.example", "192.0.2.1"), HasSubstr("The term \"-a:mail.wall\""));
+  EXPECT_THAT(change("mixed.example", "192.0.2.1"), HasSubstr("ip4:203.0.113.1 ip4:192.0.2.1 ?All\""));
   EXPECT_THAT(change("noend.example", "192.0.2.1"), HasSubstr("\"v=spf1 ip4:192.0.2.1 ip4:203.0.113.1\""));
   EXPECT_THAT(change("company.example", "203.0.113.1"), HasSubstr("None: the address is listed"));
   EXPECT_THAT(change("company.example", "2001:db8::1"), HasSubstr("ip6:2001:db8::1"));
