@@ -31,7 +31,7 @@ enum class AdminQuestion : uint8_t {
 
 // As the asker wrote them; only some questions take any.
 struct AdminArguments {
-  std::string name, type;
+  std::string name, type, all;
 };
 
 struct AdminAnswer {

@@ -36,7 +36,8 @@ void answer_with(httplib::Server& server, const char* path, AdminDesk& desk, Adm
     // A reload has a bound of its own.
     const auto wait =
         question == AdminQuestion::Reload ? limits::kReloadWait + limits::kAdminWait : limits::kAdminWait;
-    AdminArguments arguments{request.get_param_value("name"), request.get_param_value("type")};
+    AdminArguments arguments{request.get_param_value("name"), request.get_param_value("type"),
+                             request.get_param_value("all")};
     AdminAnswer found = desk.ask(question, wait, std::move(arguments));
     response.status = found.status;
     response.set_header("Cache-Control", "no-store");

@@ -2,6 +2,7 @@
 
 #include "io/base/json_text.h"
 #include "io/base/limits.h"
+#include "io/base/octet_text.h"
 
 #include <array>
 #include <optional>
@@ -34,6 +35,7 @@ std::string_view status_word(dns::AnswerStatus status) {
   return "";
 }
 
+// Octets.
 std::string record_text(const dns::RecordData& data) {
   if (const auto* address = std::get_if<IpAddress>(&data)) return address->to_string();
   if (const auto* name = std::get_if<dns::DnsName>(&data)) return name->to_text();
@@ -45,25 +47,28 @@ std::string record_text(const dns::RecordData& data) {
 std::string kept_json(const DnsOrderResult::Kept& kept) {
   std::string out;
   JsonObject object(out);
-  object.text("name", kept.question.name.to_text()).text("type", dns::to_string(kept.question.type));
+  object.text("name", escape_octets(kept.question.name.to_text()));
+  object.text("type", dns::to_string(kept.question.type));
   object.text("status", status_word(kept.answer.status));
   object.number("left_seconds", static_cast<uint64_t>(kept.left.count())).boolean("stale", kept.stale);
   std::vector<std::string> records;
-  for (const dns::RecordData& data : kept.answer.records) records.push_back(record_text(data));
+  for (const dns::RecordData& data : kept.answer.records) records.push_back(escape_octets(record_text(data)));
   object.texts("records", records);
   object.end();
   return out;
 }
 
-// The order that a request asks for; null when its name or type is none.
+// The order that a request asks for; null when it asks for none. That nothing was named is no wish to forget
+// everything: an empty variable of a script would be one.
 std::optional<DnsOrder> order_of(const AdminRequest& request) {
   DnsOrder order;
   const AdminArguments& given = request.arguments();
   const bool flushes = request.question() == AdminQuestion::DnsFlush;
   order.kind = flushes ? DnsOrder::Kind::Flush : DnsOrder::Kind::Lookup;
-  if (flushes && given.name.empty()) {
+  if (!given.all.empty()) {
     order.kind = DnsOrder::Kind::FlushAll;
-    return order;
+    const bool fits = flushes && given.all == "true" && given.name.empty() && given.type.empty();
+    return fits ? std::optional(std::move(order)) : std::nullopt;
   }
   const auto name = dns::DnsName::from_text(given.name);
   if (!name || given.name.empty()) return std::nullopt;
@@ -73,6 +78,10 @@ std::optional<DnsOrder> order_of(const AdminRequest& request) {
   if (order.questions.empty()) return std::nullopt;
   return order;
 }
+
+constexpr std::string_view kWrongLookup = "{\"status\":\"not a name, or a type that is not kept\"}\n";
+constexpr std::string_view kWrongFlush =
+    "{\"status\":\"not a name, or a type that is not kept; all=true stands alone\"}\n";
 
 void append_shard(JsonObject& object, const ShardReport& report) {
   const dns::CacheStatistics& cache = report.dns_cache;
@@ -97,6 +106,8 @@ void append_shard(JsonObject& object, const ShardReport& report) {
       .number("malformed", upstream.malformed)
       .number("unmatched", upstream.unmatched)
       .number("refused_full", upstream.refused_full)
+      .number("refused_domain", upstream.refused_domain)
+      .number("other_case", upstream.other_case)
       .number("forwarded", report.dns_forwarded)
       .boolean("outage", report.dns_outage);
 }
@@ -132,8 +143,8 @@ void DnsErrands::look(MonoTime now) {
 void DnsErrands::begin(MonoTime now) {
   std::optional<DnsOrder> order = order_of(*waiting_.front());
   if (!order) {
-    waiting_.front()->answer(
-        {400, "application/json", "{\"status\":\"not a name, or a type that is not kept\"}\n"});
+    const bool flushes = waiting_.front()->question() == AdminQuestion::DnsFlush;
+    waiting_.front()->answer({400, "application/json", std::string(flushes ? kWrongFlush : kWrongLookup)});
     waiting_.pop_front();
     return;
   }

@@ -23,8 +23,12 @@ namespace {
 struct Options {
   std::string socket = kDefaultSocket;
   std::string name, type;
+  bool all = false;
   bool json = false;
 };
+
+// Nothing in it acts on a terminal.
+std::string shown(const json& said) { return said.dump(2, ' ', true, json::error_handler_t::replace); }
 
 std::string text_of(const json& object, const char* member) {
   const auto found = object.find(member);
@@ -57,8 +61,7 @@ json ask(const Options& options, const char* method, const std::string& path, in
 }
 
 std::string path_of(const char* path, const Options& options) {
-  std::string out = path;
-  if (!options.name.empty()) out += "?name=" + query_text(options.name);
+  std::string out = path + ("?name=" + query_text(options.name));
   if (!options.type.empty()) out += "&type=" + query_text(options.type);
   return out;
 }
@@ -67,7 +70,7 @@ int stats(const Options& options) {
   int status = kExitDone;
   const json said = ask(options, "GET", "/dns/stats", status);
   if (!said.is_object() || options.json) {
-    if (said.is_object()) fmt::print("{}\n", said.dump(2));
+    if (said.is_object()) fmt::print("{}\n", shown(said));
     return status;
   }
   const json sum = said.value("sum", json::object());
@@ -99,7 +102,7 @@ int lookup(const Options& options) {
   int status = kExitDone;
   const json said = ask(options, "GET", path_of("/dns/lookup", options), status);
   if (!said.is_object() || options.json) {
-    if (said.is_object()) fmt::print("{}\n", said.dump(2));
+    if (said.is_object()) fmt::print("{}\n", shown(said));
     return status;
   }
   size_t found = 0;
@@ -115,10 +118,15 @@ int lookup(const Options& options) {
 
 int flush(const Options& options) {
   int status = kExitDone;
-  const json said = ask(options, "POST", path_of("/dns/flush", options), status);
+  if (options.all == !options.name.empty()) {
+    fmt::print(stderr, "sluicectl dns: flush needs either a NAME that is not empty, or --all\n");
+    return kExitUsage;
+  }
+  const std::string path = options.all ? "/dns/flush?all=true" : path_of("/dns/flush", options);
+  const json said = ask(options, "POST", path, status);
   if (!said.is_object()) return status;
   if (options.json) {
-    fmt::print("{}\n", said.dump(2));
+    fmt::print("{}\n", shown(said));
   } else if (status == kExitDone) {
     fmt::print("{} answers removed on {} shards\n", number_of(said, "removed"),
                said.value("shards", json::array()).size());
@@ -146,8 +154,9 @@ void add_dns(CLI::App& app, int& exit_status) {
   looking->add_option("TYPE", options->type, "A, AAAA, MX, TXT, PTR, NS, SOA or CNAME; without it all");
   looking->callback([options, &exit_status] { exit_status = lookup(*options); });
   CLI::App* flushing =
-      add(*dns, "flush", "Forgets a name on every shard, or without a name everything", *options);
-  flushing->add_option("NAME", options->name, "The name");
+      add(*dns, "flush", "Forgets a name, or with --all everything, on every shard", *options);
+  CLI::Option* name = flushing->add_option("NAME", options->name, "The name");
+  flushing->add_flag("--all", options->all, "Forget everything")->excludes(name);
   flushing->callback([options, &exit_status] { exit_status = flush(*options); });
 }
 

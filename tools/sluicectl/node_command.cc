@@ -86,7 +86,7 @@ int stats(const NodeArguments& arguments) {
   const httplib::Result said = client.Get("/stats");
   if (!said) return complain(arguments.socket, said.error());
   const nlohmann::json answer = nlohmann::json::parse(said->body, nullptr, false);
-  fmt::print("{}\n", answer.is_discarded() ? said->body : answer.dump(2));
+  fmt::print("{}\n", answer.is_discarded() ? said->body : answer.dump(2, ' ', true));
   return said->status == 200 ? kExitDone : kExitFailed;
 }
 

@@ -2,7 +2,7 @@
 
 #include "io/base/json_text.h"
 #include "io/base/limits.h"
-#include "tools/sluicectl/printable.h"
+#include "io/base/octet_text.h"
 
 #include <array>
 #include <charconv>

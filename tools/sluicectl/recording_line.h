@@ -14,7 +14,8 @@
 
 namespace sluice::ctl {
 
-// Ours: the text of an answer of 64 KB, every octet escaped, and a verdict with its explanation fit.
+// Ours: the text of an answer of 64 KB, every octet escaped, and a verdict with its explanation fit. What
+// `spf explain` says of many large records may not: it is not recorded then, and that is a failure.
 inline constexpr size_t kRecordingLineMax = 512 * 1024;
 
 struct RecordedStart {
