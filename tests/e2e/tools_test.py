@@ -1,6 +1,7 @@
 """sluicectl as its user sees it: SPF explained, verdicts recorded and replayed without a DNS, the caches of a
 node."""
 import json
+import socket
 
 import cases
 from programs import Program, Sink
@@ -12,6 +13,8 @@ mail.company.example. 300 IN A 203.0.113.9
 spf.vendor.example. 300 IN TXT "v=spf1 ip4:198.51.100.0/24 -all"
 void.example. 300 IN TXT "v=spf1 a:n1.example a:n2.example a:n3.example -all"
 macro.example. 300 IN TXT "v=spf1 exists:%{i}.at.macro.example -all exp=why.macro.example"
+odd.example. 300 IN TXT "v=spf1 ip4:192.0.2.1 \\194\\155x\\226\\128\\174 -all"
+octets.example. 300 IN TXT "v=spf1 ip4:192.0.2.1 x=\\255 \\\\ ?all"
 why.macro.example. 300 IN TXT "%{i} at %{t} is not welcome \\\\ \\"here\\""
 """
 
@@ -37,6 +40,13 @@ class Tools(cases.EndToEnd):
     def check(self, *options, ip="192.0.2.77", sender="user@company.example"):
         return self.ctl("check", "--ip", ip, "--helo", "mail.example", "--mail-from", sender, *options)
 
+    def post(self, control, path):
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(str(control))
+            link.sendall(f"POST {path} HTTP/1.1\r\nHost: node\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: link.recv(65536), b"")).decode()
+        return int(answer.split(" ")[1]), json.loads(answer.partition("\r\n\r\n")[2])
+
     # Shows: SPF-17, P-04
     def test_one_command_explains_a_result_to_the_sending_administrator(self):
         text = self.done("spf", "explain", "company.example", "--ip", "192.0.2.77", "--dns-server", self.server)
@@ -56,6 +66,31 @@ class Tools(cases.EndToEnd):
         found = json.loads(self.done("spf", "impostor", "void.example", "--json", "--dns-server", self.server))
         self.assertEqual((found["ipv4"]["result"], found["as_written"]), ("permerror", "fail"))
 
+    def test_nothing_in_json_acts_on_a_terminal(self):
+        text = self.done("spf", "explain", "odd.example", "--ip", "192.0.2.1", "--json", "--dns-server", self.server)
+        self.assertIn("\\u009bx\\u202e", text)
+        self.assertTrue(all(c == "\n" or " " <= c <= "~" for c in text))
+        self.assertIn("\u009bx\u202e", json.loads(text)["problem_term"])
+
+    # A recording with a part missing is a failure, whatever was printed.
+    def test_a_recording_that_is_not_whole_fails_the_command(self):
+        explain = ("spf", "explain", "--ip", "192.0.2.77")
+        for command in ((*explain, "company.example"), ("spf", "impostor", "company.example"),
+                        ("check", "--ip", "192.0.2.77", "--mail-from", "u@company.example")):
+            result = self.ctl(*command, "--record", "/dev/full", "--dns-server", self.server)
+            self.assertEqual(result.returncode, 1, result)
+            self.assertIn("cannot write /dev/full", result.stderr)
+        text = '" ip4:203.0.113.0/24"' * 700
+        included = "".join(f'l{i}.example. 300 IN TXT "v=spf1" {text} " ?all"\n' for i in range(9))
+        zone = self.folder / "large.zone"
+        includes = " ".join(f"include:l{i}.example" for i in range(9))
+        zone.write_text(f'large.example. 300 IN TXT "v=spf1 {includes} -all"\n{included}')
+        recording = ("--record", self.recording, "--dns-zone", str(zone))
+        result = self.ctl(*explain, "large.example", *recording)
+        self.assertEqual(result.returncode, 1, result.stdout[:1000])
+        self.assertRegex(result.stderr, "spf explain: .*: a line of [0-9]+ octets is too long to be recorded\n")
+        self.assertIn("Fail", self.done("spf", "impostor", "large.example", *recording))
+
     def test_wrong_arguments_are_told(self):
         for arguments, part in ((("spf", "explain", "company.example", "--ip", "x"), "--ip needs"),
                                 (("spf", "explain", "localhost", "--ip", "192.0.2.1"), "not a domain"),
@@ -64,7 +99,13 @@ class Tools(cases.EndToEnd):
                                 (("check", "--ip", "192.0.2.1", "--replay", "/nowhere"), "cannot read"),
                                 (("check", "--ip", "192.0.2.1", "--record", "/nowhere/x", "--dns-server", self.server),
                                  "cannot write"),
-                                (("check", "--replay", "a", "--record", "b"), "excludes")):
+                                (("check", "--replay", "a", "--record", "b"), "excludes"),
+                                (("spf", "explain", "--id", "x", "--helo", "h.example"), "excludes"),
+                                (("spf", "explain", "--id", "x", "--sender", "u@a.example"), "excludes"),
+                                (("spf", "explain", "--id", "x", "--helo-identity"), "excludes"),
+                                (("dns", "flush"), "--all"), (("dns", "flush", ""), "--all"),
+                                (("dns", "flush", "--all", "a.example"), "excludes"),
+                                (("dns", "flush", "--all", ""), "excludes")):
             result = self.ctl(*arguments)
             self.assertEqual(result.returncode, 2, result)
             self.assertIn(part, result.stderr)
@@ -109,9 +150,9 @@ class Tools(cases.EndToEnd):
         node = self.node(sink.address, shards=2, dns=self.server, extra=rule + 'preset = "reject"\n')
         control = ("--control", str(node.control))
 
-        def take_mail():
+        def take_mail(sender="user@company.example"):
             with SmtpTalk(node.addresses[0]) as talk:
-                self.assertRegex(talk.message("cached", sender="user@company.example"), "^250 ")
+                self.assertRegex(talk.message("cached", sender=sender), "^250 ")
 
         def kept():
             return [entry for shard in json.loads(self.done("dns", "lookup", "company.example", "TXT", "--json", *control))
@@ -127,7 +168,8 @@ class Tools(cases.EndToEnd):
         self.assertIn('v=spf1 ip4:203.0.113.1', self.done("dns", "lookup", "company.example", *control))
         before = json.loads(self.done("dns", "stats", "--json", *control))
         self.assertEqual(len(before["shards"]), 2)
-        for member in ("hits", "misses", "entries", "bytes", "sent_udp", "answers", "unmatched", "evictions"):
+        for member in ("hits", "misses", "entries", "bytes", "sent_udp", "answers", "unmatched", "evictions", "refused_domain",
+                       "other_case"):
             self.assertEqual(before["sum"][member], sum(shard[member] for shard in before["shards"]), member)
         self.assertGreater(before["sum"]["entries"], 0)
         self.assertEqual(before["sum"]["answers"], before["sum"]["sent_udp"])
@@ -141,9 +183,17 @@ class Tools(cases.EndToEnd):
         self.assertGreater(after["sum"]["entries"], 0)
         take_mail()
         self.assertTrue(kept())
-        self.assertRegex(self.done("dns", "flush", *control), " answers removed on 2 shards\n")
+        for query in ("", "?name=", "?all=", "?all=yes", "?all=true&name=company.example", "?name=company.example&all=no"):
+            status, answer = self.post(node.control, "/dns/flush" + query)
+            self.assertEqual((status, "removed" in answer), (400, False), query)
+            self.assertIn("not a name", answer["status"])
+        self.assertEqual(self.ctl("dns", "flush", "", *control).returncode, 2)
+        self.assertTrue(kept())
+        self.assertRegex(self.done("dns", "flush", "--all", *control), " answers removed on 2 shards\n")
         self.assertEqual(json.loads(self.done("dns", "stats", "--json", *control))["sum"]["entries"], 0)
         self.assertIn("shard 1", self.done("dns", "stats", *control))
+        take_mail("user@octets.example")
+        self.assertIn("x=\\255 \\092 ?all", self.done("dns", "lookup", "octets.example", "TXT", *control))
         for wrong in (("lookup", "a..b"), ("lookup", "a.example", "SRV"), ("flush", "a..b")):
             result = self.ctl("dns", *wrong, *control)
             self.assertEqual(result.returncode, 2, result)
@@ -162,7 +212,7 @@ class Tools(cases.EndToEnd):
         result = self.ctl(*tracked, "nosuchmessage")
         self.assertEqual(result.returncode, 2)
         self.assertIn("has no tracking row of nosuchmessage", result.stderr)
-        self.assert_balance(node.stopped(), [node.journal], relayed=3)
+        self.assert_balance(node.stopped(), [node.journal], relayed=4)
 
 
 if __name__ == "__main__":

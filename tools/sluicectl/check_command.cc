@@ -51,10 +51,7 @@ bool write_all(std::string_view octets) {
 
 // What is wrong with a recording or a replay as a whole.
 int end_status(const Sources& sources) {
-  if (sources.recording && !sources.recording->check_problem().empty()) {
-    fmt::print(stderr, "sluicectl check: {}\n", printable(sources.recording->check_problem()));
-    return kExitFailed;
-  }
+  if (!is_recorded(sources, "check")) return kExitFailed;
   if (!sources.replay || sources.replay->differences() == 0) return kExitDone;
   fmt::print(stderr, "sluicectl check: {} of {} verdicts are not those of the recording\n",
              sources.replay->differences(), sources.replay->checks());

@@ -53,7 +53,7 @@ void RecordingSource::write(const RecordedLine& line) { put(write_recorded(line)
 void RecordingSource::put(const std::string& line) {
   if (!problem_.empty()) return;
   if (line.size() > kRecordingLineMax) {
-    problem_ = fmt::format("{}: an answer of {} octets is too long to be recorded", path_, line.size());
+    problem_ = fmt::format("{}: a line of {} octets is too long to be recorded", path_, line.size());
   } else if (written_ + line.size() > kRecordingMax) {
     problem_ = fmt::format("{} is full: a recording has at most {} octets", path_, kRecordingMax);
   } else {

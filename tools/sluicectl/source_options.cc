@@ -1,14 +1,17 @@
 #include "tools/sluicectl/source_options.h"
 
 #include "dnscache/zone/zone_file.h"
+#include "tools/sluicectl/printable.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <fstream>
 #include <optional>
 #include <sstream>
 #include <utility>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 namespace sluice::ctl {
 namespace {
@@ -75,6 +78,12 @@ AnswerSource& Sources::get() const {
   if (replay) return *replay;
   if (recording) return *recording;
   return *answers;
+}
+
+bool is_recorded(const Sources& sources, std::string_view command) {
+  const std::string problem = sources.recording ? sources.recording->check_problem() : "";
+  if (!problem.empty()) fmt::print(stderr, "sluicectl {}: {}\n", command, printable(problem));
+  return problem.empty();
 }
 
 Result<Sources> open_sources(const SourceOptions& options) {

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace CLI {
 class App;
@@ -32,6 +33,8 @@ struct Sources {
 };
 
 Result<Sources> open_sources(const SourceOptions& options);
+// After the last end_check(). False: the recording is not whole, and `command` has complained of it.
+bool is_recorded(const Sources& sources, std::string_view command);
 Result<std::string> read_file(const std::string& path);
 
 }  // namespace sluice::ctl

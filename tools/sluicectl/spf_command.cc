@@ -82,7 +82,7 @@ int explain(const Options& options) {
   } else {
     fmt::print("{}", options.notice ? spf_notice(check, trace) : trace_report(check, trace));
   }
-  return kExitDone;
+  return is_recorded(*sources, "spf explain") ? kExitDone : kExitFailed;
 }
 
 void append_impostor(JsonObject& parent, std::string_view family, const ImpostorResult& impostor) {
@@ -137,7 +137,7 @@ int impostor(const Options& options) {
   const std::string json = impostor_json(options.domain, found);
   source.end_check(json);
   fmt::print("{}", options.json ? json + "\n" : impostor_text(options.domain, found));
-  return kExitDone;
+  return is_recorded(*sources, "spf impostor") ? kExitDone : kExitFailed;
 }
 
 }  // namespace
@@ -152,14 +152,17 @@ void add_spf(CLI::App& app, int& exit_status) {
   CLI::Option* domain = explaining->add_option("DOMAIN", options->domain,
                                                "The domain of MAIL FROM, or with --helo-identity of HELO");
   CLI::Option* ip = explaining->add_option("--ip", options->ip, "Address of the SMTP client");
-  explaining->add_option("--id", options->id, "Instead of DOMAIN and --ip: a message of the journal")
-      ->excludes(domain)
-      ->excludes(ip);
+  CLI::Option* helo =
+      explaining->add_option("--helo", options->helo, "What it said in HELO or EHLO; without it DOMAIN");
+  CLI::Option* sender = explaining->add_option("--sender", options->sender,
+                                               "Address of MAIL FROM; without it postmaster@DOMAIN");
+  CLI::Option* identity = explaining->add_flag("--helo-identity", options->helo_identity,
+                                               "Check the HELO name instead of MAIL FROM");
+  CLI::Option* id = explaining->add_option(
+      "--id", options->id, "Instead of all these: a message of the journal, checked as it was");
+  for (CLI::Option* other : {domain, ip, helo, sender, identity}) id->excludes(other);
   explaining->add_option("--journal", options->journal, "The journal of --id");
-  explaining->add_option("--helo", options->helo, "What it said in HELO or EHLO; without it DOMAIN");
-  explaining->add_option("--sender", options->sender, "Address of MAIL FROM; without it postmaster@DOMAIN");
   explaining->add_option("--receiver", options->receiver, "Our host name, for explanations");
-  explaining->add_flag("--helo-identity", options->helo_identity, "Check the HELO name instead of MAIL FROM");
   explaining->add_flag("--notice", options->notice,
                        "Print what can be forwarded to the sending administrator");
   explaining->add_flag("--json", options->json, "Print JSON");
