@@ -63,6 +63,7 @@ std::optional<AnswerCache::Hit> AnswerCache::look_up(const Bucket& bucket, MonoT
   if (found.stale) ++statistics_.stale_hits;
   if (entry.is_negative) ++statistics_.negative_hits;
   if (entry.uses != Entry::kUsesMax) ++entry.uses;
+  if (!entry.is_kept) keep(bucket.slot);
   if (entry.was_used && !found.stale && found.left.count() < entry.due_below) {
     entry.due_below = 0;
     ++statistics_.refreshes;
@@ -109,7 +110,12 @@ std::optional<seconds> AnswerCache::time_to_keep(const Answer& answer) const {
 
 std::optional<AnswerCache::Hit> AnswerCache::put(const Question& question, Answer&& answer, MonoTime now) {
   const auto time = time_to_keep(answer);
-  if (!time) return std::nullopt;
+  if (!time) {
+    // Newer than what is known, if it is an answer at all: that must not be served, stale or not.
+    const bool is_answer = answer.status != AnswerStatus::OverBudget && !is_failure(answer.status);
+    if (is_answer && !answer.stale) erase(question);
+    return std::nullopt;
+  }
   const uint32_t key = hash(question.name, question.type);
   const size_t at = locate(question.name, question.type, key);
   if (Entry* const known = buckets_[at].entry; known != nullptr) {
@@ -191,9 +197,11 @@ void AnswerCache::clear() {
   slots_.clear();
   free_slots_.clear();
   fresh_ = kept_ = {};
+  fresh_objects_ = kept_objects_ = {};
+  due_.clear();
   ++watched_changes_;
   statistics_.entries = 0;
-  statistics_.bytes = 0;
+  statistics_.bytes = statistics_.object_bytes = 0;
 }
 
 CacheStatistics AnswerCache::statistics() const { return statistics_; }

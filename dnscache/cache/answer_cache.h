@@ -9,8 +9,10 @@
 //
 // Over the budget it evicts. What was never asked for again since it came goes first and takes a tenth of the
 // budget at most, so that a flood of new names pushes out only itself; the rest goes round under a CLOCK
-// hand. What a used object was made from counts as used. An answer too large for the budget is not kept.
-// Names are compared in full; the hash is keyed. Nothing here fails.
+// hand, a bounded number of steps for each eviction. What a used object was made from counts as used. Objects
+// can be made again without the network: they have a quarter of the budget to themselves, and push out only
+// one another, those first that nobody has found since they came. What is too large is not kept. Names are
+// compared in full; the hash is keyed. Nothing here fails.
 #pragma once
 
 #include "dnscache/cache/attachment.h"
@@ -31,7 +33,7 @@
 namespace sluice::dns {
 
 struct CacheSettings {
-  size_t bytes_max = 64 * 1024 * 1024;  // ours: about 130,000 short answers
+  size_t bytes_max = 64 * 1024 * 1024;  // ours: about 100,000 short answers, and 16 MiB of objects
   std::chrono::seconds ttl_min{0};      // floor for answers that may be kept at all
   std::chrono::seconds ttl_max = limits::kDnsTtlMax;
   std::chrono::seconds negative_ttl_max = limits::kDnsNegativeTtlMax;
@@ -47,11 +49,14 @@ struct CacheStatistics {
   uint64_t stale_hits = 0;
   uint64_t misses = 0;
   uint64_t puts = 0;
-  uint64_t renewals = 0;   // of the puts, those that found the same answer
-  uint64_t refreshes = 0;  // hits that were told to be due
-  uint64_t evictions = 0;  // before their time, for want of room
+  uint64_t renewals = 0;          // of the puts, those that found the same answer
+  uint64_t refreshes = 0;         // hits that were told to be due
+  uint64_t evictions = 0;         // before their time, for want of room
+  uint64_t passed_over = 0;       // answers and objects that were looked at for eviction and stayed
+  uint64_t object_evictions = 0;  // objects whose answer stayed
   size_t entries = 0;
-  size_t bytes = 0;  // estimated, allocations included
+  size_t bytes = 0;         // estimated, allocations included
+  size_t object_bytes = 0;  // of these, of objects
 };
 
 class AnswerCache {
@@ -87,7 +92,8 @@ class AnswerCache {
   // Keeps the answer with its ttl brought within the bounds and returns where. Null when it may not be kept:
   // a ttl of 0 (with ttl_min 0), OverBudget, a stale answer, or one too large. A failure does not displace an
   // answer that can still be served stale, but lets find() serve that one (RFC 8767 section 5).
-  // An answer that is not kept is left as it was.
+  // An answer that is not kept is left as it was. One without time says all the same that what was known is
+  // over, and has it forgotten.
   std::optional<Hit> put(const Question& question, Answer&& answer, MonoTime now);
   std::optional<Hit> put(const Question& question, const Answer& answer, MonoTime now) {
     return put(question, Answer(answer), now);
@@ -98,7 +104,8 @@ class AnswerCache {
   // The answer as put, or null once it was replaced, evicted or erased, in time or not.
   const Answer* find(EntryId id) const;
   // Replaces the object of this type. `bytes` is what it adds to the budget; `uses` are the further answers
-  // that it was made from. False when an entry is gone or the object is too large; it is then destroyed.
+  // that it was made from. False when an entry is gone or the object is too large; it is then destroyed. It
+  // does not count as a use of any answer; that the object is found later does.
   template <class T>
   bool attach(EntryId id, std::unique_ptr<T> object, size_t bytes, std::span<const EntryId> uses = {}) {
     return attach(id, Attachment(std::move(object)), bytes, uses);
@@ -109,6 +116,11 @@ class AnswerCache {
   T* attached(EntryId id, MonoTime now) {
     return static_cast<T*>(find_attached(id, Attachment::type_of<T>(), now));
   }
+
+  // Answers that are due to be asked for anew because an object that was found was made from them, each told
+  // once for each put. The caller takes them.
+  bool has_due() const { return !due_.empty(); }
+  std::vector<Question> take_due() { return std::exchange(due_, {}); }
 
   bool erase(const Question& question);
   void clear();
@@ -131,7 +143,17 @@ class AnswerCache {
     uint32_t newest = kNoSlot;
     size_t bytes = 0;
   };
-  static constexpr size_t kShareMax = 4;  // ours: one answer takes at most this part of the budget
+  // Objects in the order in which they came or were last passed over.
+  struct ObjectQueue {
+    Attached* oldest = nullptr;
+    Attached* newest = nullptr;
+    size_t bytes = 0;
+  };
+  static constexpr size_t kShareMax = 4;     // ours: one answer takes at most this part of the budget
+  static constexpr size_t kObjectShare = 4;  // ours: all objects; a program takes about 2 KB, so some 8,000
+  static constexpr size_t kFreshObjectShare = 4;  // ours: of these, objects that nobody has found yet
+  static constexpr size_t kPassedMax = 32;        // ours: passed over for one eviction; bounds its time
+  static constexpr size_t kDueMax = 256;  // ours: told and not taken; later ones are told later or not
 
   uint32_t hash(const DnsName& name, RecordType type) const;
   size_t locate(const DnsName& name, RecordType type, uint32_t hash) const;
@@ -154,23 +176,32 @@ class AnswerCache {
   void remove(size_t bucket);
   void make_room(size_t bytes, MonoTime now);
   bool passes_over(uint32_t slot);
-  void hold_used(const Entry& entry);
+  void hold_used(const Attached& attached);
+  uint32_t next_to_go(size_t bytes, MonoTime now) const;
+  void keep(uint32_t slot);
 
   // --- answer_cache_attachments.cc ---
   Entry* entry_of(EntryId id) const;
   bool attach(EntryId id, Attachment attachment, size_t bytes, std::span<const EntryId> uses);
   void* find_attached(EntryId id, Attachment::Type type, MonoTime now);
-  MonoTime shortest(const Attached& attached) const;
-  bool verify(Attached& attached, MonoTime now) const;
+  bool verify(Attached& attached, MonoTime now);
   void detach(Entry& entry, Attachment::Type type);
+  size_t objects_max() const { return settings_.bytes_max / kObjectShare; }
+  ObjectQueue& queue_of(const Attached& attached);
+  void enqueue(Attached& attached);
+  void dequeue(const Attached& attached);
+  void make_object_room();
 
   CacheSettings settings_;
   uint64_t seed_;
   std::vector<Bucket> buckets_;
   std::vector<std::unique_ptr<Entry>> slots_;
   std::vector<uint32_t> free_slots_;
-  Queue fresh_;  // not asked for again since they came
-  Queue kept_;   // and the others
+  Queue fresh_;                // not asked for again since they came
+  Queue kept_;                 // and the others
+  ObjectQueue fresh_objects_;  // not found since they came
+  ObjectQueue kept_objects_;
+  std::vector<Question> due_;
   uint32_t next_generation_ = 1;
   uint64_t watched_changes_ = 0;  // how often what others were made from went, was replaced, or lost time
   CacheStatistics statistics_;

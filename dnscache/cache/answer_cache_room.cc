@@ -3,6 +3,7 @@
 #include "io/base/check.h"
 
 #include <algorithm>
+#include <climits>
 #include <utility>
 
 namespace sluice::dns {
@@ -25,7 +26,6 @@ size_t AnswerCache::Entry::bytes() const {
   for (const RecordData& data : answer.records) {
     if (const auto* text = std::get_if<std::string>(&data)) bytes += heap_bytes(*text);
   }
-  for (const Attached* each = attached.get(); each != nullptr; each = each->next.get()) bytes += each->bytes;
   return bytes;
 }
 
@@ -97,8 +97,9 @@ void AnswerCache::release(const Entry& entry, size_t bytes) {
 
 void AnswerCache::remove(size_t bucket) {
   const uint32_t slot = buckets_[bucket].slot;
-  const Entry& entry = *buckets_[bucket].entry;
+  Entry& entry = *buckets_[bucket].entry;
   if (entry.is_watched) ++watched_changes_;
+  while (entry.attached != nullptr) detach(entry, entry.attached->object.type());
   unlink_bucket(bucket);
   dequeue(slot);
   release(entry, entry.bytes());
@@ -107,12 +108,25 @@ void AnswerCache::remove(size_t bucket) {
   free_slots_.push_back(slot);
 }
 
+// It was asked for again.
+void AnswerCache::keep(uint32_t slot) {
+  Entry& entry = *slots_[slot];
+  if (entry.is_kept) return;
+  const size_t bytes = entry.bytes();
+  dequeue(slot);
+  release(entry, bytes);
+  entry.is_kept = true;
+  enqueue(slot);
+  charge(entry, bytes);
+}
+
 // What is used through an object is not looked up itself.
-void AnswerCache::hold_used(const Entry& entry) {
-  for (const Attached* each = entry.attached.get(); each != nullptr; each = each->next.get()) {
-    for (const EntryId used : each->uses) {
-      if (Entry* below = entry_of(used)) below->is_held = true;
-    }
+void AnswerCache::hold_used(const Attached& attached) {
+  for (const EntryId used : attached.uses) {
+    Entry* below = entry_of(used);
+    if (below == nullptr) continue;
+    below->is_held = true;
+    keep(used.slot);
   }
 }
 
@@ -121,31 +135,54 @@ bool AnswerCache::passes_over(uint32_t slot) {
   Entry& entry = *slots_[slot];
   const bool was_used = entry.uses != 0;
   if (!was_used && !entry.is_held) return false;
-  if (was_used) hold_used(entry);
+  ++statistics_.passed_over;
+  dequeue(slot);
+  enqueue(slot);
   // Held by what is used and has no use of its own: holding does not go further, or a circle would hold
   // itself.
-  const size_t bytes = entry.bytes();
-  dequeue(slot);
-  release(entry, bytes);
-  if (was_used) --entry.uses;
-  if (!was_used) entry.is_held = false;
-  entry.is_kept = true;
-  enqueue(slot);
-  charge(entry, bytes);
+  if (!was_used) {
+    entry.is_held = false;
+    return true;
+  }
+  --entry.uses;
+  for (const Attached* each = entry.attached.get(); each != nullptr; each = each->next.get()) {
+    if (each->is_kept || each->was_found) hold_used(*each);
+  }
   return true;
 }
 
+uint32_t AnswerCache::next_to_go(size_t bytes, MonoTime now) const {
+  if (kept_.oldest == kNoSlot || fresh_.oldest == kNoSlot) return std::min(kept_.oldest, fresh_.oldest);
+  if (now >= gone(*slots_[kept_.oldest])) return kept_.oldest;
+  const size_t fresh_max = (settings_.bytes_max - objects_max()) / kFreshShare;
+  return fresh_.bytes + bytes > fresh_max ? fresh_.oldest : kept_.oldest;
+}
+
 void AnswerCache::make_room(size_t bytes, MonoTime now) {
-  // Ends: each round takes a mark back or removes an entry.
-  while (statistics_.bytes + bytes > settings_.bytes_max && statistics_.entries != 0) {
-    const bool from_fresh =
-        kept_.oldest == kNoSlot ||
-        (fresh_.oldest != kNoSlot && fresh_.bytes + bytes > settings_.bytes_max / kFreshShare);
-    const uint32_t slot = from_fresh ? fresh_.oldest : kept_.oldest;
+  const size_t most = settings_.bytes_max - objects_max();
+  size_t passed = 0;
+  uint32_t least = kNoSlot;  // used of those that were passed over
+  unsigned least_uses = UINT_MAX;
+  while (statistics_.bytes - statistics_.object_bytes + bytes > most && statistics_.entries != 0) {
+    uint32_t slot = next_to_go(bytes, now);
     const bool is_gone = now >= gone(*slots_[slot]);
-    if (!is_gone && passes_over(slot)) continue;
-    if (!is_gone) ++statistics_.evictions;
+    if (!is_gone) {
+      const unsigned uses = slots_[slot]->is_held ? Entry::kUsesMax : slots_[slot]->uses;
+      if (passed < kPassedMax && passes_over(slot)) {
+        ++passed;
+        if (uses < least_uses) {
+          least = slot;
+          least_uses = uses;
+        }
+        continue;
+      }
+      if (passed == kPassedMax && uses >= least_uses) slot = least;
+      ++statistics_.evictions;
+    }
     remove(bucket_of(*slots_[slot]));
+    passed = 0;
+    least = kNoSlot;
+    least_uses = UINT_MAX;
   }
 }
 

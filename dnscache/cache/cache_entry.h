@@ -15,11 +15,16 @@ namespace sluice::dns {
 // An object that hangs on an entry. They form a list.
 struct AnswerCache::Attached {
   Attachment object;
-  MonoTime valid_until;      // the shortest of the used answers', when it was last looked at
+  MonoTime verify_next;      // until then they are in time and none is due, as when it was last looked at
   uint64_t verified_at = 0;  // as watched_changes_ then was
   std::unique_ptr<Attached> next;
   size_t bytes = 0;
   std::vector<EntryId> uses;
+  Attached* older = nullptr;  // in its ObjectQueue
+  Attached* newer = nullptr;
+  uint32_t slot = 0;       // of its entry
+  bool was_found = false;  // since the hand passed
+  bool is_kept = false;    // which queue it is in
 };
 
 struct alignas(64) AnswerCache::Entry {
@@ -46,7 +51,7 @@ struct alignas(64) AnswerCache::Entry {
     return type == asked_type && asked.has_wire(wire());
   }
 
-  size_t bytes() const;  // that it takes, all together
+  size_t bytes() const;  // that it takes, without its objects
 
   MonoTime expires;
   std::unique_ptr<Attached> attached;

@@ -125,6 +125,10 @@ void DnsClient::refresh_soon(const Question& question) {
   shard_.timers().arm(*this, shard_.now());
 }
 
+void DnsClient::refresh_all_told() {
+  for (const Question& question : cache_.take_due()) refresh_soon(question);
+}
+
 void DnsClient::refresh_due() {
   for (const Question& question : std::exchange(due_, {})) refresh(question);
 }
@@ -368,11 +372,13 @@ void DnsClient::on_home_question(ShardId from, const HomeQuestion& message) {
   const MonoTime now = shard_.now();
   if (stopped_ || now >= message.ends) return;  // the asking shard has given up
   const Question& question = *message.question;
-  if (const auto hit = find_in_cache(question); hit && !(message.refresh && may_renew(*hit))) {
+  // In the background only while few wait: whoever asked ahead of the end takes what is there.
+  const bool renews = message.refresh && resolver_.has_room_for_refresh();
+  if (const auto hit = find_in_cache(question); hit && !(renews && may_renew(*hit))) {
     HomeAnswer reply{message.token, *hit->answer, true};
     reply.answer.ttl = static_cast<uint32_t>(hit->left.count());
-    // A failure would begin its time anew at the other shard.
-    reply.for_cache = !is_temporary(reply.answer.status);
+    // A failure would begin its time anew at the other shard; what has no time left says nothing new.
+    reply.for_cache = !is_temporary(reply.answer.status) && reply.answer.ttl != 0;
     ++statistics_.answered_for_others;
     router_->answer(from, std::move(reply));
     return;

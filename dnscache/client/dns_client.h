@@ -106,6 +106,10 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
 
   // For who looks into the cache itself and finds Hit::refresh_due.
   void refresh_soon(const Question& question);
+  // For who finds objects there, afterwards: what these were made from and is due.
+  void refresh_told() {
+    if (cache_.has_due()) refresh_all_told();
+  }
 
   AnswerCache& cache() { return cache_; }
   const AnswerCache& cache() const { return cache_; }
@@ -142,6 +146,7 @@ class DnsClient final : private net::DatagramReceiver, private runtime::Timer {
     return hit;
   }
   std::optional<AnswerCache::Hit> find_in_cache(const Question& question);
+  void refresh_all_told();
   void refresh_due();
   void refresh(const Question& question);
   bool may_renew(const AnswerCache::Hit& hit) const;

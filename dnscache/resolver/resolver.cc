@@ -10,6 +10,8 @@
 namespace sluice::dns {
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr uint16_t kTcpSlot = UINT16_MAX;  // all questions to one server by TCP share its id space
 constexpr unsigned kSendingsMax = 16;      // ours: of one question, before only waiting is left
 constexpr unsigned kIdTries = 64;
@@ -30,6 +32,23 @@ uint32_t id_hash(uint16_t id) { return id * 0x9E3779B1U; }
 constexpr auto kAny = [](auto) { return true; };
 
 uint32_t bit(size_t server) { return 1U << server; }
+
+DnsName last_labels(const DnsName& name, unsigned count) {
+  DnsName domain = name;
+  for (unsigned labels = name.label_count(); labels > count; --labels) domain = domain.parent();
+  return domain;
+}
+
+// What is likely to be one owner's: two labels; three where the second-level one is short, as in "co.uk" and
+// "com.au"; of addresses (RFC 1035 3.5, RFC 3596 2.5) a /16 or a /32.
+DnsName crowd_domain(const DnsName& name) {
+  constexpr size_t kShortLabel = 3;  // ours
+  const DnsName domain = last_labels(name, 2);
+  if (domain.wire() == "\3ip6\4arpa\0"sv) return last_labels(name, 2 + 8);
+  if (domain.parent().wire() == "\4arpa\0"sv) return last_labels(name, 2 + 2);
+  const auto second_level = static_cast<unsigned char>(domain.wire().front());
+  return second_level <= kShortLabel ? last_labels(name, 3) : domain;
+}
 
 // Whether a message that cannot be read as a whole at least echoes our question, octet for octet as we sent
 // it.
@@ -106,7 +125,7 @@ void Resolver::ask(const Question& question, AskerId asker, MonoTime deadline, M
 }
 
 void Resolver::refresh(const Question& question, MonoTime now) {
-  if (inquiries_.size() > settings_.questions_max / 4 || under_way(question) != InquiryId{}) return;
+  if (!has_room_for_refresh() || under_way(question) != InquiryId{}) return;
   const InquiryId id = start(question, now);
   send_next(id, now);
   schedule(id);
@@ -125,11 +144,8 @@ void Resolver::forget(const Question& question, AskerId asker) {
   end(id);
 }
 
-// The last two labels.
 uint16_t Resolver::domain_of(const DnsName& name) const {
-  DnsName domain = name;
-  for (unsigned labels = name.label_count(); labels > 2; --labels) domain = domain.parent();
-  return static_cast<uint16_t>(domain.hash(domain_seed_) % kDomains);
+  return static_cast<uint16_t>(crowd_domain(name).hash(domain_seed_) % kDomains);
 }
 
 bool Resolver::is_crowd(const DnsName& name) const {

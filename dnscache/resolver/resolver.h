@@ -113,6 +113,7 @@ class Resolver {
   // Nobody waits for it; for the cache's sake. Nothing happens when it is under way already, or when a
   // quarter of questions_max is.
   void refresh(const Question& question, MonoTime now);
+  bool has_room_for_refresh() const { return inquiries_.size() <= settings_.questions_max / 4; }
   // The asker went away: no completion will name it. The question itself goes on for the cache's sake, unless
   // a quarter of questions_max is under way: then one that nobody waits for is dropped.
   void forget(const Question& question, AskerId asker);
@@ -188,7 +189,7 @@ class Resolver {
     MonoTime at;
     InquiryId id;
   };
-  // Questions under way by the last two labels of their names, hashed: a crowd of names of one domain, each
+  // Questions under way by the last labels of their names, hashed: a crowd of names of one domain, each
   // slow to resolve, leaves places for others.
   static constexpr size_t kDomains = 8192;
   enum class SendingPurpose : uint8_t { Real, Trial };

@@ -41,8 +41,11 @@ void add_cache(dns::CacheStatistics& sum, const dns::CacheStatistics& other) {
   sum.renewals += other.renewals;
   sum.refreshes += other.refreshes;
   sum.evictions += other.evictions;
+  sum.passed_over += other.passed_over;
+  sum.object_evictions += other.object_evictions;
   sum.entries += other.entries;
   sum.bytes += other.bytes;
+  sum.object_bytes += other.object_bytes;
 }
 
 // A next hop is reachable where one shard can talk to it, and refuses everyone only where it does so to all.

@@ -98,6 +98,7 @@ const spf::Outcome* SpfVerdicts::find(std::string_view domain, const IpAddress& 
     const auto* compiled = cache.attached<Compiled<IpFamily::V6>>(hit->id, now);
     if (compiled != nullptr) program = &compiled->program;
   }
+  client_.refresh_told();
   const spf::Outcome* outcome = program == nullptr ? nullptr : program->run(address, explain, outcome_);
   if (outcome != nullptr) ++counters_.program_hits;
   return outcome;

@@ -96,6 +96,25 @@ TEST(AnswerCacheFloor, LiftsShortTimes) {
   EXPECT_EQ(cache.put(question("b.example"), text("x", 31), at(0s))->answer->ttl, 31U);
 }
 
+TEST_F(AnswerCacheKeeps, NothingOfOldOnceANewerAnswerHasNoTime) {
+  for (const Answer& newer :
+       {text("y", 0), absent(AnswerStatus::NoData, 0), absent(AnswerStatus::NxDomain, 0)}) {
+    cache_.put(question("a.example"), text("x", 60), at(0s));
+    EXPECT_FALSE(cache_.put(question("a.example"), newer, at(61s)));
+    EXPECT_FALSE(cache_.find_or_stale(question("a.example"), at(62s)));
+  }
+}
+
+TEST_F(AnswerCacheKeeps, WhatWasKnownWhenNothingNewerIsKnown) {
+  cache_.put(question("a.example"), text("x", 60), at(0s));
+  Answer stale = text("y", 0);
+  stale.stale = true;
+  EXPECT_FALSE(cache_.put(question("a.example"), std::move(stale), at(61s)));
+  EXPECT_FALSE(cache_.put(question("a.example"), absent(AnswerStatus::OverBudget, 0), at(61s)));
+  EXPECT_FALSE(cache_.put(question("a.example"), absent(AnswerStatus::Timeout, 0), at(61s)));
+  EXPECT_TRUE(cache_.find_or_stale(question("a.example"), at(62s)));
+}
+
 // Shows: W-35
 TEST_F(AnswerCacheKeeps, ServesStaleForAtMostAnHourAndMarksIt) {
   cache_.put(question("a.example"), text("x", 60), at(0s));
@@ -283,6 +302,55 @@ TEST(AnswerCacheRefreshOff, IsNeverDue) {
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(cache.find(question("a.example"), at(99s))->refresh_due);
 }
 
+// What is due of that which an object was made from, by name.
+class AnswerCacheDue : public AnswerCacheUses {
+ protected:
+  std::vector<std::string> due() {
+    std::vector<std::string> names;
+    for (const Question& each : cache_.take_due()) names.push_back(each.name.to_text());
+    return names;
+  }
+  using Names = std::vector<std::string>;
+};
+
+TEST_F(AnswerCacheDue, IsToldOnceWhenTheObjectIsFound) {
+  const auto id = put("a.example", 1000);
+  const std::array uses{put("b.example", 100), put("c.example", 105)};
+  ASSERT_TRUE(cache_.attach(id, std::make_unique<int>(1), 10, uses));
+  EXPECT_TRUE(has(id, at(89s)));
+  EXPECT_FALSE(cache_.has_due());
+  EXPECT_TRUE(has(id, at(91s)));
+  EXPECT_TRUE(has(id, at(92s)));
+  EXPECT_EQ(due(), Names{"b.example"});
+  EXPECT_TRUE(has(id, at(93s)));
+  EXPECT_FALSE(cache_.has_due());
+  EXPECT_TRUE(has(id, at(96s)));
+  EXPECT_EQ(due(), Names{"c.example"});
+  EXPECT_EQ(cache_.statistics().refreshes, 2U);
+}
+
+TEST_F(AnswerCacheDue, IsToldAnewForEachTimeThatBegan) {
+  const auto id = cache_.put(question("a.example"), text("x", 1000), at(0s))->id;
+  const std::array uses{cache_.put(question("b.example"), text("y", 100), at(0s))->id,
+                        cache_.put(question("c.example"), text("y", 200), at(0s))->id};
+  ASSERT_TRUE(cache_.attach(id, std::make_unique<int>(1), 10, uses));
+  EXPECT_TRUE(has(id, at(91s)));
+  EXPECT_EQ(due(), Names{"b.example"});
+  cache_.put(question("b.example"), text("y", 100), at(92s));
+  EXPECT_TRUE(has(id, at(179s)));
+  EXPECT_FALSE(cache_.has_due());
+  EXPECT_TRUE(has(id, at(185s)));
+  EXPECT_EQ(due(), (Names{"b.example", "c.example"}));
+}
+
+TEST_F(AnswerCacheDue, EndsWithItsTime) {
+  const auto id = put("a.example", 1000);
+  const std::array uses{put("b.example", 100)};
+  ASSERT_TRUE(cache_.attach(id, std::make_unique<int>(1), 10, uses));
+  EXPECT_FALSE(has(id, at(100s)));
+  EXPECT_FALSE(cache_.has_due());
+}
+
 class AnswerCacheFlood : public ::testing::Test {
  protected:
   AnswerCacheFlood() {
@@ -353,10 +421,66 @@ TEST_F(AnswerCacheFlood, LeavesWhatAUsedObjectWasMadeFrom) {
   EXPECT_LT(working_left(), kWorking);
 }
 
+// Names that are asked for twice, so that something large is made for each.
+TEST_F(AnswerCacheFlood, OfLargeObjectsLeavesTheWorkingSet) {
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = "large" + std::to_string(i) + ".example";
+    const std::array below{put("below-" + name)};
+    const auto id = put(name);
+    EXPECT_TRUE(cache_.attach(id, std::make_unique<int>(1), kBytes / 20, below));
+    EXPECT_LE(cache_.statistics().bytes, kBytes);
+    EXPECT_LE(cache_.statistics().object_bytes, kBytes / 4);
+  }
+  EXPECT_EQ(working_left(), kWorking);
+  EXPECT_GT(cache_.statistics().object_evictions, 300U);
+}
+
+TEST_F(AnswerCacheFlood, OfObjectsLeavesThoseThatAreFound) {
+  std::vector<AnswerCache::EntryId> used;
+  for (int i = 0; i < 20; ++i) {
+    used.push_back(cache_.find(question(working(i)), at(1s))->id);
+    ASSERT_TRUE(cache_.attach(used.back(), std::make_unique<int>(i), 1000));
+    EXPECT_NE(cache_.attached<int>(used.back(), at(1s)), nullptr);
+  }
+  for (int i = 0; i < 1000; ++i) {
+    const auto id = put("large" + std::to_string(i) + ".example");
+    EXPECT_TRUE(cache_.attach(id, std::make_unique<int>(1), kBytes / 20));
+  }
+  for (const auto id : used) EXPECT_NE(cache_.attached<int>(id, at(1s)), nullptr);
+}
+
+TEST_F(AnswerCacheFlood, ObjectsThatAreNotFoundKeepNothing) {
+  std::vector<AnswerCache::EntryId> below;
+  for (int i = 0; i < 20; ++i) below.push_back(put("below" + std::to_string(i) + ".example"));
+  const auto top = put("top.example");
+  ASSERT_TRUE(cache_.attach(top, std::make_unique<int>(1), 100, below));
+  flood(5000);
+  EXPECT_EQ(cache_.find(top), nullptr);
+  for (const auto id : below) EXPECT_EQ(cache_.find(id), nullptr);
+}
+
+// All are in use, so that none offers itself.
+TEST_F(AnswerCacheFlood, TakesFewStepsForEachEviction) {
+  for (int used = 0; used < 5; ++used) EXPECT_EQ(working_left(), kWorking);
+  uint64_t evicted = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const CacheStatistics before = cache_.statistics();
+    const std::string name = "used" + std::to_string(i) + ".example";
+    put(name);
+    for (int used = 0; used < 5; ++used) EXPECT_TRUE(cache_.find(question(name), at(1s)));
+    const CacheStatistics after = cache_.statistics();
+    evicted += after.evictions - before.evictions;
+    ASSERT_LE(after.passed_over - before.passed_over, 32 * (after.evictions - before.evictions));
+  }
+  EXPECT_GT(evicted, 1000U);
+}
+
 TEST_F(AnswerCacheFlood, ObjectsThatHoldEachOtherGoAllTheSame) {
   const std::array circle{put("a.example"), put("b.example")};
   ASSERT_TRUE(cache_.attach(circle[0], std::make_unique<int>(1), 100, circle));
   ASSERT_TRUE(cache_.attach(circle[1], std::make_unique<int>(1), 100, circle));
+  for (const auto id : circle) EXPECT_NE(cache_.attached<int>(id, at(1s)), nullptr);
+  EXPECT_TRUE(cache_.find(question("a.example"), at(1s)));
   for (int i = 0; i < 20000; ++i) {
     const std::string name = "used" + std::to_string(i) + ".example";
     put(name);
@@ -367,7 +491,7 @@ TEST_F(AnswerCacheFlood, ObjectsThatHoldEachOtherGoAllTheSame) {
 }
 
 TEST(AnswerCacheBudget, WhatIsTooOldGoesBeforeWhatIsInUse) {
-  AnswerCache cache({.bytes_max = 100000, .serve_stale = 10s}, 1);
+  AnswerCache cache({.bytes_max = 140000, .serve_stale = 10s}, 1);
   for (int i = 0; i < 200; ++i) {
     const std::string name = "old" + std::to_string(i) + ".example";
     cache.put(question(name), text("x", 10), at(0s));
@@ -387,9 +511,42 @@ TEST(AnswerCacheBudget, AttachmentsCount) {
   EXPECT_GE(with_ten, before + 10);
   ASSERT_TRUE(cache.attach(id, std::make_unique<int>(1), 1000));
   EXPECT_EQ(cache.statistics().bytes, with_ten + 990);
-  EXPECT_FALSE(cache.attach(id, std::make_unique<int>(1), 25001));
+  EXPECT_EQ(cache.statistics().object_bytes, cache.statistics().bytes - before);
+  EXPECT_FALSE(cache.attach(id, std::make_unique<int>(1), 100000 / 4 / 4 + 1));
   cache.erase(question("a.example"));
   EXPECT_EQ(cache.statistics().bytes, 0U);
+}
+
+TEST(AnswerCacheBudget, OfObjectsIsTheirOwn) {
+  AnswerCache cache({.bytes_max = 200000}, 1);
+  std::vector<AnswerCache::EntryId> kept;
+  while (cache.statistics().evictions == 0) {
+    const Question asked = question("n" + std::to_string(kept.size()) + ".example");
+    kept.push_back(cache.put(asked, text("x", 60), at(0s))->id);
+    EXPECT_TRUE(cache.find(asked, at(1s)));
+  }
+  EXPECT_GT(cache.statistics().bytes, 149000U);
+  for (size_t i = kept.size() - 30; i < kept.size(); ++i)
+    EXPECT_TRUE(cache.attach(kept[i], std::make_unique<int>(1), 3000));
+  EXPECT_GT(cache.statistics().object_evictions, 10U);
+  EXPECT_GT(cache.statistics().object_bytes, 45000U);
+  cache.put(question("one-more.example"), text("x", 60), at(1s));
+  EXPECT_LE(cache.statistics().evictions, 3U);
+}
+
+TEST(AnswerCacheBudget, TheLeastUsedOfThoseThatWereLookedAtGoes) {
+  AnswerCache cache({.bytes_max = 200000}, 1);
+  const Question much = question("much.example");
+  cache.put(much, text("x", 60), at(0s));
+  for (int used = 0; used < 3; ++used) EXPECT_TRUE(cache.find(much, at(1s)));
+  for (int i = 0; cache.statistics().evictions == 0; ++i) {
+    const Question asked = question("n" + std::to_string(i) + ".example");
+    cache.put(asked, text("x", 60), at(0s));
+    EXPECT_TRUE(cache.find(asked, at(1s)));
+  }
+  EXPECT_EQ(cache.statistics().passed_over, 32U);
+  EXPECT_TRUE(cache.find(much, at(1s)));
+  EXPECT_FALSE(cache.find(question("n0.example"), at(1s)));
 }
 
 TEST(AnswerCacheBudget, IsNeverExceeded) {

@@ -68,8 +68,10 @@ struct Member {
 
 class HomeShardsTest : public ::testing::Test {
  protected:
-  explicit HomeShardsTest(size_t under_way_max = 0) : homes_(directory_, kSeed, under_way_max) {
+  explicit HomeShardsTest(size_t under_way_max = 0, size_t questions_max = DnsClientSettings{}.questions_max)
+      : homes_(directory_, kSeed, under_way_max) {
     DnsClientSettings settings;
+    settings.questions_max = questions_max;
     settings.servers = {{sim_.address("dns"), ZoneServer::kPort}};
     near_.emplace(near_shard_, homes_, settings);
     far_.emplace(far_shard_, homes_, settings);
@@ -153,6 +155,28 @@ TEST_F(HomeShardsTest, ANameInUseIsAskedForAgainThroughItsHome) {
   EXPECT_EQ(server_.by_udp, 2U);
   EXPECT_EQ(near_->client.cache().statistics().renewals, 1U);
   EXPECT_EQ(far_->client.cache().statistics().renewals, 1U);
+}
+
+class BusyHomes : public HomeShardsTest {
+ protected:
+  BusyHomes() : HomeShardsTest(0, 8) {}
+};
+
+TEST_F(BusyHomes, AnswerWhoAsksAheadOfTheEndWithWhatIsThere) {
+  const Question used = at_home(far_shard_);
+  near_->ask(used);
+  run_for(1s);
+  EXPECT_NE(near_->ask(used), nullptr);
+  run_for(280s);
+  EXPECT_NE(near_->ask(used), nullptr);  // due
+  server_.silent = true;
+  for (unsigned i = 1; i <= 3; ++i) EXPECT_EQ(far_->ask(at_home(far_shard_, i)), nullptr);
+  const uint64_t before = far_->client.resolver_statistics().asked;
+  run_for(10ms);
+  EXPECT_EQ(near_->client.statistics().refreshed, 1U);
+  EXPECT_EQ(far_->client.statistics().answered_for_others, 2U);
+  EXPECT_EQ(far_->client.resolver_statistics().asked, before);
+  EXPECT_NE(near_->ask(used), nullptr);
 }
 
 TEST_F(HomeShardsTest, TwoShardsAskingAtOnceCauseOnePacket) {

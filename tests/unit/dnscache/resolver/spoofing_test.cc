@@ -150,6 +150,28 @@ TEST(ResolverFlood, OfOneDomainsNamesLeavesPlacesForOthers) {
   EXPECT_EQ(script.resolver.under_way(), 500U);
 }
 
+TEST(ResolverFlood, OfOneDomainLeavesPlacesForThoseBesideIt) {
+  struct Neighbours {
+    std::string flooded;
+    std::string other;
+  };
+  const std::vector<Neighbours> all = {{"attacker.co.uk", "customer.co.uk"},
+                                       {"attacker.com.au", "customer.com.au"},
+                                       {"2.0.192.in-addr.arpa", "113.0.203.in-addr.arpa"},
+                                       {"8.b.d.0.1.0.0.2.ip6.arpa", "1.b.d.0.1.0.0.2.ip6.arpa"}};
+  for (const Neighbours& each : all) {
+    Replay script(ResolverSettings{.questions_max = 800});
+    for (uint64_t i = 0; i < 250; ++i) {
+      script.ask(i, question("r" + std::to_string(i) + "." + each.flooded));
+      script.drop_sends();
+    }
+    EXPECT_EQ(script.resolver.statistics().refused_domain, 50U) << each.flooded;
+    script.ask(1000, question("mail." + each.other));
+    (void)script.sent(0);
+    EXPECT_EQ(script.resolver.under_way(), 201U) << each.other;
+  }
+}
+
 TEST(ResolverFlood, EndsWithItsQuestions) {
   Replay script(ResolverSettings{.questions_max = 800});
   for (uint64_t i = 0; i < 200; ++i) script.ask(i, question("r" + std::to_string(i) + ".attacker.example"));

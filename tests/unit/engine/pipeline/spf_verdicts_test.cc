@@ -219,6 +219,28 @@ TEST_F(SpfVerdictsTest, DoNotCompileAgainWhatCannotBecomeWhole) {
   EXPECT_EQ(counters().program_hits, 1U);
 }
 
+// Its record says an hour, what it includes the zone's five minutes.
+TEST_F(SpfVerdictsTest, AskAheadOfItsEndForWhatAProgramWasMadeFrom) {
+  dns::Answer record;
+  record.status = dns::AnswerStatus::Records;
+  record.ttl = 3600;
+  record.records.emplace_back(std::string("v=spf1 include:other.example -all"));
+  const dns::Question question{*dns::DnsName::from_text("long.example"), dns::RecordType::Txt};
+  ASSERT_TRUE(client_->cache().put(question, record, node_.now()));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(result("192.0.2.2", "long.example"), SpfResult::Pass);
+  const SpfCounters before = counters();
+  EXPECT_EQ(before.waited, 1U);
+  for (auto time = 0s; time < 1000s; time += 10s) {
+    pass(10s);
+    EXPECT_EQ(result("192.0.2.2", "long.example"), SpfResult::Pass);
+    EXPECT_TRUE(at_once_);
+  }
+  EXPECT_EQ(counters().program_hits - before.program_hits, 100U);
+  EXPECT_EQ(counters().waited, before.waited);
+  EXPECT_EQ(counters().compiled, before.compiled);
+  EXPECT_EQ(server_->count("other.example TXT"), 4U);
+}
+
 TEST_F(SpfVerdictsTest, MarkWhatIsStaleAndUseNoProgramThatIsPastItsTime) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(result("192.0.2.2", "plain.example"), SpfResult::Pass);
   EXPECT_EQ(counters().program_hits, 1U);
