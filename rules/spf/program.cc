@@ -78,21 +78,26 @@ uint32_t Program::find(const IpAddress& client, Explain explain) const {
   }
 }
 
+std::string_view Program::mechanism(const Final& outcome) const {
+  if (outcome.short_size != 0 || outcome.rest == kNone) return {outcome.short_mechanism.data(), outcome.short_size};
+  return rests_[outcome.rest].long_mechanism;
+}
+
 const Outcome* Program::run(const IpAddress& client, Explain explain, Outcome& into) const {
   const uint32_t index = find(client, explain);
   if (index == kStepByStep) return nullptr;
   const Final& found = finals_[index];
   into.result = found.result;
   into.identity = auth::Identity::MailFrom;
-  into.domain.assign(texts_, 0, domain_size_);
+  into.domain = domain_;
   into.lookups = found.lookups;
   into.void_lookups = found.void_lookups;
   if (!found.has_mechanism) {
     into.mechanism.reset();
   } else if (into.mechanism) {
-    into.mechanism->assign(text(found.mechanism));
+    into.mechanism->assign(mechanism(found));
   } else {
-    into.mechanism.emplace(text(found.mechanism));
+    into.mechanism.emplace(mechanism(found));
   }
   if (found.rest == kNone) {
     into.explanation.reset();
@@ -113,20 +118,23 @@ const Outcome* Program::run(const IpAddress& client, Explain explain, Outcome& i
 
 // `outcome` is of this program's domain, and its identity MailFrom.
 uint32_t Program::add(const Outcome& outcome) {
-  if (texts_.empty()) {
-    texts_ = outcome.domain;
-    domain_size_ = texts_.size();
-  }
+  if (finals_.empty()) domain_ = outcome.domain;
   Final made;
   made.result = outcome.result;
   made.lookups = static_cast<uint8_t>(outcome.lookups);
   made.void_lookups = static_cast<uint8_t>(outcome.void_lookups);
   made.has_mechanism = outcome.mechanism.has_value();
-  if (outcome.mechanism) {
-    made.mechanism = {static_cast<uint32_t>(texts_.size()), static_cast<uint32_t>(outcome.mechanism->size())};
-    texts_ += *outcome.mechanism;
+  const std::string_view mechanism = outcome.mechanism ? std::string_view(*outcome.mechanism) : "";
+  const bool is_short = mechanism.size() <= Final::kShort;
+  if (is_short) {
+    std::ranges::copy(mechanism, made.short_mechanism.begin());
+    made.short_size = static_cast<uint8_t>(mechanism.size());
   }
-  Rest rest{outcome.explanation, outcome.problem, outcome.problem_domain, outcome.problem_term,
+  Rest rest{is_short ? std::string() : std::string(mechanism),
+            outcome.explanation,
+            outcome.problem,
+            outcome.problem_domain,
+            outcome.problem_term,
             outcome.problem_offset};
   if (rest != Rest{}) {
     // Neighbours often have the same explanation.
@@ -147,9 +155,10 @@ Program::Code Program::code_of(uint32_t action) const {
 // At most what add() takes for it.
 size_t Program::memory_of(const Outcome& outcome) {
   size_t bytes = sizeof(Final);
-  if (outcome.mechanism) bytes += outcome.mechanism->size();
-  if (!outcome.explanation && outcome.problem.empty()) return bytes;
+  const bool has_long = outcome.mechanism && outcome.mechanism->size() > Final::kShort;
+  if (!has_long && !outcome.explanation && outcome.problem.empty()) return bytes;
   bytes += sizeof(Rest);
+  if (has_long) bytes += outcome.mechanism->size() + 1;
   for (const std::string* text : {&outcome.problem, &outcome.problem_domain, &outcome.problem_term}) {
     bytes += text_memory(*text);
   }
@@ -162,7 +171,6 @@ void Program::finish(const std::vector<Cidr>& prefixes) {
   actions_.shrink_to_fit();
   finals_.shrink_to_fit();
   rests_.shrink_to_fit();
-  texts_.shrink_to_fit();
   bytes_ = sizeof(Program) + actions_.size() * sizeof(Action);
   first_.prefixes.seal();
   bytes_ += first_.prefixes.bytes();
@@ -170,9 +178,10 @@ void Program::finish(const std::vector<Cidr>& prefixes) {
     other.prefixes.seal();
     bytes_ += sizeof(Block) + other.prefixes.bytes();
   }
-  bytes_ += finals_.size() * sizeof(Final) + rests_.size() * sizeof(Rest) + text_memory(texts_);
+  bytes_ += finals_.size() * sizeof(Final) + rests_.size() * sizeof(Rest) + text_memory(domain_);
   for (const Rest& rest : rests_) {
-    bytes_ += text_memory(rest.problem) + text_memory(rest.problem_domain) + text_memory(rest.problem_term);
+    bytes_ += text_memory(rest.long_mechanism) + text_memory(rest.problem) +
+              text_memory(rest.problem_domain) + text_memory(rest.problem_term);
     if (rest.explanation) bytes_ += text_memory(*rest.explanation);
   }
   rows_ = prefixes.size();

@@ -17,6 +17,7 @@
 #include "rules/net/cidr_set.h"
 #include "rules/spf/evaluator.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -87,22 +88,22 @@ class Program {
   static constexpr uint32_t kStepByStep = UINT32_MAX;
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  // Where a text stands in texts_.
-  struct Text {
-    uint32_t offset = 0;
-    uint32_t size = 0;
-  };
-  // An outcome, written small: there is one for each term, and thousands of programs are in use at a time.
+  // An outcome, written small: there is one for each term, and thousands of programs are in use at a time, so
+  // that each part that lies elsewhere is a cache miss. Hence a short mechanism stands in it.
   struct Final {
-    Text mechanism;
-    uint32_t rest = kNone;  // index into rests_
+    static constexpr size_t kShort = 23;  // "ip4:203.0.113.100/32"
+    uint32_t rest = kNone;                // index into rests_
     auth::SpfResult result = auth::SpfResult::None;
     uint8_t lookups = 0;
     uint8_t void_lookups = 0;
     bool has_mechanism = false;
+    uint8_t short_size = 0;
+    std::array<char, kShort> short_mechanism{};
   };
+  static_assert(sizeof(Final) == 32);
   // What few outcomes have.
   struct Rest {
+    std::string long_mechanism;  // empty: it is short
     std::optional<std::string> explanation;
     std::string problem;
     std::string problem_domain;
@@ -130,9 +131,7 @@ class Program {
   uint32_t add(const Outcome& outcome);
   // Index into finals_, or kStepByStep.
   uint32_t find(const IpAddress& client, Explain explain) const;
-  std::string_view text(Text where) const {
-    return std::string_view(texts_).substr(where.offset, where.size);
-  }
+  std::string_view mechanism(const Final& outcome) const;
   Code code_of(uint32_t action) const;
   const Block& block(uint32_t index) const { return index == 0 ? first_ : others_[index - 1]; }
   void finish(const std::vector<Cidr>& prefixes);
@@ -141,8 +140,7 @@ class Program {
   IpFamily family_ = IpFamily::V4;
   Block first_;  // where a run starts; here rather than with the others for fewer cache misses
   std::vector<Final> finals_;
-  std::string texts_;  // the domain, then the mechanisms
-  size_t domain_size_ = 0;
+  std::string domain_;
   std::vector<Action> actions_;
   std::vector<Block> others_;
   std::vector<Rest> rests_;
