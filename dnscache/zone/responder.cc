@@ -95,10 +95,11 @@ size_t size_limit(const Query& query, const RespondOptions& options) {
 
 namespace {
 
-// The question's letters in the case of the query, which a resolver may look at. Both stand behind the header
-// without compression, since nothing comes before them.
+// The question's letters in the case of the query, which a resolver may look at. Both stand behind the
+// header; a name that is compressed all the same (by pointing into the header) has no letters of its own.
 std::string with_question_of(std::string message, std::string_view query_octets, const Question& question) {
   const std::string_view asked = query_octets.substr(kDnsHeader, question.name.wire_size());
+  if (dns::DnsName::from_wire(asked) != question.name) return message;
   return message.replace(kDnsHeader, asked.size(), asked);
 }
 
