@@ -1,5 +1,6 @@
 // What hangs on the entries of AnswerCache.
 #include "dnscache/cache/cache_entry.h"
+#include "io/base/check.h"
 
 #include <algorithm>
 #include <utility>
@@ -112,7 +113,9 @@ void AnswerCache::make_object_room() {
   while (statistics_.object_bytes > objects_max()) {
     const bool from_fresh =
         kept_objects_.oldest == nullptr || fresh_objects_.bytes > objects_max() / kFreshObjectShare;
-    Attached& oldest = from_fresh ? *fresh_objects_.oldest : *kept_objects_.oldest;
+    Attached* const first = from_fresh ? fresh_objects_.oldest : kept_objects_.oldest;
+    SLUICE_CHECK(first != nullptr);
+    Attached& oldest = *first;
     if (oldest.was_found && passed < kPassedMax) {
       dequeue(oldest);
       oldest.was_found = false;

@@ -52,7 +52,8 @@ class DnsName {
 
   // The same as comparing wire(), without a call for the usual lengths.
   bool has_wire(std::string_view wire) const {
-    return size_ == wire.size() && equal_octets(octets_.data(), wire.data(), size_);
+    const char* other = wire.data();
+    return size_ == wire.size() && equal_octets(octets_.data(), other, size_);
   }
   friend bool operator==(const DnsName& a, const DnsName& b) { return a.has_wire(b.wire()); }
 

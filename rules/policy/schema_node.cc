@@ -186,16 +186,17 @@ constexpr std::array kDns{
         .at_zero = "not set: `defer` if an enabled rule has the preset `reject` or `imsva`, else `accept`",
         .text =
             "While no server answers at all: accept mail without an SPF result, or defer it with 451 4.4.3."},
-    Setting{.name = "cache_size",
-            .type = ValueType::Size,
-            .default_text = "\"64 MiB\"",
-            .unit = "octets",
-            .minimum = 1024 * 1024,
-            .maximum = int64_t{1} << 36,
-            .reload = Reload::Restart,
-            .text =
-                "Memory for answers on each shard, what is compiled from them included: about 130,000 short "
-                "answers in 64 MiB. What was asked for once only goes first, and has a tenth of it."},
+    Setting{
+        .name = "cache_size",
+        .type = ValueType::Size,
+        .default_text = "\"64 MiB\"",
+        .unit = "octets",
+        .minimum = 1024 * 1024,
+        .maximum = int64_t{1} << 36,
+        .reload = Reload::Restart,
+        .text =
+            "Memory for answers on each shard: about 100,000 short ones in 64 MiB. A quarter is for what is "
+            "compiled from them. What was asked for once only goes first, and has a tenth of the rest."},
     Setting{.name = "ttl_min_seconds",
             .type = ValueType::Integer,
             .default_text = "0",
