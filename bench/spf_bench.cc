@@ -146,8 +146,12 @@ void program_hit(benchmark::State& state) {
     const uint32_t client =
         0x0A000000U + (static_cast<uint32_t>(random() % prefixes) * 7919U % 65536U) * 256U;
     senders.push_back({IpAddress::v4(client + 1 + static_cast<uint32_t>(random() % 200)), domain});
-    const auto evaluation = world.verdicts.begin(check_of(senders.back().client, domain), {});
-    if (!evaluation->done() || evaluation->outcome().result != auth::SpfResult::Pass) std::abort();
+    // A large program is earned by several evaluations.
+    for (int seen = 0; seen < 16; ++seen) {
+      if (world.verdicts.find(domain, senders.back().client, spf::Explain::Fetch) != nullptr) break;
+      const auto evaluation = world.verdicts.begin(check_of(senders.back().client, domain), {});
+      if (!evaluation->done() || evaluation->outcome().result != auth::SpfResult::Pass) std::abort();
+    }
   }
   for (size_t i = senders.size(); i > 1; --i) std::swap(senders[i - 1], senders[random() % i]);
   size_t at = 0;
@@ -287,7 +291,8 @@ class Upstream {
     const auto verdicts = static_cast<double>(rounds_ * corpus_.senders.size());
     const auto questions = static_cast<double>(world_.client.resolver_statistics().sent_udp);
     fmt::print(
-        "{{\"ahead\": {}, \"verdicts\": {:.0f}, \"wall_us_per_verdict\": {:.2f}, \"cpu_us_per_verdict\": {:.2f}, "
+        "{{\"ahead\": {}, \"verdicts\": {:.0f}, \"wall_us_per_verdict\": {:.2f}, \"cpu_us_per_verdict\": "
+        "{:.2f}, "
         "\"verdicts_per_second_per_core\": {:.0f}, \"questions_per_verdict\": {:.2f}, \"temperrors\": {}}}\n",
         ahead_, verdicts, seconds * 1e6 / verdicts, cpu * 1e6 / verdicts, verdicts / cpu,
         questions / verdicts, temperrors_);

@@ -133,6 +133,7 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard) {
   request.receiver = tx.listener->hostname;
   request.time = tx.policy().dns().spf_evaluation;
   request.ask_ahead = tx.policy().spf().prefetch;
+  request.message = tx.spf.started() ? tx.spf.message() : 0;
   request.duration = &context_.distributions.authentication;
   ++context_.counters.spf_evaluations;
   (void)tx.spf_from_author.start(shard, context_.spf, context_.background, request);

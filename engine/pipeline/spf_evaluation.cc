@@ -31,6 +31,7 @@ void SpfEvaluation::begin(const spf::Check& check, const SpfAsking& asking) {
   budget_ = {};
   budget_.deadline = asking.deadline;
   ahead_ = asking.ahead;
+  message_ = asking.message;
   if (ahead_ && !look_ahead_) look_ahead_ = std::make_unique<SpfLookAhead>(verdicts_, *this, signal_);
   family_ = check.client.unmap().family();
   first_ = true;
@@ -63,9 +64,9 @@ bool SpfEvaluation::ask(const PendingQuestion& pending) {
   }
   if (ahead_) {
     if (const auto known = look_ahead_->find(pending.question, pending.id)) {
-      if (*known == nullptr) return false;
-      any_stale_ |= (*known)->stale;
-      machine_.answer(pending.id, **known);
+      if (known->answer == nullptr) return false;
+      any_stale_ |= known->answer->stale;
+      machine_.answer(pending.id, *known->answer, known->meaning);
       return true;
     }
   }

@@ -28,7 +28,9 @@ class SpfLookAhead;
 
 struct SpfAsking {
   MonoTime deadline = kNever;
-  bool ahead = false;   // spf.prefetch
+  bool ahead = false;  // spf.prefetch
+  // SpfVerdicts::new_message(), the same for all evaluations that one message needs; 0: one of its own.
+  uint64_t message = 0;
   bool nobody = false;  // every question counts as timed out, as after cancel()
 };
 
@@ -70,6 +72,7 @@ class SpfEvaluation final : public dns::AnswerReceiver {
   std::vector<Outstanding> outstanding_;
   std::unique_ptr<SpfLookAhead> look_ahead_;  // made when first needed
   bool ahead_ = false;
+  uint64_t message_ = 0;
   bool first_ = true;  // the first record was not asked for yet
   bool first_was_cached_ = false;
   bool waited_ = false;

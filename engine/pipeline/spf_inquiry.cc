@@ -101,6 +101,7 @@ SpfAsking asking_of(Shard& shard, const SpfRequest& request) {
   SpfAsking asking;
   asking.deadline = shard.now() + request.time;
   asking.ahead = request.ask_ahead;
+  asking.message = request.message;
   return asking;
 }
 
@@ -152,6 +153,7 @@ class SpfInquiry::Work {
                  .receiver = receiver_,
                  .time = request.time,
                  .ask_ahead = request.ask_ahead,
+                 .message = request.message,
                  .duration = request.duration} {}
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
@@ -231,8 +233,11 @@ class SpfInquiry::Work {
 };
 
 bool SpfInquiry::start(Shard& shard, SpfVerdicts& verdicts, runtime::TaskGroup& group,
-                       const SpfRequest& request) {
+                       const SpfRequest& wish) {
   SLUICE_CHECK(!started_);
+  SpfRequest request = wish;
+  if (request.message == 0) request.message = verdicts.new_message();
+  message_ = request.message;
   identities_ = request.identities;
   started_ = true;
   policy::SpfIdentities left = wanted(request);

@@ -33,6 +33,7 @@ struct SpfRequest {
   std::string_view receiver{};                      // our host name, for %{r}
   std::chrono::seconds time{limits::kSpfDeadline};  // for each evaluation
   bool ask_ahead = false;                           // spf.prefetch
+  uint64_t message = 0;                             // another inquiry's message(), of the same transaction
   BucketCounts* duration = nullptr;                 // where the time it took is counted; outlives the group
 };
 
@@ -58,6 +59,7 @@ class SpfInquiry {
   // What was found; while it is not finished, TempError for each identity that was asked for. Valid until the
   // next call.
   const evidence::SpfEvidence& outcome();
+  uint64_t message() const { return message_; }  // SpfAsking's, once started
   const std::string& reverse_name() const { return reverse_name_; }
 
  private:
@@ -66,6 +68,7 @@ class SpfInquiry {
   Work* work_ = nullptr;  // while it runs
   bool started_ = false;
   bool finished_ = false;
+  uint64_t message_ = 0;
   policy::SpfIdentities identities_;
   evidence::SpfEvidence spf_;
   evidence::SpfEvidence cut_off_;

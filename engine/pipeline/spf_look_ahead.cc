@@ -3,6 +3,7 @@
 #include "engine/pipeline/spf_verdicts.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::pipeline {
 
@@ -16,6 +17,7 @@ void SpfLookAhead::clear() {
     if (!asked.answer) verdicts_.client().forget(asked.under_way);
   }
   asked_.clear();
+  if (std::exchange(looked_, false)) scout_ = spf::Evaluator();
 }
 
 void SpfLookAhead::give_up() {
@@ -31,16 +33,17 @@ SpfLookAhead::Asked* SpfLookAhead::find(const Question& question) {
   return found == asked_.end() ? nullptr : &*found;
 }
 
-std::optional<const Answer*> SpfLookAhead::find(const Question& question, auth::QuestionId id) {
+std::optional<SpfLookAhead::Found> SpfLookAhead::find(const Question& question, auth::QuestionId id) {
   Asked* asked = find(question);
   if (asked == nullptr) return std::nullopt;
-  if (asked->answer) return &*asked->answer;
+  if (asked->answer) return Found{&*asked->answer, asked->meaning};
   asked->wanted.push_back(id);
-  return nullptr;
+  return Found{};
 }
 
 void SpfLookAhead::look(const spf::Evaluator& machine, dns::LookupBudget& budget) {
   scout_ = machine;
+  looked_ = true;
   // Bounded as an evaluation is: every round takes a term.
   while (scout_.assume_no_match() && scout_.step() == auth::Progress::NeedAnswers) {
     for (const PendingQuestion& pending : scout_.questions()) {
@@ -53,11 +56,11 @@ void SpfLookAhead::look(const spf::Evaluator& machine, dns::LookupBudget& budget
 bool SpfLookAhead::ask(const PendingQuestion& pending, dns::LookupBudget& budget) {
   if (pending.kind == LookupKind::Uncounted) return false;  // serves an explanation, which few come to
   if (const Asked* known = find(pending.question)) {
-    if (known->answer) scout_.answer(pending.id, *known->answer);
+    if (known->answer) scout_.answer(pending.id, *known->answer, known->meaning);
     return true;
   }
   if (const auto hit = verdicts_.in_cache(pending.question)) {
-    verdicts_.give(scout_, pending.id, *hit);
+    take_cached(pending, *hit);
     return true;
   }
   const LookupKind kind = pending.kind == LookupKind::Term ? LookupKind::Speculative : pending.kind;
@@ -75,6 +78,14 @@ bool SpfLookAhead::ask(const PendingQuestion& pending, dns::LookupBudget& budget
   asked_.push_back(std::move(asked));
   ++verdicts_.counters_.asked_ahead;
   return true;
+}
+
+void SpfLookAhead::take_cached(const PendingQuestion& pending, const dns::AnswerCache::Hit& hit) {
+  Asked& cached = asked_.emplace_back();
+  cached.question = pending.question;
+  cached.answer = *hit.answer;
+  if (scout_.asks_for_record() && !is_temporary(hit.answer->status)) cached.meaning = verdicts_.meaning(hit);
+  scout_.answer(pending.id, *cached.answer, cached.meaning);
 }
 
 void SpfLookAhead::on_answer(uint64_t tag, const Answer& answer) {

@@ -19,6 +19,10 @@ namespace {
 // shard.
 constexpr size_t kIdleMax = 32;
 
+// Of program, for each evaluation by steps: an evaluation takes 1 to 2 us, and as much compiling gives some
+// KB; programs in use have 1 to 30 KB, so that nearly all are made at the second sight.
+constexpr size_t kBytesEarned = size_t{32} * 1024;
+
 // One type of attachment for each family.
 template <IpFamily family>
 struct Compiled {
@@ -26,6 +30,23 @@ struct Compiled {
 };
 
 }  // namespace
+
+// What a record and family have earned by evaluations.
+struct SpfVerdicts::Earned {
+  uint64_t message = 0;  // that was counted last
+  size_t bytes = 0;      // not yet spent
+  size_t needed = 0;     // for the next program
+  bool cut = false;      // the program that was made outgrew what there was
+  bool in_vain = false;  // the cache has no room for what is made of this record
+};
+
+// Kept with a TXT answer.
+struct SpfVerdicts::Known {
+  SelectedRecordRef meaning;  // null until it is needed
+  Earned v4;
+  Earned v6;
+  Earned& of(IpFamily family) { return family == IpFamily::V4 ? v4 : v6; }
+};
 
 // The answers that are in the cache and within their time, with what they were asked for.
 class SpfVerdicts::Source final : public spf::ProgramSource {
@@ -129,12 +150,14 @@ std::optional<AnswerCache::Hit> SpfVerdicts::in_cache(const Question& question) 
 
 SelectedRecordRef SpfVerdicts::meaning(const AnswerCache::Hit& hit) {
   AnswerCache& cache = client_.cache();
-  const SelectedRecordRef* kept = cache.attached<SelectedRecordRef>(hit.id, shard_.now());
-  if (kept != nullptr) return *kept;
+  const Known* kept = cache.attached<Known>(hit.id, shard_.now());
+  if (kept != nullptr && kept->meaning) return kept->meaning;
   SelectedRecordRef made = spf::SelectedRecord::select(*hit.answer);
+  if (hit.stale) return made;
+  auto known = kept == nullptr ? std::make_unique<Known>() : std::make_unique<Known>(*kept);
+  known->meaning = made;
   // From here on the hit may be gone: room is made for what is attached.
-  if (!hit.stale)
-    (void)cache.attach(hit.id, std::make_unique<SelectedRecordRef>(made), sizeof(made) + made->bytes());
+  (void)cache.attach(hit.id, std::move(known), sizeof(Known) + made->bytes());
   return made;
 }
 
@@ -153,37 +176,75 @@ void SpfVerdicts::give(spf::Evaluator& machine, auth::QuestionId id, const Answe
 void SpfVerdicts::ended(const SpfEvaluation& evaluation) {
   ++counters_.step_by_step;
   if (evaluation.waited_) ++counters_.waited;
-  if (evaluation.first_was_cached_ && !evaluation.canceled_) compile(evaluation.domain_, evaluation.family_);
-}
-
-void SpfVerdicts::compile(const dns::DnsName& domain, IpFamily family) {
-  if (family == IpFamily::V4) {
-    compile_for<IpFamily::V4>(domain);
-  } else {
-    compile_for<IpFamily::V6>(domain);
+  if (evaluation.canceled_ || evaluation.first_) return;
+  question_.name = evaluation.domain_;
+  if (!evaluation.first_was_cached_) {
+    // Noted here and not with the answer, which is not to count as used yet.
+    const auto came = client_.cache().peek(question_, shard_.now());
+    if (came) came_[next_came_++ % came_.size()] = {evaluation.message_, came->id};
+    return;
   }
-}
-
-template <IpFamily family>
-void SpfVerdicts::compile_for(const dns::DnsName& domain) {
-  AnswerCache& cache = client_.cache();
-  const MonoTime now = shard_.now();
-  question_.name = domain;
   const auto root = in_cache(question_);
   if (!root || root->stale || is_temporary(root->answer->status)) return;
   const AnswerCache::EntryId id = root->id;
-  if (const auto* known = cache.attached<Compiled<family>>(id, now)) {
-    // Once more only when that brings it further.
-    if (!known->program.missing()) return;
-    const auto found = in_cache(*known->program.missing());
-    if (!found || found->stale) return;
+  if (!earn(evaluation, id)) return;
+  if (evaluation.family_ == IpFamily::V4) {
+    compile_for<IpFamily::V4>(evaluation.domain_, id);
+  } else {
+    compile_for<IpFamily::V6>(evaluation.domain_, id);
+  }
+}
+
+// What is kept with the answer, made where there is none; null: there is no room.
+SpfVerdicts::Known* SpfVerdicts::known(AnswerCache::EntryId id) {
+  AnswerCache& cache = client_.cache();
+  if (auto* known = cache.attached<Known>(id, shard_.now())) return known;
+  if (!cache.attach(id, std::make_unique<Known>(), sizeof(Known))) return nullptr;
+  return cache.attached<Known>(id, shard_.now());
+}
+
+// True when there is enough for compiling.
+bool SpfVerdicts::earn(const SpfEvaluation& evaluation, AnswerCache::EntryId id) {
+  Known* kept = known(id);
+  if (kept == nullptr) return false;
+  Earned& earned = kept->of(evaluation.family_);
+  const uint64_t message = evaluation.message_ != 0 ? evaluation.message_ : new_message();
+  const bool counted = std::exchange(earned.message, message) == message;
+  if (counted || earned.in_vain || std::ranges::find(came_, Came{message, id}) != came_.end()) return false;
+  earned.bytes = std::min(earned.bytes + kBytesEarned, limits::kSpfProgramBytes);
+  return earned.bytes >= earned.needed;
+}
+
+bool SpfVerdicts::would_cover_more(const spf::Program& program) {
+  return std::ranges::any_of(program.missing(), [this](const Question& question) {
+    const auto found = client_.cache().find(question, shard_.now());
+    return found && !found->stale;
+  });
+}
+
+template <IpFamily family>
+void SpfVerdicts::compile_for(const dns::DnsName& domain, AnswerCache::EntryId id) {
+  AnswerCache& cache = client_.cache();
+  const Earned before = known(id)->of(family);
+  if (const auto* made = cache.attached<Compiled<family>>(id, shard_.now())) {
+    if (!before.cut && !would_cover_more(made->program)) return;
   }
   Source source(*this, id);
-  auto compiled = std::make_unique<Compiled<family>>(spf::Program::compile(domain, family, source));
+  auto compiled =
+      std::make_unique<Compiled<family>>(spf::Program::compile(domain, family, source, before.bytes));
   ++counters_.compiled;
   count(compiled->program.gaps());
+  const size_t given = before.bytes;
+  const bool cut = compiled->program.gaps().limits && given < limits::kSpfProgramBytes;
   const size_t bytes = sizeof(Compiled<family>) + compiled->program.bytes();
-  (void)cache.attach(id, std::move(compiled), bytes, source.uses());
+  const bool attached = cache.attach(id, std::move(compiled), bytes, source.uses());
+  Known* kept = cache.attached<Known>(id, shard_.now());
+  if (kept == nullptr) return;
+  Earned& earned = kept->of(family);
+  earned.bytes -= cut ? earned.bytes : std::min(bytes, earned.bytes);
+  earned.needed = std::min(cut ? 2 * given : bytes, limits::kSpfProgramBytes);
+  earned.cut = cut;
+  earned.in_vain = !attached;
 }
 
 void SpfVerdicts::count(const spf::ProgramGaps& gaps) {

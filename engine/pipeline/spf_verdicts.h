@@ -7,8 +7,14 @@
 // nobody. Where there is none, or the program leaves this client to it, begin() evaluates step by step
 // (spf_evaluation.h), from the cache as far as that goes. A domain whose record was in the cache already is
 // compiled afterwards, one program for each address family, which lives as long as all answers that it was
-// made from; so a domain that is seen once costs no compiling. A program that lacked an answer is made again
-// once that is in the cache. Outcomes are never kept by client.
+// made from. A program that lacked an answer is made again once that is in the cache. Outcomes are never kept
+// by client.
+//
+// Compiling is earned by what it saves: the evaluations by steps of one record and family, those for one
+// message counted once and the first not at all, allow for kBytesEarned of program each. So a domain that is
+// seen once costs no compiling, and names that an attacker makes up cost a bounded part of what their
+// evaluation costs anyway, however large their programs are. A program that outgrows what was earned covers
+// what came before, and is made again when twice as much was earned.
 //
 // One shard; outlives the evaluations that it began. Nothing fails.
 #pragma once
@@ -19,6 +25,7 @@
 #include "rules/spf/program.h"
 #include "rules/spf/selected_record.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,6 +65,9 @@ class SpfVerdicts {
   // Evaluates as far as the cache goes. The outcome is there when done(); else finish() brings it.
   SpfEvaluationPtr begin(const spf::Check& check, const SpfAsking& asking);
 
+  // For SpfAsking::message.
+  uint64_t new_message() { return ++messages_; }
+
   // To be filled in for begin(); keeps its memory.
   spf::Check& check() { return check_; }
   dns::DnsClient& client() const { return client_; }
@@ -68,6 +78,13 @@ class SpfVerdicts {
   friend class SpfLookAhead;
   friend struct SpfEvaluationReturn;
   class Source;
+  struct Earned;
+  struct Known;
+  struct Came {
+    uint64_t message = 0;
+    dns::AnswerCache::EntryId id;
+    friend bool operator==(const Came&, const Came&) = default;
+  };
 
   // What a TXT answer means, kept with the answer where it is the cache's and there is room.
   spf::SelectedRecordRef meaning(const dns::AnswerCache::Hit& hit);
@@ -76,9 +93,11 @@ class SpfVerdicts {
   std::optional<dns::AnswerCache::Hit> in_cache(const dns::Question& question);
   void ended(const SpfEvaluation& evaluation);
 
-  void compile(const dns::DnsName& domain, IpFamily family);
+  Known* known(dns::AnswerCache::EntryId id);
+  bool earn(const SpfEvaluation& evaluation, dns::AnswerCache::EntryId id);
   template <IpFamily family>
-  void compile_for(const dns::DnsName& domain);
+  void compile_for(const dns::DnsName& domain, dns::AnswerCache::EntryId id);
+  bool would_cover_more(const spf::Program& program);
   void count(const spf::ProgramGaps& gaps);
   void take_back(std::unique_ptr<SpfEvaluation> evaluation);
 
@@ -90,6 +109,11 @@ class SpfVerdicts {
   std::vector<std::unique_ptr<SpfEvaluation>> idle_;  // that keep their memory
   spf::Outcome outcome_;                              // of the last program that ran; keeps its memory
   SpfCounters counters_;
+  uint64_t messages_ = 0;
+  // The last answers that came for a message: this one's further evaluations find them in the cache. As many
+  // as come while one message's header follows its envelope; where it is more, one counts that should not.
+  std::array<Came, 64> came_{};
+  size_t next_came_ = 0;
 };
 
 }  // namespace sluice::pipeline

@@ -63,8 +63,11 @@ struct ProgramBreadth {
 
 class Program {
  public:
-  // `domain` is the one checked. What source gives need only live as stated there.
-  static Program compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source);
+  // `domain` is the one checked. What source gives need only live as stated there. Compiling costs about as
+  // much as the program becomes large, which `bytes_max` bounds; what is beyond it is evaluated step by step
+  // (ProgramGaps::limits).
+  static Program compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source,
+                         size_t bytes_max = limits::kSpfProgramBytes);
 
   // The outcome for a client (unmapped, see IpAddress::unmap), written into `into`, which it gives back.
   // Null: it must be evaluated step by step. Allocates nothing that `into` has room for already.
@@ -74,8 +77,8 @@ class Program {
   // Every client of the family is covered, explanations included.
   bool whole() const { return !gaps_.any(); }
   const ProgramGaps& gaps() const { return gaps_; }
-  // The first answer that was missing.
-  const std::optional<dns::Question>& missing() const { return missing_; }
+  // The first kMissingMax answers that were missing: with any of them a program covers more.
+  const std::vector<dns::Question>& missing() const { return missing_; }
 
   const ProgramBreadth& breadth() const { return breadth_; }
   size_t rows() const { return rows_; }  // prefixes
@@ -86,6 +89,7 @@ class Program {
   friend class ProgramCompiler;
   Program() = default;
   static constexpr uint32_t kStepByStep = UINT32_MAX;
+  static constexpr size_t kMissingMax = 8;
   static constexpr uint32_t kNone = UINT32_MAX;
 
   // An outcome, written small: there is one for each term, and thousands of programs are in use at a time, so
@@ -145,7 +149,7 @@ class Program {
   std::vector<Block> others_;
   std::vector<Rest> rests_;
   ProgramGaps gaps_;
-  std::optional<dns::Question> missing_;
+  std::vector<dns::Question> missing_;
   ProgramBreadth breadth_;
   size_t rows_ = 0;
   size_t bytes_ = 0;

@@ -182,7 +182,7 @@ uint32_t ProgramCompiler::add_outcome(const Outcome& outcome) {
 }
 
 bool ProgramCompiler::take_bytes(size_t bytes) {
-  if (bytes > limits::kSpfProgramBytes - std::min(bytes_, limits::kSpfProgramBytes)) return false;
+  if (bytes > bytes_max_ - std::min(bytes_, bytes_max_)) return false;
   bytes_ += bytes;
   return true;
 }

@@ -5,6 +5,7 @@
 #include "io/base/limits.h"
 #include "rules/spf/domain.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,8 +14,9 @@ namespace sluice::spf {
 
 using dns::RecordType;
 
-Program Program::compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source) {
-  return ProgramCompiler(domain, family, source).compile();
+Program Program::compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source,
+                         size_t bytes_max) {
+  return ProgramCompiler(domain, family, source, bytes_max).compile();
 }
 
 // --- Blocks ---
@@ -78,7 +80,8 @@ uint32_t ProgramCompiler::compile_block(Position at) {
 // --- Terms ---
 
 ProgramCompiler::End ProgramCompiler::step(Position& at) {
-  if (++terms_ > limits::kSpfProgramTerms) return gap(&ProgramGaps::limits);
+  constexpr size_t kBytesPerTerm = limits::kSpfProgramBytes / limits::kSpfProgramTerms;
+  if (++terms_ > bytes_max_ / kBytesPerTerm) return gap(&ProgramGaps::limits);
   if (at_redirect(at)) {
     if (!level(at).record->redirect()) return leave_without_match(at);
   } else if (!directive(at).is_lookup()) {
@@ -271,7 +274,11 @@ uint32_t ProgramCompiler::add_level(const Position& at, const Record& record, st
 ProgramCompiler::Found ProgramCompiler::ask(const dns::DnsName& name, RecordType type) {
   const dns::Answer* answer = source_.find({name, type});
   if (answer == nullptr) {
-    if (!program_.missing_) program_.missing_ = dns::Question{name, type};
+    const dns::Question question{name, type};
+    std::vector<dns::Question>& missing = program_.missing_;
+    if (missing.size() < Program::kMissingMax && std::ranges::find(missing, question) == missing.end()) {
+      missing.push_back(question);
+    }
     return {nullptr, &ProgramGaps::missing};
   }
   if (dns::is_temporary(answer->status) || answer->stale) return {nullptr, &ProgramGaps::temporary};

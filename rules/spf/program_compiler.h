@@ -27,8 +27,8 @@ namespace sluice::spf {
 
 class ProgramCompiler {
  public:
-  ProgramCompiler(const dns::DnsName& domain, IpFamily family, ProgramSource& source)
-      : domain_(domain.to_text()), name_(domain), source_(source) {
+  ProgramCompiler(const dns::DnsName& domain, IpFamily family, ProgramSource& source, size_t bytes_max)
+      : domain_(domain.to_text()), name_(domain), source_(source), bytes_max_(bytes_max) {
     program_.family_ = family;
   }
 
@@ -158,6 +158,7 @@ class ProgramCompiler {
   std::string domain_;
   dns::DnsName name_;
   ProgramSource& source_;
+  size_t bytes_max_;
   Program program_;
 
   std::deque<Level> levels_;

@@ -113,7 +113,7 @@ std::string SpfComparer::compare(SpfZone& zone, std::span<const IpAddress> clien
     if (gaps.limits) ++tally_.limited;
     if (gaps.limits && (zone.is_straight() || !reached_a_limit(*program)))
       return "  a program ends at a limit that it has not reached\n";
-    if (gaps.missing != program->missing().has_value()) return "  a missing answer is not named\n";
+    if (gaps.missing == program->missing().empty()) return "  a missing answer is not named\n";
   }
   Outcome scratch;  // written over by each client, as in the node
   for (const IpAddress& client : clients) {

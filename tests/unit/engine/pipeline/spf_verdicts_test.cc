@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace sluice::pipeline {
@@ -72,6 +73,12 @@ why.example:
   - TXT: not from there
 fails.example:
   - SPF: v=spf1 include:silent.example -all
+early.example:
+  - SPF: v=spf1 -ip4:203.0.113.0/24 ip4:198.51.100.1 include:other.example ?all exp=why.example
+short.example:
+  - SPF: v=spf1 a:own.example -all
+racing.example:
+  - SPF: v=spf1 a:n1.example include:short.example -all
 silent.example:
   - TIMEOUT
 )";
@@ -134,6 +141,29 @@ class SpfVerdictsTest : public ::testing::Test {
     reactor::SimFaults faults;
     faults.latency_min = faults.latency_max = latency;
     sim_.set_faults(faults);
+  }
+  // Before anything is asked.
+  void set_cache_bytes(size_t bytes) {
+    bool ended = false;
+    ASSERT_TRUE(tasks_.spawn(node_, stop(node_, ended)));
+    ASSERT_TRUE(sim_.run_until(shards_, [&] { return ended; }, sim_.now() + 1h));
+    verdicts_.reset();
+    dns::DnsClientSettings settings;
+    settings.servers = {{sim_.address("dns"), 53}};
+    settings.cache.bytes_max = bytes;
+    client_.emplace(node_, settings);
+    verdicts_.emplace(node_, *client_);
+  }
+  // 10.0.0.1 to 10.0.3.231, each a term; kept for an hour.
+  void put_large_record() {
+    dns::Answer answer;
+    answer.status = dns::AnswerStatus::Records;
+    answer.ttl = 3600;
+    std::string text = "v=spf1";
+    for (int i = 1; i < 1000; ++i) text += fmt::format(" ip4:10.0.{}.{}", i / 256, i % 256);
+    answer.records.emplace_back(text + " -all");
+    ASSERT_TRUE(client_->cache().put({*dns::DnsName::from_text("large.example"), dns::RecordType::Txt},
+                                     answer, node_.now()));
   }
   const SpfCounters& counters() const { return verdicts_->counters(); }
   size_t queries() const { return server_->asked().size(); }
@@ -208,6 +238,57 @@ TEST_F(SpfVerdictsTest, CompileAgainOnceTheMissingAnswerIsThere) {
   EXPECT_EQ(counters().with_missing, 1U);
   EXPECT_EQ(result("203.0.113.1", "plain.example"), SpfResult::Fail);
   EXPECT_EQ(counters().program_hits, 2U);
+}
+
+TEST_F(SpfVerdictsTest, CompileAgainWhenAnyOfTheMissingAnswersIsThere) {
+  // Nobody comes to the explanation.
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(result("198.51.100.1", "early.example"), SpfResult::Pass);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(result("192.0.2.2", "early.example"), SpfResult::Pass);
+  EXPECT_EQ(counters().compiled, 2U);
+  EXPECT_EQ(counters().program_hits, 3U);
+}
+
+TEST_F(SpfVerdictsTest, CompileNothingForOneMessageWhateverItNamesTheDomainFor) {
+  const evidence::Client client{*IpAddress::parse("203.0.113.1"), "plain.example", {}};
+  const evidence::Sender sender{"user", "plain.example"};
+  for (const uint64_t compiled : {0U, 1U}) {
+    SpfRequest request{.client = client, .sender = sender};
+    request.identities.mail_from = request.identities.helo = true;
+    SpfInquiry envelope;
+    ASSERT_TRUE(envelope.start(node_, *verdicts_, tasks_, request));
+    ASSERT_TRUE(sim_.run_until(shards_, [&] { return envelope.finished(); }, sim_.now() + 1h));
+    request.identities = {};
+    request.identities.from_header = true;
+    request.from_author = "author@plain.example";
+    request.message = envelope.message();
+    SpfInquiry header;
+    ASSERT_TRUE(header.start(node_, *verdicts_, tasks_, request));
+    ASSERT_TRUE(header.finished());
+    EXPECT_EQ(counters().compiled, compiled);
+  }
+}
+
+TEST_F(SpfVerdictsTest, CompileALargeRecordOnlyAfterAsManyEvaluationsAsItsSizeAsksFor) {
+  put_large_record();
+  ASSERT_EQ(result("10.0.3.231", "large.example"), SpfResult::Pass);  // the last of 999
+  EXPECT_EQ(counters().compiled, 1U);
+  EXPECT_EQ(counters().with_limits, 1U);  // it covers the first of them
+  EXPECT_EQ(result("10.0.0.1", "large.example"), SpfResult::Pass);
+  EXPECT_EQ(counters().program_hits, 1U);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(result("10.0.3.231", "large.example"), SpfResult::Pass);
+  EXPECT_LE(counters().compiled, 4U);
+  EXPECT_GE(counters().step_by_step, 3U);
+  EXPECT_GE(counters().program_hits, 10U);  // in the end it covers all
+  const uint64_t compiled = counters().compiled;
+  EXPECT_EQ(result("203.0.113.1", "large.example"), SpfResult::Fail);
+  EXPECT_EQ(counters().compiled, compiled);
+}
+
+TEST_F(SpfVerdictsTest, DoNotCompileAgainWhatTheCacheHasNoRoomFor) {
+  set_cache_bytes(size_t{80} * 1024);  // a quarter for an answer, less for a program
+  put_large_record();
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(result("10.0.3.231", "large.example"), SpfResult::Pass);
+  EXPECT_EQ(counters().compiled, 1U);
 }
 
 TEST_F(SpfVerdictsTest, DoNotCompileAgainWhatCannotBecomeWhole) {
@@ -359,6 +440,23 @@ TEST_F(SpfVerdictsTest, AskAheadOnlyWhatTheEvaluationWillAsk) {
   EXPECT_EQ(skips.result, SpfResult::Pass);
   EXPECT_EQ(skips.lookups, 10U);
   EXPECT_EQ(server_->count("c.example A"), 0U);
+}
+
+TEST_F(SpfVerdictsTest, GoTheWayThatTheyAskedAheadThoughTheRecordChanges) {
+  set_latency(1ms);
+  dns::Answer before;
+  before.status = dns::AnswerStatus::Records;
+  before.ttl = 2;
+  before.records.emplace_back(
+      std::string("v=spf1 a:n2.example a:n3.example a:n4.example a:n5.example a:n6.example a:n7.example "
+                  "a:n8.example a:c.example -all"));
+  ASSERT_TRUE(client_->cache().put({*dns::DnsName::from_text("short.example"), dns::RecordType::Txt}, before,
+                                   node_.now()));
+  set_latency(700ms);
+  const evidence::SpfOutcome outcome = ask("192.0.2.10", "racing.example", {.ahead = true});
+  EXPECT_EQ(outcome.result, SpfResult::Fail);
+  EXPECT_EQ(outcome.lookups, 10U);
+  EXPECT_EQ(server_->count("short.example TXT"), 0U);
 }
 
 TEST_F(SpfVerdictsTest, TakeOneRoundTripForWhatIsAskedAhead) {
