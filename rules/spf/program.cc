@@ -79,7 +79,8 @@ uint32_t Program::find(const IpAddress& client, Explain explain) const {
 }
 
 std::string_view Program::mechanism(const Final& outcome) const {
-  if (outcome.short_size != 0 || outcome.rest == kNone) return {outcome.short_mechanism.data(), outcome.short_size};
+  if (outcome.short_size != 0 || outcome.rest == kNone)
+    return {outcome.short_mechanism.data(), outcome.short_size};
   return rests_[outcome.rest].long_mechanism;
 }
 
