@@ -1,5 +1,7 @@
 #include "engine/node/privileges.h"
 
+#include "io/base/sanitizers.h"
+
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -16,14 +18,8 @@ namespace sluice::node {
 namespace {
 
 // The leak checker of a sanitizer build looks at the process as a debugger does.
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SLUICE_ADDRESS_SANITIZER
 constexpr bool kHideMemory = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool kHideMemory = false;
-#else
-constexpr bool kHideMemory = true;
-#endif
 #else
 constexpr bool kHideMemory = true;
 #endif

@@ -1,6 +1,7 @@
 #include "io/reactor/buffer_pool.h"
 
 #include "io/base/check.h"
+#include "io/base/sanitizers.h"
 
 #include <algorithm>
 #include <new>
@@ -8,13 +9,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SLUICE_ADDRESS_SANITIZER 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define SLUICE_ADDRESS_SANITIZER 1
-#endif
 #ifdef SLUICE_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
 #else

@@ -6,6 +6,7 @@
 #include "dnscache/wire/response.h"
 #include "dnscache/zone/responder.h"
 #include "io/base/check.h"
+#include "io/base/sanitizers.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +16,9 @@
 #include <string_view>
 
 #include <ldns/ldns.h>
+#ifdef SLUICE_ADDRESS_SANITIZER
 #include <sanitizer/lsan_interface.h>
+#endif
 
 namespace {
 
@@ -29,7 +32,9 @@ using Packet = std::unique_ptr<ldns_pkt, FreePacket>;
 
 // ldns 1.8 loses memory on some messages that it refuses; that is no leak of ours.
 Packet parse_with_ldns(const uint8_t* data, size_t size) {
+#ifdef SLUICE_ADDRESS_SANITIZER
   const __lsan::ScopedDisabler theirs;
+#endif
   ldns_pkt* packet = nullptr;
   if (ldns_wire2pkt(&packet, data, size) != LDNS_STATUS_OK) return nullptr;
   return Packet(packet);
