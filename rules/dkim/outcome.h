@@ -63,6 +63,7 @@ struct SignatureOutcome {
   std::string domain;    // d=, A-labels and lower case; as written where it is not a domain, "" without one
   std::string selector;  // s=, likewise
   std::string identity;  // i=, or its default "@d"
+  std::string signed_headers;  // h= without white space, lower case: "from:to:subject"
   std::string signature_head;  // the first octets of b=, for header.b (RFC 6008)
   Algorithm algorithm = Algorithm::Unknown;
   uint32_t key_bits = 0;                // 0: no key

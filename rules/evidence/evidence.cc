@@ -1,6 +1,17 @@
 #include "rules/evidence/evidence.h"
 
+#include <algorithm>
+
 namespace sluice::evidence {
+namespace {
+
+bool has_signature_with(const DkimEvidence& dkim, dkim::Result result) {
+  return std::ranges::any_of(dkim.signatures, [result](const dkim::SignatureOutcome& signature) {
+    return signature.result == result;
+  });
+}
+
+}  // namespace
 
 std::string Sender::to_string() const {
   if (is_null()) return {};
@@ -15,6 +26,34 @@ bool is_helo_checkable(std::string_view helo) {
   if (helo.ends_with('.')) helo.remove_suffix(1);
   if (helo.empty() || helo.starts_with('[') || !helo.contains('.')) return false;
   return !IpAddress::parse(helo).has_value();
+}
+
+const SpfOutcome* spf_for_dmarc(const Evidence& evidence) {
+  const std::optional<SpfOutcome>& outcome =
+      evidence.sender.is_null() ? evidence.spf.helo : evidence.spf.mail_from;
+  return outcome ? &*outcome : nullptr;
+}
+
+bool has_passing_signature(const DkimEvidence& dkim) { return has_signature_with(dkim, dkim::Result::Pass); }
+
+bool is_dkim_uncertain(const DkimEvidence& dkim) {
+  return !has_passing_signature(dkim) && has_signature_with(dkim, dkim::Result::TempError);
+}
+
+std::vector<std::string_view> passing_domains(const DkimEvidence& dkim) {
+  std::vector<std::string_view> domains;
+  for (const dkim::SignatureOutcome& signature : dkim.signatures) {
+    if (signature.result != dkim::Result::Pass) continue;
+    if (std::ranges::find(domains, std::string_view(signature.domain)) == domains.end()) {
+      domains.emplace_back(signature.domain);
+    }
+  }
+  return domains;
+}
+
+bool is_dmarc_satisfied(const Evidence& evidence) {
+  if (evidence.dmarc && evidence.dmarc->result == dmarc::Result::Pass) return true;
+  return evidence.arc_override.applied;
 }
 
 }  // namespace sluice::evidence

@@ -7,7 +7,10 @@
 #pragma once
 
 #include "io/base/ip.h"
+#include "rules/arc/outcome.h"
 #include "rules/auth/result.h"
+#include "rules/dkim/outcome.h"
+#include "rules/dmarc/outcome.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -68,9 +71,18 @@ struct SpfEvidence {
   std::optional<SpfOutcome> from_header;  // ESE-16; never feeds DMARC
 };
 
+// What verifying the DKIM signatures found. Not verified: nobody looked, which is not the same as a message
+// without signatures.
+struct DkimEvidence {
+  bool verified = false;
+  std::vector<dkim::SignatureOutcome> signatures;  // one for each DKIM-Signature field, top first
+  friend bool operator==(const DkimEvidence&, const DkimEvidence&) = default;
+};
+
 struct MessageFlags {
-  bool long_line = false;                   // a line over 998 octets (W-8)
-  std::vector<std::string> removed_fields;  // names of fields that were removed (W-20)
+  bool long_line = false;                          // a line over 998 octets (W-8)
+  std::vector<std::string> removed_fields;         // names of fields that were removed (W-20)
+  std::vector<std::string> removed_signed_fields;  // those of them that a passing DKIM signature covered
 };
 
 struct Evidence {
@@ -78,6 +90,11 @@ struct Evidence {
   Client client;
   Sender sender;
   SpfEvidence spf;
+  DkimEvidence dkim;
+  std::optional<arc::Outcome> arc;            // none: not asked (ESE-07)
+  arc::Override arc_override;                 // what the chain did to DMARC (W-33)
+  std::optional<dmarc::Outcome> dmarc;        // what is acted on; none: not evaluated
+  std::optional<dmarc::Outcome> dmarc_other;  // of the other standard, with `dmarc.mode = "both"` (D-9)
   MessageFlags flags;
 };
 
@@ -88,5 +105,18 @@ std::string_view helo_name(const Client& client);
 // False for an address literal, a single label or nothing: such a HELO gives None and is never a ground for
 // refusal (W-31).
 bool is_helo_checkable(std::string_view helo);
+
+// The SPF outcome that DMARC may use (RFC 9989 section 4.4.2): of MAIL FROM, or of HELO with the null sender;
+// never that of the From field, and no Pass of HELO beside a MAIL FROM (CVE-2019-20790). Null: there is none.
+const SpfOutcome* spf_for_dmarc(const Evidence& evidence);
+
+bool has_passing_signature(const DkimEvidence& dkim);
+// No signature passes, and one might have had the DNS answered.
+bool is_dkim_uncertain(const DkimEvidence& dkim);
+// d= of the signatures that pass, each once, top first. Views of `dkim`.
+std::vector<std::string_view> passing_domains(const DkimEvidence& dkim);
+
+// DMARC passes, or fails but the results of a trusted ARC sealer stand in for it (W-33).
+bool is_dmarc_satisfied(const Evidence& evidence);
 
 }  // namespace sluice::evidence

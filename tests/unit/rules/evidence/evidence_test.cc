@@ -40,5 +40,69 @@ TEST(HeloName, IsCheckableOnlyAsADomainWithADot) {
   EXPECT_FALSE(is_helo_checkable("192.0.2.1"));
 }
 
+SpfOutcome spf_of(SpfResult result, Identity identity, std::string domain) {
+  SpfOutcome outcome;
+  outcome.result = result;
+  outcome.identity = identity;
+  outcome.domain = std::move(domain);
+  return outcome;
+}
+
+dkim::SignatureOutcome signature_of(dkim::Result result, std::string domain) {
+  dkim::SignatureOutcome outcome;
+  outcome.result = result;
+  outcome.domain = std::move(domain);
+  return outcome;
+}
+
+// HELO may pass beside a MAIL FROM that does not (CVE-2019-20790).
+TEST(SpfForDmarc, IsThatOfMailFromAndOfHeloOnlyWithTheNullSender) {
+  Evidence evidence;
+  EXPECT_EQ(spf_for_dmarc(evidence), nullptr);
+  evidence.spf.mail_from = spf_of(SpfResult::Fail, Identity::MailFrom, "victim.example");
+  evidence.spf.helo = spf_of(SpfResult::Pass, Identity::Helo, "attacker.example");
+  evidence.spf.from_header = spf_of(SpfResult::Pass, Identity::From, "victim.example");
+  evidence.sender = {"a", "victim.example"};
+  ASSERT_NE(spf_for_dmarc(evidence), nullptr);
+  EXPECT_EQ(spf_for_dmarc(evidence)->domain, "victim.example");
+  EXPECT_EQ(spf_for_dmarc(evidence)->result, SpfResult::Fail);
+  evidence.sender = {};
+  EXPECT_EQ(spf_for_dmarc(evidence)->domain, "attacker.example");
+  evidence.spf.helo.reset();
+  EXPECT_EQ(spf_for_dmarc(evidence), nullptr);
+}
+
+TEST(DkimQuestions, CountOnlySignaturesThatPass) {
+  DkimEvidence dkim;
+  EXPECT_FALSE(has_passing_signature(dkim));
+  EXPECT_FALSE(is_dkim_uncertain(dkim));
+  dkim.signatures = {signature_of(dkim::Result::Fail, "a.example"),
+                     signature_of(dkim::Result::TempError, "b.example")};
+  EXPECT_TRUE(is_dkim_uncertain(dkim));
+  EXPECT_TRUE(passing_domains(dkim).empty());
+  dkim.signatures.push_back(signature_of(dkim::Result::Pass, "c.example"));
+  dkim.signatures.push_back(signature_of(dkim::Result::Pass, "d.example"));
+  dkim.signatures.push_back(signature_of(dkim::Result::Pass, "c.example"));
+  EXPECT_TRUE(has_passing_signature(dkim));
+  EXPECT_FALSE(is_dkim_uncertain(dkim));
+  EXPECT_EQ(passing_domains(dkim), (std::vector<std::string_view>{"c.example", "d.example"}));
+}
+
+TEST(DmarcSatisfied, ByPassOrByAnAppliedOverrideAlone) {
+  Evidence evidence;
+  EXPECT_FALSE(is_dmarc_satisfied(evidence));
+  evidence.dmarc.emplace();
+  for (const dmarc::Result result :
+       {dmarc::Result::None, dmarc::Result::Fail, dmarc::Result::TempError, dmarc::Result::PermError}) {
+    evidence.dmarc->result = result;
+    EXPECT_FALSE(is_dmarc_satisfied(evidence));
+  }
+  evidence.dmarc->result = dmarc::Result::Pass;
+  EXPECT_TRUE(is_dmarc_satisfied(evidence));
+  evidence.dmarc->result = dmarc::Result::Fail;
+  evidence.arc_override.applied = true;
+  EXPECT_TRUE(is_dmarc_satisfied(evidence));
+}
+
 }  // namespace
 }  // namespace sluice::evidence
