@@ -4,7 +4,9 @@
     soak.py --build FOLDER [--minutes 10] [--share 0.8] [--sessions 64] [--json FILE]
 
 First the capacity: a closed loop of the same messages. Then an open loop at a share of it for so many minutes, with connections of 1 and
-of 20 messages and the sizes of real mail. Each second: resident memory and open descriptors of the node.
+of 20 messages and the sizes of real mail. Each second: resident memory of the node, its established TCP connections, and its other
+descriptors: how many connections are open is the load's doing and swings, and one that is kept by mistake is no longer established
+once its peer has closed it.
 
 Flat means, behind a warm-up of a fifth of the time (at least 10 s): the line fitted through the samples rises by no more than 2 % of
 their mean (memory; at least 1 MB is allowed) or 3 descriptors from the warm-up's end to the end, and the highest
@@ -26,14 +28,39 @@ import measure
 JOURNAL_MAX = 256 << 20  # octets kept of it
 GROWTH = {"rss_kb": (0.02, 1024), "descriptors": (0.0, 3)}  # of the fitted line: share of the mean, or this much
 PEAK = {"rss_kb": (0.05, 2048), "descriptors": (0.05, 8)}
+ESTABLISHED = "01"  # proc(5), /proc/net/tcp
 CAPACITY_MESSAGES = 10000
 CORPUS_MESSAGES = 500
+
+
+def established_inodes(pid):
+    inodes = set()
+    for table in ("tcp", "tcp6"):
+        path = pathlib.Path(f"/proc/{pid}/net/{table}")
+        for line in path.read_text().splitlines()[1:] if path.exists() else []:
+            columns = line.split()
+            if columns[3] == ESTABLISHED:
+                inodes.add(f"socket:[{columns[9]}]")
+    return inodes
+
+
+def descriptor_targets(pid):
+    targets = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            targets.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+        except FileNotFoundError:
+            pass  # closed since
+    return targets
 
 
 def sample(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
     rss = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-    return {"rss_kb": rss, "descriptors": len(os.listdir(f"/proc/{pid}/fd"))}
+    targets = descriptor_targets(pid)
+    established = established_inodes(pid)
+    connections = sum(target in established for target in targets)
+    return {"rss_kb": rss, "connections": connections, "descriptors": len(targets) - connections}
 
 
 def slope(values):
@@ -118,6 +145,8 @@ def main():
           f"{'kept' if summary['generator']['kept_schedule'] else 'not kept: ' + summary['generator']['problem']}")
     well = summary["accepted"] == summary["begun"] and exit_code == 0 and stopped["balance"]["balanced"]
     print(f"the node ended with {exit_code}, balanced: {stopped['balance']['balanced']}")
+    connections = [each["connections"] for each in samples]
+    print(f"connections: {min(connections)} to {max(connections)}")
     for key in GROWTH:
         words, flat = verdict(samples, key)
         well = well and flat
