@@ -155,6 +155,15 @@ inline constexpr size_t kSpfProgramBlocks = 64;         // ours: ways on behind 
 inline constexpr size_t kSpfProgramTerms = 32768;       // ours: terms looked at, over all blocks
 inline constexpr size_t kSpfProgramBytes = 512 * 1024;  // ours: 1024 terms with an outcome each fit
 
+// --- Signing and sealing (RFC 6376, RFC 8617) ---
+inline constexpr unsigned kDkimSignRsaBitsMin = 2048;  // RFC 8301 3.2 (SHOULD); shorter keys do not sign
+inline constexpr unsigned kDkimSignRsaBitsMax = 4096;  // RFC 8301 3.2: verifiers need not take longer ones
+inline constexpr size_t kDkimKeyFile = 64 * 1024;      // ours: octets of a PEM file; RSA-4096 has some 3,300
+inline constexpr size_t kSignedFieldInstances = 50;    // ours: of one name that one signature covers
+inline constexpr unsigned kArcSets = 50;               // RFC 8617 4.2.1 and 5.2: more, and the chain fails
+inline constexpr size_t kArcResults =
+    16 * 1024;  // ours: octets of one ARC-Authentication-Results that are read
+
 // --- Result headers (W-21) ---
 inline constexpr size_t kHeaderIdentity = 255;
 
