@@ -164,6 +164,19 @@ inline constexpr unsigned kArcSets = 50;               // RFC 8617 4.2.1 and 5.2
 inline constexpr size_t kArcResults =
     16 * 1024;  // ours: octets of one ARC-Authentication-Results that are read
 
+// --- tag=value lists, DKIM (RFC 6376, RFC 8301) ---
+inline constexpr size_t kTagListTags = 32;  // ours: tags of one list; all that are defined are 15. permerror
+inline constexpr size_t kDkimSignatures = 10;    // ours, a setting: verified, from the top. Below: policy
+inline constexpr size_t kDkimHeaderNames = 256;  // ours: names in h=, repeated ones included. permerror
+inline constexpr size_t kDkimBodyHashes = 16;    // ours: different c= and l= of one message. Beyond: policy
+inline constexpr size_t kDkimSignatureOctets =
+    2048;  // ours: of b=, decoded; RSA with 4096 bits has 512, and 16384 bits are still named as such
+inline constexpr size_t kDkimKeyText = 16384;      // ours: octets of one key record. Malformed
+inline constexpr unsigned kDkimRsaBitsMin = 1024;  // RFC 8301 3.2: shorter keys never pass
+inline constexpr unsigned kDkimRsaBitsMax = 4096;  // RFC 8301 3.2: what a verifier must take; ours: no more
+inline constexpr unsigned kDkimRsaExponentBits = 64;  // ours: longer ones cost as much as signing does
+inline constexpr auto kDkimClockSkew = 300s;          // ours, a setting: what clocks may differ by (t=, x=)
+
 // --- Result headers (W-21) ---
 inline constexpr size_t kHeaderIdentity = 255;
 

@@ -50,4 +50,25 @@ std::string_view rfc_word(Result result) { return kResultWords[static_cast<size_
 std::string_view to_word(Algorithm algorithm) { return kAlgorithmWords[static_cast<size_t>(algorithm)]; }
 std::string_view to_word(Reason reason) { return kReasonWords[static_cast<size_t>(reason)]; }
 
+Result result_of(Reason reason) {
+  switch (reason) {
+    case Reason::Verified:
+      return Result::Pass;
+    case Reason::BodyLengthBeyondBody:
+    case Reason::BodyHashMismatch:
+    case Reason::SignatureMismatch:
+      return Result::Fail;
+    case Reason::KeyLookupFailed:
+    case Reason::OutOfTime:
+      return Result::TempError;
+    case Reason::SignedInTheFuture:
+    case Reason::KeyTooLong:
+    case Reason::BodyNotCovered:
+    case Reason::TooManySignatures:
+      return Result::Policy;
+    default:
+      return Result::PermError;
+  }
+}
+
 }  // namespace sluice::dkim

@@ -56,6 +56,8 @@ enum class Reason : uint8_t {
   OutOfTime,          // the verdict was due: temperror
 };
 std::string_view to_word(Reason reason);  // "verified", "body-hash-mismatch", ...
+// What each reason makes of a signature (RFC 8601 section 2.7.1, RFC 6376 section 3.9).
+Result result_of(Reason reason);
 
 struct SignatureOutcome {
   Result result = Result::None;

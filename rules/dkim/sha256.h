@@ -1,0 +1,36 @@
+// Sha256: one SHA-256 computation (FIPS 180-4) by libcrypto, whose context is reused by reset(). One thread.
+// A failure of libcrypto, which takes no input of others here, ends the process.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+struct evp_md_ctx_st;
+
+namespace sluice::dkim {
+
+using Digest = std::array<uint8_t, 32>;
+
+class Sha256 {
+ public:
+  Sha256();
+  Sha256(Sha256&& other) noexcept;
+  Sha256& operator=(Sha256&& other) noexcept;
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  ~Sha256();
+
+  void reset();
+  void update(std::string_view octets);
+  Digest finish();                     // then reset() before anything else
+  Digest peek(Sha256& scratch) const;  // of what was given so far; goes on. `scratch` is overwritten
+
+ private:
+  evp_md_ctx_st* context_ = nullptr;
+};
+
+Digest sha256(std::string_view octets);
+
+}  // namespace sluice::dkim
