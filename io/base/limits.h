@@ -177,6 +177,14 @@ inline constexpr unsigned kDkimRsaBitsMax = 4096;  // RFC 8301 3.2: what a verif
 inline constexpr unsigned kDkimRsaExponentBits = 64;  // ours: longer ones cost as much as signing does
 inline constexpr auto kDkimClockSkew = 300s;          // ours, a setting: what clocks may differ by (t=, x=)
 
+// --- DMARC (RFC 9989, RFC 9990) ---
+inline constexpr size_t kDmarcWalkNames = 8;    // RFC 9989 4.10: names asked for one domain
+inline constexpr size_t kDmarcWalkLabels = 7;   // 4.10 step 4: longer names are cut to so many labels
+inline constexpr size_t kDmarcRecord = 16384;   // ours: octets of one record, all strings joined. As none
+inline constexpr size_t kDmarcReportUris = 10;  // ours: of rua or ruf of one record; further ones are ignored
+inline constexpr size_t kDmarcIdentifiers =
+    16;  // ours: domains that passed whose organization is looked up; further ones align only if they are equal
+
 // --- Result headers (W-21) ---
 inline constexpr size_t kHeaderIdentity = 255;
 

@@ -9,8 +9,9 @@ namespace {
 // In the order of the enumerations.
 constexpr std::array<std::string_view, 5> kResultWords = {"none", "pass", "fail", "temperror", "permerror"};
 constexpr std::array<std::string_view, 3> kPolicyWords = {"none", "quarantine", "reject"};
-constexpr std::array<std::string_view, 6> kReasonWords = {"evaluated",        "no-author", "several-authors",
-                                                          "malformed-author", "no-record", "lookup-failed"};
+constexpr std::array<std::string_view, 8> kReasonWords = {
+    "evaluated", "no-author",     "several-authors", "malformed-author",
+    "no-record", "lookup-failed", "unusable-record", "identifier-failed"};
 
 }  // namespace
 

@@ -27,7 +27,10 @@ enum class Reason : uint8_t {
   SeveralAuthors,   // more than one author, or more than one From field: permerror
   MalformedAuthor,  // group, encoded word, not an address: permerror
   NoRecord,
-  LookupFailed,  // temperror
+  LookupFailed,      // of a policy record, or of whether the author's domain exists: temperror
+  UnusableRecord,    // neither a valid policy nor a valid rua: none
+  IdentifierFailed,  // nothing is aligned; SPF or DKIM of a domain that might be, or the walk of one, could
+                     // not be looked up: temperror
 };
 std::string_view to_word(Reason reason);
 
