@@ -97,6 +97,7 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
   smtp::Reply reply;
   switch (verdicts.front().action) {
     case Action::Pass:
+    case Action::Tag:
       reply = co_await relay(shard, verdicts);
       break;
     case Action::Delete:

@@ -28,6 +28,7 @@ inline constexpr size_t kSmtpIdleCommands = 200;  // ours, guessed: commands in 
 inline constexpr size_t kSmtpReplyBacklog =
     16 * 1024;  // ours: octets of replies that wait; then they are written before more is read
 inline constexpr size_t kReplyText = 400;         // ours (W-14): text of a reply that the policy chooses
+inline constexpr size_t kSubjectTag = 100;        // ours: octets of a subject tag that the policy chooses
 inline constexpr size_t kSmtpParameters = 16;     // ours: ESMTP parameters of one MAIL or RCPT. 501 5.5.4
 inline constexpr size_t kXclientAttributes = 16;  // ours: attributes of one XCLIENT. 501 5.5.4
 inline constexpr size_t kPeerCommandLine = 512;   // 4.5.3.1.4: what a peer must take, CRLF included

@@ -9,7 +9,7 @@ namespace sluice::policy {
 namespace {
 
 // In the order of MessageId.
-constexpr std::array<CatalogueEntry, 21> kCatalogue{{
+constexpr std::array<CatalogueEntry, 57> kCatalogue{{
     {MessageId::SpfNotMatched, "spf.not_matched", "条件不一致 (SPFルール)", "Not matched (SPF rule)"},
     {MessageId::SpfDeleted, "spf.deleted", "メッセージ削除済み (SPFルール)", "Message deleted (SPF rule)"},
     {MessageId::SpfRejected, "spf.rejected", "メッセージ拒否済み (SPFルール)", "Message rejected (SPF rule)"},
@@ -41,13 +41,75 @@ constexpr std::array<CatalogueEntry, 21> kCatalogue{{
     {MessageId::ActionDelete, "action.delete", "メッセージ全体を削除", "Delete entire message"},
     {MessageId::ActionReject, "action.reject", "メッセージを拒否", "Reject message"},
     {MessageId::ActionDefer, "action.defer", "メッセージを一時拒否", "Defer message"},
+    {MessageId::SpfTagged, "spf.tagged", "件名にタグを挿入済み (SPFルール)", "Subject tagged (SPF rule)"},
+    {MessageId::SpfAuthenticatedByDmarc, "spf.authenticated_by_dmarc",
+     "DMARCに合格したため処理を適用せず: {0}", "Action not taken because DMARC passes: {0}"},
+    {MessageId::SpfAuthenticatedByArc, "spf.authenticated_by_arc",
+     "信頼するARCシーラー{1}の結果により処理を適用せず: {0}",
+     "Action not taken because of the trusted ARC sealer {1}: {0}"},
+    {MessageId::DkimNotMatched, "dkim.not_matched", "条件不一致 (DKIMルール)", "Not matched (DKIM rule)"},
+    {MessageId::DkimDeleted, "dkim.deleted", "メッセージ削除済み (DKIMルール)",
+     "Message deleted (DKIM rule)"},
+    {MessageId::DkimRejected, "dkim.rejected", "メッセージ拒否済み (DKIMルール)",
+     "Message rejected (DKIM rule)"},
+    {MessageId::DkimDeferred, "dkim.deferred", "メッセージ一時拒否済み (DKIMルール)",
+     "Message deferred (DKIM rule)"},
+    {MessageId::DkimTagged, "dkim.tagged", "件名にタグを挿入済み (DKIMルール)", "Subject tagged (DKIM rule)"},
+    {MessageId::DkimNotIntercepted, "dkim.not_intercepted", "インターセプトなし (DKIMルール)",
+     "Not intercepted (DKIM rule)"},
+    {MessageId::DkimResultIs, "dkim.result", "DKIMの結果: {0}", "DKIM result: {0}"},
+    {MessageId::DkimIgnored, "dkim.ignored", "無視 (DKIMルール)", "Ignored (DKIM rule)"},
+    {MessageId::DkimExcludedPeer, "dkim.excluded_peer", "除外するピアに一致: {0}",
+     "Matched excluded peer: {0}"},
+    {MessageId::DkimTrustedNetwork, "dkim.trusted_network", "信頼するネットワークの接続元: {0}",
+     "Client in a trusted network: {0}"},
+    {MessageId::DkimNullSender, "dkim.null_sender", "エンベロープ送信者なしのため対象外",
+     "Skipped: no envelope sender"},
+    {MessageId::DkimExemptRecipient, "dkim.exempt_recipient",
+     "postmasterまたはabuse宛のため処理を適用せず: {0}", "Action not taken for postmaster or abuse: {0}"},
+    {MessageId::DkimArcOverride, "dkim.arc_override", "信頼するARCシーラーの結果により処理を適用せず: {0}",
+     "Action not taken because of a trusted ARC sealer: {0}"},
+    {MessageId::DkimEnforcedPeer, "dkim.enforced_peer", "適用するピアに一致: {0}",
+     "Matched enforced peer: {0}"},
+    {MessageId::DmarcNotMatched, "dmarc.not_matched", "条件不一致 (DMARCルール)", "Not matched (DMARC rule)"},
+    {MessageId::DmarcDeleted, "dmarc.deleted", "メッセージ削除済み (DMARCルール)",
+     "Message deleted (DMARC rule)"},
+    {MessageId::DmarcRejected, "dmarc.rejected", "メッセージ拒否済み (DMARCルール)",
+     "Message rejected (DMARC rule)"},
+    {MessageId::DmarcDeferred, "dmarc.deferred", "メッセージ一時拒否済み (DMARCルール)",
+     "Message deferred (DMARC rule)"},
+    {MessageId::DmarcTagged, "dmarc.tagged", "件名にタグを挿入済み (DMARCルール)",
+     "Subject tagged (DMARC rule)"},
+    {MessageId::DmarcNotIntercepted, "dmarc.not_intercepted", "インターセプトなし (DMARCルール)",
+     "Not intercepted (DMARC rule)"},
+    {MessageId::DmarcResultIs, "dmarc.result", "DMARCの結果: {0}", "DMARC result: {0}"},
+    {MessageId::DmarcIgnored, "dmarc.ignored", "無視 (DMARCルール)", "Ignored (DMARC rule)"},
+    {MessageId::DmarcExcludedPeer, "dmarc.excluded_peer", "除外するピアに一致: {0}",
+     "Matched excluded peer: {0}"},
+    {MessageId::DmarcTrustedNetwork, "dmarc.trusted_network", "信頼するネットワークの接続元: {0}",
+     "Client in a trusted network: {0}"},
+    {MessageId::DmarcNullSender, "dmarc.null_sender", "エンベロープ送信者なしのため対象外",
+     "Skipped: no envelope sender"},
+    {MessageId::DmarcExemptRecipient, "dmarc.exempt_recipient",
+     "postmasterまたはabuse宛のため処理を適用せず: {0}", "Action not taken for postmaster or abuse: {0}"},
+    {MessageId::DmarcArcOverride, "dmarc.arc_override", "信頼するARCシーラーの結果により処理を適用せず: {0}",
+     "Action not taken because of a trusted ARC sealer: {0}"},
+    {MessageId::DmarcPrivatePeer, "dmarc.private_peer", "プライベートアドレスの接続元: {0}",
+     "Client with a private address: {0}"},
+    {MessageId::DmarcPolicyIs, "dmarc.policy", "公開されているDMARCポリシー: {0} ({1})",
+     "Published DMARC policy: {0} ({1})"},
+    {MessageId::DmarcArcNoOverride, "dmarc.arc_no_override", "ARCの結果は使用せず: {0}", "ARC not used: {0}"},
+    {MessageId::ThreatSubtypeDkim, "threat.subtype_dkim", "DKIM", "DKIM"},
+    {MessageId::ThreatSubtypeDmarc, "threat.subtype_dmarc", "DMARC", "DMARC"},
+    {MessageId::ActionTag, "action.tag", "メッセージをインターセプトせず、件名にタグを挿入",
+     "Do not intercept messages; tag subject"},
 }};
 
 constexpr bool is_in_order() {
   for (size_t i = 0; i < kCatalogue.size(); ++i) {
     if (static_cast<size_t>(kCatalogue[i].id) != i) return false;
   }
-  return kCatalogue.size() == static_cast<size_t>(MessageId::ActionDefer) + 1;
+  return kCatalogue.size() == static_cast<size_t>(MessageId::ActionTag) + 1;
 }
 static_assert(is_in_order());
 

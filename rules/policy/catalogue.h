@@ -2,7 +2,7 @@
 // under an id that never changes. Rows keep the id and its arguments; the words are chosen when they are
 // shown.
 //
-// Constant data. Ids are interface: they may be added, never renamed.
+// Constant data. Ids are interface: they may be added, never renamed. New ones stand at the end.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,42 @@ enum class MessageId : uint8_t {
   ActionDelete,
   ActionReject,
   ActionDefer,
+  SpfTagged,
+  SpfAuthenticatedByDmarc,  // W-32; {0}: the action that was not taken
+  SpfAuthenticatedByArc,    // W-32; {0}: the action that was not taken, {1}: the sealer
+  DkimNotMatched,
+  DkimDeleted,
+  DkimRejected,
+  DkimDeferred,
+  DkimTagged,
+  DkimNotIntercepted,
+  DkimResultIs,  // {0}: the result
+  DkimIgnored,
+  DkimExcludedPeer,     // {0}: the entry as written
+  DkimTrustedNetwork,   // {0}: the client
+  DkimNullSender,       // the rule skips mail with the null sender
+  DkimExemptRecipient,  // W-15; {0}: the action that was not taken
+  DkimArcOverride,      // W-33; {0}: the sealer
+  DkimEnforcedPeer,     // TM-09; {0}: the entry as written
+  DmarcNotMatched,
+  DmarcDeleted,
+  DmarcRejected,
+  DmarcDeferred,
+  DmarcTagged,
+  DmarcNotIntercepted,
+  DmarcResultIs,  // {0}: the result
+  DmarcIgnored,
+  DmarcExcludedPeer,     // {0}: the entry as written
+  DmarcTrustedNetwork,   // {0}: the client
+  DmarcNullSender,       // the rule skips mail with the null sender
+  DmarcExemptRecipient,  // W-15; {0}: the action that was not taken
+  DmarcArcOverride,      // W-33; {0}: the sealer
+  DmarcPrivatePeer,      // W-13: SPF cannot be evaluated; {0}: the client
+  DmarcPolicyIs,         // {0}: the policy that applies, {1}: where it was found
+  DmarcArcNoOverride,    // {0}: why not
+  ThreatSubtypeDkim,
+  ThreatSubtypeDmarc,
+  ActionTag,
 };
 
 struct CatalogueEntry {

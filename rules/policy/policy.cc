@@ -5,6 +5,8 @@
 #include "rules/policy/domain_name.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +16,14 @@ namespace {
 
 bool is_exempt_mailbox(std::string_view local_part) {
   return equals_ignore_case(local_part, "postmaster") || equals_ignore_case(local_part, "abuse");
+}
+
+template <class Rule>
+Rule default_rule_of() {
+  Rule rule;
+  rule.name = "default";
+  rule.is_default = true;
+  return rule;
 }
 
 }  // namespace
@@ -33,21 +43,27 @@ std::string NextHop::to_string() const {
 }
 
 bool RecipientBinding::same_group_as(const RecipientBinding& first) const {
-  return route == first.route && rule == first.rule && exempt == first.exempt &&
+  return route == first.route && rule == first.rule && dkim_rule == first.dkim_rule &&
+         dmarc_rule == first.dmarc_rule && exempt == first.exempt &&
          std::ranges::equal(next_hops, first.next_hops);
 }
 
 Policy::Policy(PolicySections sections, PolicyVersion version)
     : sections_(std::move(sections)), version_(version) {
   SLUICE_CHECK(!sections_.rules.empty() && sections_.rules.front().is_default);
+  // A document always has these two; a Policy that is made by hand need not name what it does not use.
+  if (sections_.dkim_rules.empty()) sections_.dkim_rules.push_back(default_rule_of<DkimRule>());
+  if (sections_.dmarc_rules.empty()) sections_.dmarc_rules.push_back(default_rule_of<DmarcRule>());
   std::ranges::sort(sections_.domains, {}, &ManagedDomain::name);
-  for (const ManagedDomain& domain : sections_.domains) {
+  std::set<std::array<unsigned, 3>> seen;
+  for (unsigned i = 0; i < sections_.domains.size(); ++i) {
+    const ManagedDomain& domain = sections_.domains[i];
     SLUICE_CHECK(domain.rule_index < sections_.rules.size() && !domain.next_hops.empty());
-    rules_in_use_.push_back(domain.rule_index);
+    SLUICE_CHECK(domain.dkim_rule_index < sections_.dkim_rules.size() &&
+                 domain.dmarc_rule_index < sections_.dmarc_rules.size());
+    const std::array indexes = {domain.rule_index, domain.dkim_rule_index, domain.dmarc_rule_index};
+    if (seen.insert(indexes).second) rule_set_domains_.push_back(i);
   }
-  std::ranges::sort(rules_in_use_);
-  const auto repeated = std::ranges::unique(rules_in_use_);
-  rules_in_use_.erase(repeated.begin(), repeated.end());
 }
 
 const ManagedDomain* Policy::find_domain(std::string_view domain) const {
@@ -59,6 +75,11 @@ const ManagedDomain* Policy::find_domain(std::string_view domain) const {
 
 const SpfRule& Policy::rule_for(const ManagedDomain& domain) const {
   return sections_.rules[domain.rule_index];
+}
+
+Policy::RuleSet Policy::rules_of(const ManagedDomain& domain) const {
+  return {&sections_.rules[domain.rule_index], &sections_.dkim_rules[domain.dkim_rule_index],
+          &sections_.dmarc_rules[domain.dmarc_rule_index]};
 }
 
 bool Policy::is_trusted(const IpAddress& client) const {
@@ -80,7 +101,12 @@ RecipientBinding Policy::bind(const IpAddress& client, Direction direction, Reci
     binding.route = RouteKind::Relay;
     binding.next_hops = binding.domain->next_hops;
     binding.exempt = sections_.spf.exempt_postmaster && is_exempt_mailbox(recipient.local_part);
-    if (direction == Direction::Inbound) binding.rule = &rule_for(*binding.domain);
+    if (direction == Direction::Inbound) {
+      const RuleSet rules = rules_of(*binding.domain);
+      binding.rule = rules.spf;
+      binding.dkim_rule = rules.dkim;
+      binding.dmarc_rule = rules.dmarc;
+    }
     return binding;
   }
   // An address literal is nobody's domain: not even a trusted client's mail goes there.

@@ -4,6 +4,8 @@
 // Deciding what SPF means for a recipient is verdict.h; reading a document is reader.h.
 #pragma once
 
+#include "rules/policy/authentication_rules.h"
+#include "rules/policy/authentication_settings.h"
 #include "rules/policy/settings.h"
 #include "rules/policy/spf_rule.h"
 
@@ -26,7 +28,8 @@ struct PolicyVersion {
 };
 uint64_t hash_of_document(std::string_view text);
 
-// All sections as values. What the reader fills in and Policy takes over; rules[0] is the default rule.
+// All sections as values. What the reader fills in and Policy takes over; the first rule of each kind is the
+// default rule.
 struct PolicySections {
   NodeSettings node;
   JournalSettings journal;
@@ -43,6 +46,11 @@ struct PolicySections {
   ResultHeaderSettings result_header;
   SpfSettings spf;
   std::vector<SpfRule> rules;
+  DkimSettings dkim;
+  std::vector<DkimRule> dkim_rules;
+  ArcSettings arc;
+  DmarcSettings dmarc;
+  std::vector<DmarcRule> dmarc_rules;
 };
 
 // An address as SMTP gave it. Borrowed for the call. `<Postmaster>` has an empty domain.
@@ -63,12 +71,14 @@ struct RecipientBinding {
   RouteKind route = RouteKind::RelayDenied;
   const ManagedDomain* domain = nullptr;  // Relay only
   std::span<const NextHop> next_hops;     // Relay and Outbound: never empty
-  const SpfRule* rule = nullptr;          // Relay on an inbound listener, else null
-  bool exempt = false;                    // postmaster@ or abuse@ (W-15), where the setting is on
-  std::string recipient_domain;           // A-labels; postmaster_domain for <Postmaster>
+  const SpfRule* rule = nullptr;          // this and the next: Relay on an inbound listener, else null
+  const DkimRule* dkim_rule = nullptr;
+  const DmarcRule* dmarc_rule = nullptr;
+  bool exempt = false;           // postmaster@ or abuse@ (W-15), where the setting is on
+  std::string recipient_domain;  // A-labels; postmaster_domain for <Postmaster>
 
   bool accepted() const { return route == RouteKind::Relay || route == RouteKind::Outbound; }
-  // W-4: may share a transaction with `first` (same next hop, same rule, same exemption).
+  // W-4: may share a transaction with `first` (same next hop, same rules, same exemption).
   bool same_group_as(const RecipientBinding& first) const;
 };
 
@@ -86,10 +96,15 @@ class Policy {
   const DeliverySettings& delivery() const { return sections_.delivery; }
   const ResultHeaderSettings& result_header() const { return sections_.result_header; }
   const SpfSettings& spf() const { return sections_.spf; }
+  const DkimSettings& dkim() const { return sections_.dkim; }
+  const ArcSettings& arc() const { return sections_.arc; }
+  const DmarcSettings& dmarc() const { return sections_.dmarc; }
   std::span<const Listener> listeners() const { return sections_.listeners; }
   std::span<const ManagedDomain> domains() const { return sections_.domains; }  // sorted by name
   std::span<const SpfRule> rules() const { return sections_.rules; }            // [0] is the default rule
   const SpfRule& default_rule() const { return sections_.rules.front(); }
+  std::span<const DkimRule> dkim_rules() const { return sections_.dkim_rules; }     // [0] likewise
+  std::span<const DmarcRule> dmarc_rules() const { return sections_.dmarc_rules; }  // [0] likewise
   const std::vector<Cidr>& trusted_networks() const { return sections_.trusted_networks; }
   const std::string& postmaster_domain() const { return sections_.postmaster_domain; }
   const std::optional<NextHop>& outbound_next_hop() const { return sections_.outbound_next_hop; }
@@ -97,8 +112,15 @@ class Policy {
   // Exact, without regard to case, U-labels or A-labels. Null: not managed.
   const ManagedDomain* find_domain(std::string_view domain) const;
   const SpfRule& rule_for(const ManagedDomain& domain) const;
-  // Indexes of the rules that some managed domain is bound to, each once.
-  std::span<const unsigned> rules_in_use() const { return rules_in_use_; }
+  // What recipients of the managed domains are bound to on an inbound listener, each combination once.
+  struct RuleSet {
+    const SpfRule* spf = nullptr;
+    const DkimRule* dkim = nullptr;
+    const DmarcRule* dmarc = nullptr;
+  };
+  RuleSet rules_of(const ManagedDomain& domain) const;
+  // One domain for each combination of rules that a managed domain is bound to.
+  std::span<const unsigned> rule_set_domains() const { return rule_set_domains_; }
   bool is_trusted(const IpAddress& client) const;
   // The client's effective address: after XCLIENT or PROXY.
   RecipientBinding bind(const IpAddress& client, Direction direction, RecipientView recipient) const;
@@ -106,7 +128,7 @@ class Policy {
  private:
   PolicySections sections_;
   PolicyVersion version_;
-  std::vector<unsigned> rules_in_use_;
+  std::vector<unsigned> rule_set_domains_;
 };
 
 // In a list of prefixes, none of which need be sorted.

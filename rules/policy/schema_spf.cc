@@ -6,7 +6,8 @@ namespace sluice::policy::schema {
 namespace {
 
 constexpr std::array<std::string_view, 2> kEvents{"all", "fail-only"};
-constexpr std::array<std::string_view, 4> kPresets{"tmems", "reject", "observe", "imsva"};
+constexpr std::array<std::string_view, 5> kPresets{"tmems", "reject", "observe", "imsva",
+                                                   "reject-authenticated"};
 constexpr std::array<std::string_view, 2> kEnforceAt{"rcpt", "end-of-data"};
 constexpr std::array<std::string_view, 4> kActions{"pass", "delete", "reject", "defer"};
 constexpr std::array<std::string_view, 2> kSpfTables{"default_rule", "rule"};

@@ -132,13 +132,17 @@ struct ManagedDomain {
   std::string name;                // A-labels, lower case
   std::vector<NextHop> next_hops;  // never empty; by priority, then as written
   unsigned rule_index = 0;         // into Policy::rules()
+  unsigned dkim_rule_index = 0;    // into Policy::dkim_rules()
+  unsigned dmarc_rule_index = 0;   // into Policy::dmarc_rules()
   friend bool operator==(const ManagedDomain&, const ManagedDomain&) = default;
 };
 
 struct ResultHeaderSettings {
-  std::string name;           // of the SPF result field (D-6)
-  bool received_spf = false;  // RFC 7208 section 9.1 beside it
-  std::string authserv_id;    // ours, for the removal of forged Authentication-Results (W-20)
+  std::string name;                     // of the SPF result field (D-6)
+  bool received_spf = false;            // RFC 7208 section 9.1 beside it
+  std::string authserv_id;              // ours, for the removal of forged Authentication-Results (W-20)
+  bool authentication_results = false;  // write the field of RFC 8601
+  bool tm_forms = false;  // X-TM-Authentication-Results (TM-07, TM-10) where a rule does not say otherwise
   friend bool operator==(const ResultHeaderSettings&, const ResultHeaderSettings&) = default;
 };
 

@@ -1,6 +1,11 @@
 #include "rules/policy/verdict.h"
 
+#include "rules/policy/findings.h"
+#include "rules/policy/standing.h"
+
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -8,39 +13,10 @@ namespace sluice::policy {
 namespace {
 
 using evidence::Client;
-using evidence::ClientSource;
 using evidence::Evidence;
 using evidence::Identity;
 using evidence::Sender;
 using evidence::SpfOutcome;
-
-enum class Standing : uint8_t {
-  NoRule,          // unmanaged, outbound, or the rule is disabled: nothing, and no word about it
-  ExcludedPeer,    // RUL-15
-  TrustedNetwork,  // our own side: SPF is about mail from outside (SPF-01)
-  PrivatePeer,     // W-13
-  OutsideScope,    // RUL-16
-  Applies,
-};
-
-struct Assessment {
-  Standing standing = Standing::NoRule;
-  const PeerEntry* excluded_by = nullptr;
-};
-
-Assessment assess(const Policy& policy, const SpfRule* rule, const Client& client, const Sender& sender) {
-  if (rule == nullptr || !rule->enabled) return {};
-  if (const PeerEntry* entry = find_match(rule->excluded_peers, client, sender)) {
-    return {Standing::ExcludedPeer, entry};
-  }
-  if (policy.is_trusted(client.address)) return {Standing::TrustedNetwork};
-  const bool is_private = client.address.is_private() && client.source == ClientSource::Socket;
-  const bool hidden = is_private && !contains(policy.spf().private_peers, client.address);
-  if (hidden || client.address.is_unspecified()) return {Standing::PrivatePeer};
-  const bool in_scope =
-      rule->sender_scope.empty() || find_match(rule->sender_scope, client, sender) != nullptr;
-  return {in_scope ? Standing::Applies : Standing::OutsideScope};
-}
 
 bool may_refuse(const SpfRule& rule) {
   return std::ranges::any_of(kActionableResults, [&rule](SpfResult result) {
@@ -64,6 +40,7 @@ std::vector<Note> ignored(const Assessment& assessment, const Client& client) {
     case Standing::OutsideScope:
       notes.push_back({MessageId::SpfOutsideScope, {}});
       break;
+    case Standing::NullSender:
     case Standing::NoRule:
     case Standing::Applies:
       break;
@@ -71,19 +48,9 @@ std::vector<Note> ignored(const Assessment& assessment, const Client& client) {
   return notes;
 }
 
-MessageId headline(SpfResult result, Action action) {
-  switch (action) {
-    case Action::Delete:
-      return MessageId::SpfDeleted;
-    case Action::Reject:
-      return MessageId::SpfRejected;
-    case Action::Defer:
-      return MessageId::SpfDeferred;
-    case Action::Pass:
-      break;
-  }
-  return result == SpfResult::Pass ? MessageId::SpfNotMatched : MessageId::SpfNotIntercepted;
-}
+constexpr HeadlineIds kSpfHeadlines{MessageId::SpfNotMatched, MessageId::SpfDeleted,
+                                    MessageId::SpfRejected,   MessageId::SpfDeferred,
+                                    MessageId::SpfTagged,     MessageId::SpfNotIntercepted};
 
 // Where the table's action must not be taken: why not.
 std::optional<MessageId> pardon(const RecipientBinding& recipient, const Evidence& evidence,
@@ -104,21 +71,186 @@ bool waits_for_from_header(const Policy& policy, const Evidence& evidence, const
          outcome->identity == Identity::Helo && outcome->result == SpfResult::None;
 }
 
+// W-32. Nothing where the table's action stands.
+struct Otherwise {
+  Action action = Action::Pass;
+  std::optional<Note> why;  // not with Defer, which its reply explains
+};
+std::optional<Otherwise> authenticated_otherwise(const Evidence& evidence, Action wanted) {
+  if (evidence.dmarc && evidence.dmarc->result == dmarc::Result::Pass) {
+    return Otherwise{Action::Pass, Note{MessageId::SpfAuthenticatedByDmarc, {std::string(to_word(wanted))}}};
+  }
+  if (evidence.arc_override.applied) {
+    return Otherwise{Action::Pass, Note{MessageId::SpfAuthenticatedByArc,
+                                        {std::string(to_word(wanted)), evidence.arc_override.sealer}}};
+  }
+  // It might have passed, had the DNS answered: neither refused for good nor let in.
+  const bool unknown = !evidence.dmarc || evidence.dmarc->result == dmarc::Result::TempError;
+  return unknown ? std::optional(Otherwise{Action::Defer, std::nullopt}) : std::nullopt;
+}
+
+// The rule applies.
+Finding spf_finding(const RecipientBinding& recipient, const Evidence& evidence, const SpfOutcome* outcome,
+                    const Policy& policy) {
+  const SpfRule& rule = *recipient.rule;
+  const SpfResult result = outcome != nullptr ? outcome->result : SpfResult::TempError;
+  const Action wanted = rule.actions.at(result);
+  const std::optional<MessageId> pardoned =
+      intercepts(wanted) ? pardon(recipient, evidence, outcome) : std::nullopt;
+  std::optional<Otherwise> otherwise;
+  if (rule.unless_authenticated && intercepts(wanted) && !pardoned) {
+    otherwise = authenticated_otherwise(evidence, wanted);
+  }
+  Finding found;
+  found.looked = true;
+  found.action = pardoned ? Action::Pass : otherwise ? otherwise->action : wanted;
+  found.result = auth::header_word(result);
+  found.event =
+      result != SpfResult::Pass && (policy.spf().events == SpfEvents::All || result == SpfResult::Fail);
+  found.notes.push_back({headline(kSpfHeadlines, found.action, result == SpfResult::Pass), {}});
+  if (result != SpfResult::Pass) found.notes.push_back({MessageId::SpfResultIs, {found.result}});
+  if (pardoned) found.notes.push_back({*pardoned, {std::string(to_word(wanted))}});
+  if (otherwise && otherwise->why) found.notes.push_back(std::move(*otherwise->why));
+  if (found.action == Action::Reject) found.reply = rule.reject_reply;
+  if (found.action == Action::Defer) found.reply = otherwise ? temperror_reply() : rule.defer_reply;
+  if (found.action == Action::Tag) found.tag = rule.tag;
+  return found;
+}
+
+void add_tag(Verdict& verdict, SubjectTag tag) {
+  if (std::ranges::find(verdict.tags, tag.text, &SubjectTag::text) == verdict.tags.end()) {
+    verdict.tags.push_back(std::move(tag));
+  }
+}
+
+// Rules come in their order, and none behind one that intercepts.
+void add_finding(Verdict& verdict, RuleKind kind, const std::string& rule_name, Finding found) {
+  if (found.notes.empty()) return;
+  const bool decides =
+      intercepts(found.action) || (found.action == Action::Tag && verdict.action == Action::Pass);
+  if (verdict.rule_name.empty() || decides) {
+    verdict.rule_name = rule_name;
+    verdict.rule_kind = kind;
+  }
+  if (decides) verdict.action = found.action;
+  verdict.reply = std::move(found.reply);
+  if (found.tag) add_tag(verdict, std::move(*found.tag));
+  if (found.event) {
+    verdict.policy_event = true;
+    verdict.events.push_back({kind, rule_name, std::move(found.result), found.action, found.notes});
+  }
+  verdict.notes.insert(verdict.notes.end(), std::make_move_iterator(found.notes.begin()),
+                       std::make_move_iterator(found.notes.end()));
+}
+
+// Whatever the rules say: Authentication-Results and reports want to know of every message from outside.
+bool everything_is_wanted(const Policy& policy) {
+  return policy.result_header().authentication_results || policy.dmarc().reports.enabled;
+}
+
+void decide_spf(Verdict& verdict, const Policy& policy, const RecipientBinding& recipient,
+                const Evidence& evidence, Stage stage) {
+  const SpfRule* rule = recipient.rule;
+  const Assessment assessment = assess(policy, rule, evidence.client, evidence.sender);
+  if (assessment.standing == Standing::NoRule) return;
+  if (assessment.standing != Standing::Applies) {
+    Finding found;
+    found.notes = ignored(assessment, evidence.client);
+    add_finding(verdict, RuleKind::Spf, rule->name, std::move(found));
+    return;
+  }
+  const SpfOutcome* outcome = governing_spf(policy, evidence);
+  verdict.result = outcome != nullptr ? outcome->result : SpfResult::TempError;
+  verdict.insert_header = rule->insert_header && outcome != nullptr;
+  add_finding(verdict, RuleKind::Spf, rule->name, spf_finding(recipient, evidence, outcome, policy));
+  if (stage == Stage::Rcpt) {
+    verdict.enforce_now = verdict.reply.has_value() && rule->enforce_at == EnforceAt::Rcpt &&
+                          !waits_for_from_header(policy, evidence, outcome);
+  }
+}
+
+void decide_dkim(Verdict& verdict, const Policy& policy, const RecipientBinding& recipient,
+                 const Evidence& evidence) {
+  Finding found = dkim_finding(policy, recipient, evidence);
+  if (found.looked) {
+    const DkimRule& rule = *recipient.dkim_rule;
+    verdict.insert_dkim_form = rule.insert_header && evidence.dkim.verified;
+    verdict.dkim_enforced = find_match(rule.enforced_peers, evidence.client, evidence.sender) != nullptr;
+  }
+  if (!found.notes.empty()) {
+    add_finding(verdict, RuleKind::Dkim, recipient.dkim_rule->name, std::move(found));
+  }
+}
+
+void decide_dmarc(Verdict& verdict, const Policy& policy, const RecipientBinding& recipient,
+                  const Evidence& evidence) {
+  Finding found = dmarc_finding(policy, recipient, evidence);
+  if (found.looked) {
+    verdict.insert_dmarc_form = recipient.dmarc_rule->insert_header && evidence.dmarc.has_value();
+    verdict.dmarc_action = found.action;
+  }
+  if (!found.notes.empty()) {
+    add_finding(verdict, RuleKind::Dmarc, recipient.dmarc_rule->name, std::move(found));
+  }
+}
+
 }  // namespace
+
+std::string_view to_word(RuleKind kind) {
+  static constexpr std::array<std::string_view, 3> kWords{"spf", "dkim", "dmarc"};
+  return kWords.at(static_cast<size_t>(kind));
+}
+
+AuthenticationNeeds needs_authentication(const Policy& policy, const RecipientBinding& recipient,
+                                         const Client& client, const Sender& sender, Direction direction) {
+  AuthenticationNeeds needs;
+  if (direction != Direction::Inbound || recipient.rule == nullptr) return needs;
+  needs.dkim = policy.dkim().verify;
+  const bool spf_applies = assess(policy, recipient.rule, client, sender).standing == Standing::Applies;
+  const bool dmarc_applies =
+      assess(policy, recipient.dmarc_rule, client, sender).standing == Standing::Applies;
+  const bool from_outside = !policy.is_trusted(client.address) && !is_hidden(policy, client);
+  if (dmarc_applies || (from_outside && everything_is_wanted(policy))) {
+    needs.dmarc = DmarcNeed::Always;
+    needs.spf = SpfNeed::AtEndOfData;
+  }
+  if (spf_applies) {
+    const SpfRule& rule = *recipient.rule;
+    const bool at_rcpt = rule.enforce_at == EnforceAt::Rcpt && may_refuse(rule) && !recipient.exempt;
+    needs.spf = at_rcpt ? SpfNeed::AtRcpt : SpfNeed::AtEndOfData;
+    if (rule.unless_authenticated && needs.dmarc == DmarcNeed::Never) needs.dmarc = DmarcNeed::OnSpfFail;
+  }
+  needs.arc = policy.arc().verify && needs.dmarc != DmarcNeed::Never;
+  return needs;
+}
 
 SpfNeed needs_spf(const Policy& policy, const RecipientBinding& recipient, const Client& client,
                   const Sender& sender) {
-  if (assess(policy, recipient.rule, client, sender).standing != Standing::Applies) return SpfNeed::Never;
-  const SpfRule& rule = *recipient.rule;
-  const bool at_rcpt = rule.enforce_at == EnforceAt::Rcpt && may_refuse(rule) && !recipient.exempt;
-  return at_rcpt ? SpfNeed::AtRcpt : SpfNeed::AtEndOfData;
+  return needs_authentication(policy, recipient, client, sender, Direction::Inbound).spf;
+}
+
+bool needs_arc(const Evidence& evidence) {
+  const SpfOutcome* spf = evidence::spf_for_dmarc(evidence);
+  const bool spf_fails =
+      spf != nullptr && (spf->result == SpfResult::Fail || spf->result == SpfResult::SoftFail);
+  const bool dkim_fails =
+      !evidence::has_passing_signature(evidence.dkim) &&
+      std::ranges::any_of(evidence.dkim.signatures, [](const dkim::SignatureOutcome& signature) {
+        return signature.result == dkim::Result::Fail;
+      });
+  return spf_fails || dkim_fails || (evidence.dmarc && evidence.dmarc->result == dmarc::Result::Fail);
 }
 
 bool is_spf_certain_at_mail(const Policy& policy, Direction direction, const Client& client,
                             const Sender& sender) {
-  if (direction != Direction::Inbound || policy.rules_in_use().empty()) return false;
-  return std::ranges::all_of(policy.rules_in_use(), [&](unsigned index) {
-    return assess(policy, &policy.rules()[index], client, sender).standing == Standing::Applies;
+  if (direction != Direction::Inbound || policy.domains().empty()) return false;
+  return std::ranges::all_of(policy.rule_set_domains(), [&](unsigned index) {
+    const Policy::RuleSet rules = policy.rules_of(policy.domains()[index]);
+    RecipientBinding recipient;
+    recipient.rule = rules.spf;
+    recipient.dkim_rule = rules.dkim;
+    recipient.dmarc_rule = rules.dmarc;
+    return needs_spf(policy, recipient, client, sender) != SpfNeed::Never;
   });
 }
 
@@ -152,36 +284,12 @@ Verdict decide(const Policy& policy, const RecipientBinding& recipient, const Ev
                Stage stage) {
   Verdict verdict;
   verdict.enforce_now = stage == Stage::EndOfData;
-  const SpfRule* rule = evidence.direction == Direction::Inbound ? recipient.rule : nullptr;
-  const Assessment assessment = assess(policy, rule, evidence.client, evidence.sender);
-  if (assessment.standing == Standing::NoRule) return verdict;
-  verdict.rule_name = rule->name;
-  if (assessment.standing != Standing::Applies) {
-    verdict.notes = ignored(assessment, evidence.client);
-    return verdict;
-  }
-
-  const SpfOutcome* outcome = governing_spf(policy, evidence);
-  const SpfResult result = outcome != nullptr ? outcome->result : SpfResult::TempError;
-  const Action wanted = rule->actions.at(result);
-  const std::optional<MessageId> pardoned =
-      wanted == Action::Pass ? std::nullopt : pardon(recipient, evidence, outcome);
-  verdict.action = pardoned ? Action::Pass : wanted;
-  verdict.result = result;
-  verdict.insert_header = rule->insert_header && outcome != nullptr;
-  verdict.policy_event =
-      result != SpfResult::Pass && (policy.spf().events == SpfEvents::All || result == SpfResult::Fail);
-  verdict.notes.push_back({headline(result, verdict.action), {}});
-  if (result != SpfResult::Pass) {
-    verdict.notes.push_back({MessageId::SpfResultIs, {std::string(auth::header_word(result))}});
-  }
-  if (pardoned) verdict.notes.push_back({*pardoned, {std::string(to_word(wanted))}});
-  if (verdict.action == Action::Reject) verdict.reply = rule->reject_reply;
-  if (verdict.action == Action::Defer) verdict.reply = rule->defer_reply;
-  if (stage == Stage::Rcpt) {
-    verdict.enforce_now = verdict.reply.has_value() && rule->enforce_at == EnforceAt::Rcpt &&
-                          !waits_for_from_header(policy, evidence, outcome);
-  }
+  if (evidence.direction != Direction::Inbound || recipient.rule == nullptr) return verdict;
+  decide_spf(verdict, policy, recipient, evidence, stage);
+  if (stage == Stage::Rcpt || intercepts(verdict.action)) return verdict;
+  decide_dkim(verdict, policy, recipient, evidence);
+  if (intercepts(verdict.action)) return verdict;
+  decide_dmarc(verdict, policy, recipient, evidence);
   return verdict;
 }
 

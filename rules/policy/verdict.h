@@ -1,11 +1,13 @@
-// What the policy decides for one recipient from the evidence: whether SPF is needed, then the verdict.
+// What the policy decides for one recipient from the evidence: what must be known, then the verdict. In the
+// order SPF, DKIM, DMARC; the first rule that intercepts is the last that is asked (TM-02). Tags of rules
+// that do not intercept add up.
 //
-// SPF only; later sections add their rules in the order of design. Pure functions of their arguments, safe
-// on any shard. Nothing here is stored: rows keep Notes (catalogue.h) and the policy's version.
+// Pure functions of their arguments, safe on any shard. Nothing here is stored: rows keep Notes (catalogue.h)
+// and the policy's version.
 //
-// Use: bind the recipient (Policy::bind), ask needs_spf() to know whether and by when the result must be
-// there, let the evaluators run, then decide() at RCPT where needs_spf said so, and for every recipient at
-// end of data.
+// Use: bind the recipient (Policy::bind), ask needs_authentication() what must be there and by when, let the
+// evaluators run (ARC only where needs_arc() says so), then decide() at RCPT where SPF is needed there, and
+// for every recipient at end of data.
 #pragma once
 
 #include "rules/evidence/evidence.h"
@@ -15,17 +17,38 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::policy {
 
 enum class Stage : uint8_t { Rcpt, EndOfData };
 
-// When the SPF rule needs the result. Never: no question may be asked for this rule's sake (RUL-15, W-30).
+// When the SPF result is needed. Never: no question may be asked for its sake (RUL-15, W-30).
 enum class SpfNeed : uint8_t { Never, AtRcpt, AtEndOfData };
 
+// OnSpfFail: for nothing but the preset `reject-authenticated`, which asks where SPF says Fail.
+enum class DmarcNeed : uint8_t { Never, OnSpfFail, Always };
+
+// What must be evaluated for one recipient (W-30): for its rules, for Authentication-Results, for reports.
+// Each is evaluated once for all recipients of a transaction.
+struct AuthenticationNeeds {
+  SpfNeed spf = SpfNeed::Never;
+  bool dkim = false;                   // the signatures of the message, if it has some
+  DmarcNeed dmarc = DmarcNeed::Never;  // from SPF and DKIM, which are needed then too
+  bool arc = false;  // may be asked: where needs_arc() says so, or the message will be sealed
+  friend bool operator==(const AuthenticationNeeds&, const AuthenticationNeeds&) = default;
+};
+AuthenticationNeeds needs_authentication(const Policy& policy, const RecipientBinding& recipient,
+                                         const evidence::Client& client, const evidence::Sender& sender,
+                                         Direction direction);
+
+// needs_authentication().spf
 SpfNeed needs_spf(const Policy& policy, const RecipientBinding& recipient, const evidence::Client& client,
                   const evidence::Sender& sender);
+
+// ESE-07: ARC is consulted where SPF says Fail or SoftFail, every signature fails, or DMARC fails.
+bool needs_arc(const evidence::Evidence& evidence);
 
 // W-30: every managed domain would need the result for this peer and sender, so asking may begin at MAIL.
 bool is_spf_certain_at_mail(const Policy& policy, Direction direction, const evidence::Client& client,
@@ -44,18 +67,38 @@ SpfIdentities spf_identities(const Policy& policy, const evidence::Client& clien
 // The outcome that the rule acts on, or null when none is there yet. Points into the evidence.
 const evidence::SpfOutcome* governing_spf(const Policy& policy, const evidence::Evidence& evidence);
 
-struct Verdict {
+enum class RuleKind : uint8_t { Spf, Dkim, Dmarc };
+std::string_view to_word(RuleKind kind);  // "spf", "dkim", "dmarc"
+
+// A rule looked at a result that was not what a good message has (D-11).
+struct PolicyEvent {
+  RuleKind kind = RuleKind::Spf;
+  std::string rule_name;
+  std::string result;  // "Fail" of SPF; "fail", "permerror" of DKIM and DMARC
   Action action = Action::Pass;
-  bool enforce_now = false;          // false at Rcpt: ask again at end of data
-  std::optional<ReplyTriple> reply;  // with Reject and Defer
-  std::string rule_name;             // empty when no rule looked at the recipient
-  bool insert_header = false;        // the rule checked the message and wants the result header (RUL-06)
-  bool policy_event = false;         // D-11
-  std::optional<SpfResult> result;   // the result acted on
-  std::vector<Note> notes;           // the row's "evaluated policies": headline first, then detail
+  std::vector<Note> notes;
 };
 
-// Without an outcome in the evidence (the evaluation was not run, or was cut off) the result is TempError.
+struct Verdict {
+  Action action = Action::Pass;      // of the rule that decided; Tag where none intercepts and one tags
+  bool enforce_now = false;          // false at Rcpt: ask again at end of data
+  std::optional<ReplyTriple> reply;  // with Reject and Defer
+  std::string rule_name;  // of the rule that decided, else of the first that looked; empty: none did
+  RuleKind rule_kind = RuleKind::Spf;
+  bool insert_header = false;      // the SPF rule checked the message and wants the result header (RUL-06)
+  bool insert_dkim_form = false;   // TM-07; dkim_enforced says which words
+  bool dkim_enforced = false;      // the sender is an enforced peer (TM-09)
+  bool insert_dmarc_form = false;  // TM-10
+  std::optional<Action> dmarc_action;  // of the DMARC rule, where it acted on a result; for reports
+  std::vector<SubjectTag> tags;        // to put before the subject, in this order; each text once
+  bool policy_event = false;           // there is one at least
+  std::vector<PolicyEvent> events;
+  std::optional<SpfResult> result;  // of SPF, where its rule acted on one
+  std::vector<Note> notes;          // the row's "evaluated policies": for each rule a headline, then detail
+};
+
+// Without an outcome in the evidence (the evaluation was not run, or was cut off) the result is TempError. At
+// Rcpt only the SPF rule is asked.
 Verdict decide(const Policy& policy, const RecipientBinding& recipient, const evidence::Evidence& evidence,
                Stage stage);
 

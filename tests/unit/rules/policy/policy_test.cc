@@ -45,7 +45,7 @@ TEST(PolicyRules, DefaultRuleAppliesWhereADomainHasNone) {
   EXPECT_EQ(policy.rule_for(*policy.find_domain("example.com")).name, "r");
   EXPECT_TRUE(policy.rule_for(*policy.find_domain("other.example")).is_default);
   EXPECT_EQ(policy.default_rule().name, "default");
-  EXPECT_EQ(policy.rules_in_use().size(), 2U);
+  EXPECT_EQ(policy.rule_set_domains().size(), 2U);
 }
 
 TEST(PolicyBind, ManagedDomainGoesToItsNextHopUnderItsRule) {

@@ -259,7 +259,7 @@ TEST(PolicyReader, RuleWithoutANameIsCalledAfterItsDomain) {
   const Policy policy =
       policy_of(with_base("[[spf.rule]]\ndomains = [\"example.com\", \"other.example\"]\nenabled = true\n"));
   EXPECT_EQ(policy.rules()[1].name, "example.com");
-  EXPECT_EQ(policy.rules_in_use().size(), 1U);
+  EXPECT_EQ(policy.rule_set_domains().size(), 1U);
 }
 
 TEST(PolicyReader, TwoListenersMayAskForAnyFreePort) {
