@@ -176,7 +176,7 @@ inline constexpr size_t kDkimKeyText = 16384;      // ours: octets of one key re
 inline constexpr unsigned kDkimRsaBitsMin = 1024;  // RFC 8301 3.2: shorter keys never pass
 inline constexpr unsigned kDkimRsaBitsMax = 4096;  // RFC 8301 3.2: what a verifier must take; ours: no more
 inline constexpr unsigned kDkimRsaExponentBits = 64;  // ours: longer ones cost as much as signing does
-inline constexpr auto kDkimClockSkew = 300s;          // ours, a setting: what clocks may differ by (t=, x=)
+inline constexpr auto kDkimClockSkew = 300s;          // ours, a setting: how far ahead of our clock t= may be
 
 // --- DMARC (RFC 9989, RFC 9990) ---
 inline constexpr size_t kDmarcWalkNames = 8;    // RFC 9989 4.10: names asked for one domain

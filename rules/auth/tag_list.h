@@ -77,6 +77,5 @@ bool list_contains(std::string_view list, std::string_view wanted);
 // Base64 (RFC 4648 section 4) with white space anywhere, as RFC 6376 writes it; padding is required. Null for
 // anything else, and beyond `octets_max` decoded octets.
 std::optional<std::string> base64_decode(std::string_view text, size_t octets_max);
-void append_base64(std::string& out, std::string_view octets);
 
 }  // namespace sluice::auth

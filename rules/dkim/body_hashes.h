@@ -50,7 +50,6 @@ class BodyHashes {
     Canonicalization canonicalization = Canonicalization::Simple;
     std::optional<uint64_t> length;
     Digest digest{};
-    bool taken = false;
   };
   // One canonical body on its way into its hash. Line ends at the end of the body may be too many, so those
   // that came last are held back.
@@ -70,13 +69,14 @@ class BodyHashes {
   Stream& stream(Canonicalization canonicalization) {
     return streams_[static_cast<size_t>(canonicalization)];
   }
+  void start();
   void feed_relaxed(std::string_view octets);
   std::string_view resolve_space(std::string_view octets);
   void hold_line_ends(Canonicalization canonicalization, std::string_view octets);
   void give_line_ends(Canonicalization canonicalization);
   void give(Canonicalization canonicalization, std::string_view octets);
   void take_lengths(Canonicalization canonicalization);
-  void hash(Stream& stream, std::string_view octets);
+  static void hash(Stream& one, std::string_view octets);
 
   std::array<Stream, 2> streams_;
   std::array<Wanted, limits::kDkimBodyHashes> wanted_;

@@ -2,9 +2,8 @@
 // forms, the selection by h= from the bottom up, and the signature field with its b= emptied. Verifying,
 // signing and ARC use the same. Pure; appends to strings; nothing fails.
 //
-// Raw fields are as they stand in the message, with their final line end (one without gets the canonical one
-// where it is relaxed). A line end of folding is CRLF or, in files, LF; a bare CR and NUL are octets like
-// others.
+// Raw fields are as they stand in the message, with their final line end (one without gets a CRLF). A line
+// end of folding is CRLF or, in files, LF; a bare CR and NUL are octets like others.
 #pragma once
 
 #include "io/mail/header_block.h"
@@ -47,6 +46,7 @@ class FieldIndex {
   struct Entry {
     std::string_view name, raw;
   };
+  void clear();
   void add(std::string_view name, std::string_view raw);
 
   std::vector<Entry> entries_;

@@ -10,6 +10,7 @@
 
 #include "dnscache/question/question.h"
 #include "io/base/local_ref.h"
+#include "rules/auth/tag_list.h"
 #include "rules/dkim/outcome.h"
 #include "rules/dkim/sha256.h"
 
@@ -38,6 +39,8 @@ class KeyRecord {
   static KeyRecordRef from(const dns::Answer& answer) { return KeyRecordRef::make(answer); }
   // Of one TXT record's text: a command that checks keys has no answer.
   explicit KeyRecord(std::string_view text);
+  KeyRecord(KeyRecord&&) = default;
+  KeyRecord& operator=(KeyRecord&&) = default;
 
   Kind kind() const { return kind_; }
   // Of One, and as far as they could be read of the others.
@@ -66,8 +69,9 @@ class KeyRecord {
     void operator()(evp_md_ctx_st* context) const;
   };
 
+  KeyRecord() = default;
   void read(std::string_view text);
-  bool read_flags(std::string_view text);
+  void read_restrictions(const auth::TagList& tags);
   void read_key(std::string_view octets);
   void read_rsa(std::string_view octets);
 

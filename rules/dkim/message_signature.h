@@ -5,6 +5,7 @@
 // verifier.h. Pure.
 #pragma once
 
+#include "dnscache/question/name.h"
 #include "io/base/clock.h"
 #include "rules/dkim/body_hashes.h"
 #include "rules/dkim/outcome.h"
@@ -48,11 +49,11 @@ struct MessageSignature {
 // `value`: what stands behind the field's colon, folding included; it outlives what is returned.
 MessageSignature read_signature(std::string_view value, SignatureKind kind);
 
-// Expired, SignedInTheFuture; `skew` is what clocks may differ by.
+// Expired, from the second behind x= on; SignedInTheFuture, where t= is ahead by more than `skew`.
 std::optional<Reason> problem_of_time(const MessageSignature& signature, WallTime now,
                                       std::chrono::seconds skew);
 
 // Where the key is: selector._domainkey.domain; null where that is no name that can be asked for.
-std::optional<std::string> key_name(const MessageSignature& signature);
+std::optional<dns::DnsName> key_name(const MessageSignature& signature);
 
 }  // namespace sluice::dkim

@@ -8,6 +8,7 @@
 #include <string_view>
 
 struct evp_md_ctx_st;
+struct evp_md_st;
 
 namespace sluice::dkim {
 
@@ -15,14 +16,14 @@ using Digest = std::array<uint8_t, 32>;
 
 class Sha256 {
  public:
-  Sha256();
+  Sha256() = default;
   Sha256(Sha256&& other) noexcept;
   Sha256& operator=(Sha256&& other) noexcept;
   Sha256(const Sha256&) = delete;
   Sha256& operator=(const Sha256&) = delete;
   ~Sha256();
 
-  void reset();
+  void reset();  // before the first update, and after finish()
   void update(std::string_view octets);
   Digest finish();                     // then reset() before anything else
   Digest peek(Sha256& scratch) const;  // of what was given so far; goes on. `scratch` is overwritten
@@ -32,5 +33,8 @@ class Sha256 {
 };
 
 Digest sha256(std::string_view octets);
+
+// libcrypto's, fetched once: a lookup by name with every use would cost as much as hashing a kilobyte.
+const evp_md_st* sha256_algorithm();
 
 }  // namespace sluice::dkim

@@ -11,7 +11,8 @@
 //
 // Public key operations are done by step() as soon as their key is there, while the body may still arrive.
 // The outcome does not depend on what came first. If the caller runs out of time and reads outcome() early,
-// signatures without an end are temperror, OutOfTime. A key that is not needed any more is ignored.
+// signatures without an end are temperror, OutOfTime. An answer that comes twice or is not asked for
+// is ignored.
 //
 // Bounds: limits::kDkimSignatures signatures from the top, and one outcome (TooManySignatures) for all below;
 // names in h=, lengths and keys as limits.h says. Reused by start(), which keeps memory. One shard. Pure.
@@ -61,27 +62,25 @@ class Verifier {
   struct Work {
     MessageSignature signature;
     std::string_view raw;
-    size_t question = 0;  // of questions_
+    size_t question = 0;  // of keys_
     size_t body_id = 0;
     bool open = false;             // no outcome yet
     bool key_checked = false;      // the public key operation was done
     bool signature_right = false;  // ... and what it said
   };
   struct KeyQuestion {
-    std::string name;
+    dns::DnsName name;
     std::optional<dns::AnswerStatus> status;
     bool stale = false;
     KeyRecordRef key;
   };
 
   void add_signature(const mail::HeaderField& field, BodyHashes& body);
-  std::optional<size_t> question_for(const MessageSignature& signature);
-  void ask();
-  void describe(SignatureOutcome& outcome, const MessageSignature& signature) const;
+  size_t question_for(const MessageSignature& signature);
   void name_signatures();
   void end(size_t index, Reason reason);
   void advance(size_t index);
-  std::optional<Reason> problem_of_key(const Work& work, const KeyQuestion& question) const;
+  std::optional<Reason> problem_of_key(const MessageSignature& signature, const KeyQuestion& question) const;
   std::optional<Reason> problem_of_body(const Work& work, SignatureOutcome& outcome) const;
   void check_signature(Work& work, const KeyRecord& key, SignatureOutcome& outcome);
 

@@ -1,0 +1,193 @@
+#include "rules/auth/tag_list.h"
+
+#include "io/base/ascii.h"
+
+#include <algorithm>
+
+namespace sluice::auth {
+namespace {
+
+constexpr bool is_name_octet(char c) { return is_ascii_alnum(c) || c == '_'; }
+
+enum class OctetClass : uint8_t { Bad, Value, Space, High };
+
+constexpr std::array<OctetClass, 256> kOctetClasses = [] {
+  std::array<OctetClass, 256> classes{};
+  for (size_t c = 0; c < classes.size(); ++c) {
+    if (c > 0x20 && c < 0x7f) classes[c] = OctetClass::Value;
+    if (c >= 0x80) classes[c] = OctetClass::High;
+  }
+  for (const char c : {' ', '\t', '\r', '\n'}) classes[static_cast<uint8_t>(c)] = OctetClass::Space;
+  return classes;
+}();
+
+// Octets of the UTF-8 sequence that starts the text (RFC 3629 section 4); 0: there is none.
+size_t utf8_sequence(std::string_view text) {
+  const auto at = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
+  const auto follows = [&](size_t i) { return (at(i) & 0xC0) == 0x80; };
+  const uint8_t first = at(0);
+  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    const bool overlong = first == 0xE0 && at(1) < 0xA0;
+    const bool surrogate = first == 0xED && at(1) > 0x9F;
+    return follows(1) && follows(2) && !overlong && !surrogate ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    const bool overlong = first == 0xF0 && at(1) < 0x90;
+    const bool beyond = first == 0xF4 && at(1) > 0x8F;
+    return follows(1) && follows(2) && follows(3) && !overlong && !beyond ? 4 : 0;
+  }
+  return 0;
+}
+
+// A line end only as folding: LF, with a CR in front or not, and white space or the end behind it.
+bool is_value(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    switch (kOctetClasses[static_cast<uint8_t>(text[i])]) {
+      case OctetClass::Value:
+        ++i;
+        break;
+      case OctetClass::Space:
+        if (text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n')) return false;
+        if (text[i] == '\n' && i + 1 < text.size() && !is_folding_space(text[i + 1])) return false;
+        ++i;
+        break;
+      case OctetClass::High: {
+        const size_t octets = utf8_sequence(text.substr(i));
+        if (octets == 0) return false;
+        i += octets;
+        break;
+      }
+      case OctetClass::Bad:
+        return false;
+    }
+  }
+  return true;
+}
+
+constexpr std::array<int8_t, 256> kBase64Values = [] {
+  std::array<int8_t, 256> values{};
+  values.fill(-1);
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (size_t i = 0; i < kDigits.size(); ++i)
+    values[static_cast<uint8_t>(kDigits[i])] = static_cast<int8_t>(i);
+  return values;
+}();
+
+}  // namespace
+
+std::expected<TagList, TagError> TagList::parse(std::string_view text) {
+  TagList list;
+  while (true) {
+    const size_t end = std::min(text.find(';'), text.size());
+    const std::string_view entry = text.substr(0, end);
+    const bool last = end == text.size();
+    const size_t equals = entry.find('=');
+    const std::string_view name = trim_folding(entry.substr(0, equals));
+    if (name.empty() && equals == std::string_view::npos && last && is_value(entry)) {
+      // Nothing but white space: what may stand behind the final ';'.
+      if (list.size_ == 0) return std::unexpected(TagError::Empty);
+      return list;
+    }
+    if (equals == std::string_view::npos && !name.empty()) return std::unexpected(TagError::NoEquals);
+    if (name.empty() || !is_ascii_alpha(name.front()) || !std::ranges::all_of(name, is_name_octet)) {
+      return std::unexpected(TagError::BadName);
+    }
+    const std::string_view whole = entry.substr(equals + 1);
+    if (!is_value(whole) || !is_value(entry.substr(0, equals))) return std::unexpected(TagError::BadValue);
+    if (list.tag(name) != nullptr) return std::unexpected(TagError::Duplicate);
+    if (list.size_ == list.tags_.size()) return std::unexpected(TagError::TooMany);
+    list.tags_[list.size_++] = {name, trim_folding(whole), whole};
+    if (last) return list;
+    text.remove_prefix(end + 1);
+  }
+}
+
+const Tag* TagList::tag(std::string_view name) const {
+  for (const Tag& tag : tags()) {
+    if (tag.name == name) return &tag;
+  }
+  return nullptr;
+}
+
+std::optional<std::string_view> TagList::find(std::string_view name) const {
+  const Tag* found = tag(name);
+  return found == nullptr ? std::nullopt : std::optional(found->value);
+}
+
+std::string_view trim_folding(std::string_view text) {
+  while (!text.empty() && is_folding_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_folding_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+std::string without_white_space(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  std::ranges::copy_if(text, std::back_inserter(out), [](char c) { return !is_folding_space(c); });
+  return out;
+}
+
+std::optional<uint64_t> read_number(std::string_view text, size_t digits_max) {
+  if (text.empty() || text.size() > digits_max || !std::ranges::all_of(text, is_ascii_digit)) {
+    return std::nullopt;
+  }
+  uint64_t value = 0;
+  for (const char c : text) {
+    const auto digit = static_cast<uint64_t>(c - '0');
+    if (value > (UINT64_MAX - digit) / 10) return UINT64_MAX;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+std::optional<std::string_view> ItemList::next() {
+  if (ended_) return std::nullopt;
+  const size_t end = std::min(rest_.find(separator_), rest_.size());
+  const std::string_view item = trim_folding(rest_.substr(0, end));
+  ended_ = end == rest_.size();
+  rest_.remove_prefix(ended_ ? end : end + 1);
+  return item;
+}
+
+bool list_contains(std::string_view list, std::string_view wanted) {
+  ItemList items(list);
+  while (const auto item = items.next()) {
+    if (*item == wanted) return true;
+  }
+  return false;
+}
+
+std::optional<std::string> base64_decode(std::string_view text, size_t octets_max) {
+  std::string out;
+  out.reserve(std::min(text.size() / 4 * 3 + 3, octets_max));
+  uint32_t bits = 0;
+  size_t digits = 0;
+  size_t padding = 0;
+  for (const char c : text) {
+    if (is_folding_space(c)) continue;
+    if (c == '=') {
+      ++padding;
+      continue;
+    }
+    const int8_t value = kBase64Values[static_cast<uint8_t>(c)];
+    if (value < 0 || padding != 0) return std::nullopt;
+    bits = bits << 6 | static_cast<uint32_t>(value);
+    ++digits;
+    if (digits % 4 == 0) {
+      if (out.size() + 3 > octets_max) return std::nullopt;
+      for (const unsigned shift : {16U, 8U, 0U}) out.push_back(static_cast<char>(bits >> shift & 0xFF));
+    }
+  }
+  if (padding > 2 || (digits + padding) % 4 != 0) return std::nullopt;
+  const size_t left = digits % 4;  // 0, or 2 and 3, which padding completes
+  if (left >= 2) {
+    if (out.size() + left - 1 > octets_max) return std::nullopt;
+    bits <<= 6 * padding;
+    out.push_back(static_cast<char>(bits >> 16 & 0xFF));
+    if (left == 3) out.push_back(static_cast<char>(bits >> 8 & 0xFF));
+  }
+  return out;
+}
+
+}  // namespace sluice::auth

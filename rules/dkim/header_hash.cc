@@ -1,0 +1,174 @@
+#include "rules/dkim/header_hash.h"
+
+#include "io/base/ascii.h"
+#include "io/base/check.h"
+#include "rules/auth/tag_list.h"
+
+#include <cstring>
+
+namespace sluice::dkim {
+namespace {
+
+constexpr std::string_view kLineEnd = "\r\n";
+
+bool is_line_end(std::string_view rest) { return rest.starts_with('\n') || rest.starts_with(kLineEnd); }
+
+// A run of white space and line ends at the front of `text`: how long it is, and whether white space is in
+// it.
+struct Run {
+  size_t size = 0;
+  bool space = false;
+};
+Run run_at_front(std::string_view text) {
+  Run run;
+  while (run.size < text.size()) {
+    const char c = text[run.size];
+    if (is_space_or_tab(c)) {
+      run.space = true;
+      ++run.size;
+    } else if (is_line_end(text.substr(run.size))) {
+      run.size += c == '\r' ? 2 : 1;
+    } else {
+      break;
+    }
+  }
+  return run;
+}
+
+// The relaxed form of what stands behind the colon, without a line end; returns the end of what was written.
+// `to` has room for all of `text`.
+char* write_relaxed_value(char* to, std::string_view text) {
+  text.remove_prefix(run_at_front(text).size);
+  while (!text.empty()) {
+    // Above the space: nothing there changes.
+    size_t plain = 0;
+    while (plain < text.size() && static_cast<unsigned char>(text[plain]) > ' ') ++plain;
+    std::memcpy(to, text.data(), plain);
+    to += plain;
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const Run run = run_at_front(text);
+    if (run.size == 0) {  // another control character, or a CR on its own
+      *to++ = text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    text.remove_prefix(run.size);
+    if (run.space && !text.empty()) *to++ = ' ';
+  }
+  return to;
+}
+
+void append_relaxed(std::string& out, std::string_view raw) {
+  const size_t before = out.size();
+  const size_t colon = std::min(raw.find(':'), raw.size());
+  out.resize_and_overwrite(before + raw.size(), [&](char* data, size_t) {
+    char* to = data + before;
+    for (const char c : trim(raw.substr(0, colon))) *to++ = ascii_lower(c);
+    if (colon < raw.size()) {
+      *to++ = ':';
+      to = write_relaxed_value(to, raw.substr(colon + 1));
+    }
+    return static_cast<size_t>(to - data);
+  });
+}
+
+// Tells most names apart; names that differ in case only have the same.
+uint32_t key_of(std::string_view name) {
+  constexpr uint64_t kCase = 0x2020202020202020;
+  uint64_t first = 0;
+  uint64_t last = 0;
+  if (name.size() >= sizeof first) {
+    std::memcpy(&first, name.data(), sizeof first);
+    std::memcpy(&last, name.data() + name.size() - sizeof last, sizeof last);
+  } else {
+    std::memcpy(&first, name.data(), name.size());
+  }
+  const uint64_t mixed = ((first | kCase) * 0x9E3779B97F4A7C15) ^ ((last | kCase) + name.size());
+  return static_cast<uint32_t>((mixed * 0x9E3779B97F4A7C15) >> 32);
+}
+
+}  // namespace
+
+void append_canonical_field(std::string& out, Canonicalization canonicalization, std::string_view raw) {
+  if (canonicalization == Canonicalization::Relaxed) {
+    append_relaxed(out, raw);
+    out.append(kLineEnd);
+    return;
+  }
+  out.append(raw);
+  if (!raw.ends_with('\n')) out.append(kLineEnd);
+}
+
+void append_signature_field(std::string& out, Canonicalization canonicalization, std::string_view raw,
+                            std::string_view b_whole) {
+  const auto begin = static_cast<size_t>(b_whole.data() - raw.data());
+  SLUICE_CHECK(begin <= raw.size() && b_whole.size() <= raw.size() - begin);
+  std::string_view behind = raw.substr(begin + b_whole.size());
+  if (behind.ends_with('\n')) behind.remove_suffix(behind.ends_with(kLineEnd) ? 2 : 1);
+  if (canonicalization == Canonicalization::Simple) {
+    out.append(raw.substr(0, begin)).append(behind);
+    return;
+  }
+  std::string emptied(raw.substr(0, begin));
+  emptied.append(behind);
+  append_relaxed(out, emptied);
+}
+
+void FieldIndex::build(const mail::HeaderBlock& block) {
+  clear();
+  for (size_t i = 0; i < block.size(); ++i) {
+    const mail::HeaderField field = block[i];
+    if (field.kind == mail::FieldKind::Field) add(field.name, field.raw);
+  }
+}
+
+void FieldIndex::build(std::span<const std::string_view> fields) {
+  clear();
+  for (const std::string_view raw : fields) {
+    const size_t colon = raw.find(':');
+    if (colon != std::string_view::npos) add(trim(raw.substr(0, colon)), raw);
+  }
+}
+
+void FieldIndex::clear() {
+  entries_.clear();
+  keys_.clear();
+  taken_.clear();
+  selection_ = 0;
+}
+
+void FieldIndex::add(std::string_view name, std::string_view raw) {
+  entries_.push_back({name, raw});
+  keys_.push_back(key_of(name));
+  taken_.push_back(0);
+}
+
+void FieldIndex::begin(std::string_view except) {
+  ++selection_;
+  if (except.empty()) return;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].raw.data() == except.data()) taken_[i] = selection_;
+  }
+}
+
+std::optional<std::string_view> FieldIndex::take(std::string_view name) {
+  const uint32_t key = key_of(name);
+  for (size_t i = keys_.size(); i-- > 0;) {
+    if (keys_[i] != key || taken_[i] == selection_ || !equals_ignore_case(entries_[i].name, name)) continue;
+    taken_[i] = selection_;
+    return entries_[i].raw;
+  }
+  return std::nullopt;
+}
+
+void append_signed_header(std::string& out, FieldIndex& index, const SignedHeader& header) {
+  index.begin(header.own_field);
+  auth::ItemList names(header.names);
+  while (const auto name = names.next()) {
+    if (const auto raw = index.take(*name)) append_canonical_field(out, header.canonicalization, *raw);
+  }
+  append_signature_field(out, header.canonicalization, header.own_field, header.b_whole);
+}
+
+}  // namespace sluice::dkim
