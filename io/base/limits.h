@@ -183,8 +183,16 @@ inline constexpr size_t kDmarcWalkNames = 8;    // RFC 9989 4.10: names asked fo
 inline constexpr size_t kDmarcWalkLabels = 7;   // 4.10 step 4: longer names are cut to so many labels
 inline constexpr size_t kDmarcRecord = 16384;   // ours: octets of one record, all strings joined. As none
 inline constexpr size_t kDmarcReportUris = 10;  // ours: of rua or ruf of one record; further ones are ignored
-inline constexpr size_t kDmarcIdentifiers =
-    16;  // ours: domains that passed whose organization is looked up; further ones align only if they are equal
+inline constexpr size_t kDmarcIdentifiers = 16;  // ours: domains that passed whose organization is looked up;
+                                                 // further ones align only if they are equal
+inline constexpr size_t kDmarcReportDomains = 10000;  // guessed: policy domains of one shard. Counted only
+inline constexpr size_t kDmarcReportRows = 10000;     // guessed: rows of one report. Counted only
+inline constexpr size_t kDmarcReportOctets =
+    64 * 1024 * 1024;  // ours: of all rows of one shard; some 80000 rows. Counted only
+inline constexpr size_t kDmarcReportSignatures = 100;  // RFC 9990 2.2: of one row
+inline constexpr size_t kDmarcReportText = 1024;       // ours: octets of one value; cut
+inline constexpr auto kDmarcReportDrainWait =
+    10s;  // ours: for answers about destinations when the node ends; then they are as not given
 
 // --- Result headers (W-21) ---
 inline constexpr size_t kHeaderIdentity = 255;
