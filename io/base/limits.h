@@ -162,6 +162,8 @@ inline constexpr unsigned kDkimSignRsaBitsMax = 4096;  // RFC 8301 3.2: verifier
 inline constexpr size_t kDkimKeyFile = 64 * 1024;      // ours: octets of a PEM file; RSA-4096 has some 3,300
 inline constexpr size_t kSignedFieldInstances = 50;    // ours: of one name that one signature covers
 inline constexpr unsigned kArcSets = 50;               // RFC 8617 4.2.1 and 5.2: more, and the chain fails
+inline constexpr size_t kAuthResults = 64;           // ours: results of one Authentication-Results that are read
+inline constexpr size_t kAuthResultProperties = 32;  // ours: properties of one of them. Then it is left out
 inline constexpr size_t kArcResults =
     16 * 1024;  // ours: octets of one ARC-Authentication-Results that are read
 
