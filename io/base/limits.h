@@ -164,6 +164,8 @@ inline constexpr size_t kSignedFieldInstances = 50;    // ours: of one name that
 inline constexpr unsigned kArcSets = 50;               // RFC 8617 4.2.1 and 5.2: more, and the chain fails
 inline constexpr size_t kAuthResults = 64;           // ours: results of one Authentication-Results that are read
 inline constexpr size_t kAuthResultProperties = 32;  // ours: properties of one of them. Then it is left out
+inline constexpr size_t kArcOlderOctets =
+    4 * 1024 * 1024;  // ours: canonical header octets hashed for older message signatures (oldest_pass)
 inline constexpr size_t kArcResults =
     16 * 1024;  // ours: octets of one ARC-Authentication-Results that are read
 

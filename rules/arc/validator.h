@@ -28,9 +28,9 @@ namespace sluice::arc {
 
 struct ArcOptions {
   WallTime now{};
-  std::chrono::seconds clock_skew{300};  // of t= and x= of message signatures
-  unsigned rsa_bits_min = 1024;          // RFC 8301 section 3.2
-  bool older_messages = true;            // verify older ARC-Message-Signatures too, for oldest_pass
+  std::chrono::seconds clock_skew = limits::kDkimClockSkew;  // of t= and x= of message signatures
+  unsigned rsa_bits_min = limits::kDkimRsaBitsMin;
+  bool older_messages = true;  // verify older ARC-Message-Signatures too, for oldest_pass
 };
 
 class Validator {
@@ -46,7 +46,8 @@ class Validator {
 
   auth::Progress step();
   std::span<const auth::PendingQuestion> questions() const;  // valid until the next step()
-  void answer(auth::QuestionId id, const dns::Answer& answer, dkim::KeyRecordRef key);  // what hangs on it
+  void answer(auth::QuestionId id, const dns::Answer& answer,
+              const dkim::KeyRecordRef& key);  // what hangs on it
   void answer(auth::QuestionId id, const dns::Answer& answer);
   void body_done();  // BodyHashes::finish() was called
 

@@ -125,11 +125,10 @@ class Reader {
       if (tags_.tag(name) == nullptr) problem(Reason::MissingTag);
     }
     for (const std::string_view name : {"bh", "h"}) {
-      const bool there = tags_.tag(name) != nullptr;
-      if (is_seal() && there) problem(Reason::MalformedTag);
-      if (!is_seal() && !there) problem(Reason::MissingTag);
+      if (!is_seal() && tags_.tag(name) == nullptr) problem(Reason::MissingTag);
     }
-    if (is_seal() && (tags_.tag("c") != nullptr || tags_.tag("l") != nullptr)) problem(Reason::MalformedTag);
+    // RFC 8617 4.1.3 forbids h= in a seal; other tags that it does not have are ignored like unknown ones.
+    if (is_seal() && tags_.tag("h") != nullptr) problem(Reason::MalformedTag);
     if (kind_ != SignatureKind::Dkim && tags_.tag("i") == nullptr) problem(Reason::MissingTag);
     if (const auto* b = tags_.tag("b")) signature_.b_whole = b->whole;
     signature_.names = tags_.find("h").value_or("");

@@ -21,8 +21,8 @@ namespace sluice::dkim {
 
 enum class SignatureKind : uint8_t {
   Dkim,
-  ArcMessage,  // without v=; i= is the instance
-  ArcSeal,     // likewise, and without h=, bh=, c= and l=: those that are there make it MalformedTag
+  ArcMessage,  // v= is ignored; i= is the instance
+  ArcSeal,     // likewise; h= makes it MalformedTag; bh=, c= and l= are ignored
 };
 
 struct MessageSignature {

@@ -1,6 +1,7 @@
 #include "rules/dkim/signing_key.h"
 
 #include "io/base/limits.h"
+#include "rules/dkim/tag_writer.h"
 
 #include <array>
 #include <memory>
@@ -43,15 +44,11 @@ std::string_view octets_of(BIO* memory) {
   return size <= 0 ? std::string_view() : std::string_view(data, static_cast<size_t>(size));
 }
 
-}  // namespace
-
-std::string base64_encode(std::span<const uint8_t> octets) {
-  std::string text((octets.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock writes a final NUL
-  const int written = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), octets.data(),
-                                      static_cast<int>(octets.size()));
-  text.resize(static_cast<size_t>(written));
-  return text;
+std::string base64(const uint8_t* octets, size_t size) {
+  return to_base64({reinterpret_cast<const char*>(octets), size});
 }
+
+}  // namespace
 
 sluice::Result<SigningKey> SigningKey::from_pem(std::string_view pem) {
   if (pem.size() > limits::kDkimKeyFile) return refused("the key file is longer than any private key");
@@ -141,12 +138,11 @@ std::string SigningKey::public_base64() const {
     std::array<uint8_t, 32> raw{};
     size_t size = raw.size();
     EVP_PKEY_get_raw_public_key(key_, raw.data(), &size);
-    return base64_encode(std::span<const uint8_t>(raw.data(), size));
+    return base64(raw.data(), size);
   }
   unsigned char* der = nullptr;
   const int size = i2d_PUBKEY(key_, &der);
-  std::string text =
-      size <= 0 ? std::string() : base64_encode(std::span<const uint8_t>(der, static_cast<size_t>(size)));
+  std::string text = size <= 0 ? std::string() : base64(der, static_cast<size_t>(size));
   OPENSSL_free(der);
   return text;
 }

@@ -57,7 +57,4 @@ class SigningKey {
   unsigned bits_ = 0;
 };
 
-// Base64 of RFC 4648 section 4, with padding, on one line.
-std::string base64_encode(std::span<const uint8_t> octets);
-
 }  // namespace sluice::dkim

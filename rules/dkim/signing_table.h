@@ -1,5 +1,5 @@
 // SigningTable: which identities sign the mail of an author's domain. Immutable while in use; part of the
-// policy object that is published to the shards. Pure; lookups do not allocate and cannot fail.
+// policy object that is published to the shards. Pure; lookups cannot fail.
 //
 // Patterns: "example.com" (this name), "*.example.com" (every name below it, not itself), "*" (any name).
 // The exact name goes before wildcards, the longer wildcard before the shorter. One entry may hold several
