@@ -33,7 +33,8 @@ bool normalize(std::string_view domain, std::string& out) {
     std::ranges::transform(domain, out.begin(), ascii_lower);
   } else {
     const std::optional<std::string> converted = mail::to_a_labels(domain);
-    if (!converted) return false;
+    // What U-labels map to need not be letters, digits and hyphens.
+    if (!converted || mail::check_domain(*converted)) return false;
     out = *converted;
   }
   return !out.empty() && dns::DnsName::from_text(out).has_value() && !out.ends_with('.');
