@@ -76,6 +76,7 @@ struct Validator::State {
   std::vector<Key> keys;
   std::vector<auth::PendingQuestion> questions;
   dkim::FieldIndex index;
+  dkim::Sha256 hash;
   std::string canonical;
   bool asked = false;
   bool decided = false;
@@ -351,7 +352,7 @@ Problem Validator::State::problem_of_seal(unsigned instance, std::span<const siz
   std::string own;
   dkim::append_signature_field(own, dkim::Canonicalization::Relaxed, chain.set(instance).part(Part::Seal).raw,
                                seal.read.b_whole);
-  dkim::Sha256 hash;
+  hash.reset();
   hash.update(std::string_view(canonical).substr(0, ends[instance - 1]));
   hash.update(own);
   if (!keys[*seal.key].record->verifies(hash.finish(), seal.read.signature)) {
