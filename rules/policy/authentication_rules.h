@@ -37,7 +37,7 @@ struct DmarcRule {
   bool enabled = false;
   // For a message that fails, by the policy that applies (after t=y). Pass, Tag, Reject or Defer.
   Action on_quarantine = Action::Tag;
-  Action on_reject = Action::Tag;     // RFC 9989 section 7.4: p=reject alone is no ground to reject
+  Action on_reject = Action::Tag;     // RFC 9989: p=reject alone is no ground to reject
   Action on_permerror = Action::Tag;  // no author, several, or a malformed one: could be anybody's mail
   Action on_temperror = Action::Pass;
   bool skip_null_sender = false;  // TM-11

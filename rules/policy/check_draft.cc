@@ -84,6 +84,40 @@ void check_deletions(const Draft& draft, Diagnostics& diagnostics) {
   }
 }
 
+void check_dkim_deletions(const Draft& draft, Diagnostics& diagnostics) {
+  for (size_t i = 0; i < draft.sections.dkim_rules.size(); ++i) {
+    const DkimRule& rule = draft.sections.dkim_rules[i];
+    if (!rule.enabled || !rule.deletes()) continue;
+    diagnostics.warning(draft.dkim_rules[i].position, draft.dkim_rules[i].path,
+                        "deletes silently after 250 (fail): neither sender nor recipient learns of it; "
+                        "\"reject\" tells the sender");
+  }
+}
+
+// Who needs the signatures, in words; empty: nobody.
+std::string_view needs_signatures(const PolicySections& sections) {
+  const auto enabled = [](const auto& rule) { return rule.enabled; };
+  if (std::ranges::any_of(sections.dkim_rules, enabled)) return "an enabled DKIM rule";
+  if (std::ranges::any_of(sections.dmarc_rules, enabled)) return "an enabled DMARC rule";
+  if (sections.dmarc.reports.enabled) return "dmarc.reports";
+  const auto by_preset = [](const SpfRule& rule) { return rule.enabled && rule.unless_authenticated; };
+  if (std::ranges::any_of(sections.rules, by_preset))
+    return "an SPF rule with the preset \"reject-authenticated\"";
+  return {};
+}
+
+void check_signatures(const Draft& draft, Diagnostics& diagnostics) {
+  const PolicySections& sections = draft.sections;
+  if (const std::string_view who = needs_signatures(sections); !sections.dkim.verify && !who.empty()) {
+    diagnostics.error(draft.dkim_verify.position, draft.dkim_verify.path,
+                      fmt::format("{} needs the DKIM signatures; remove this line", who));
+  }
+  if (!sections.dkim.sign.empty() && sections.trusted_networks.empty()) {
+    diagnostics.warning(draft.dkim_sign.position, draft.dkim_sign.path,
+                        "nothing will be signed: only mail of trusted_networks is, and there are none");
+  }
+}
+
 void settle_postmaster(Draft& draft, Diagnostics& diagnostics) {
   PolicySections& sections = draft.sections;
   if (sections.postmaster_domain.empty()) {
@@ -99,9 +133,17 @@ void settle_postmaster(Draft& draft, Diagnostics& diagnostics) {
 
 void settle_outage(Draft& draft) {
   if (draft.on_outage_given) return;
-  const bool refuses = std::ranges::any_of(draft.sections.rules, [](const SpfRule& rule) {
-    return rule.enabled && (rule.preset == Preset::Reject || rule.preset == Preset::Imsva);
+  const bool spf_refuses = std::ranges::any_of(draft.sections.rules, [](const SpfRule& rule) {
+    return rule.enabled && (rule.preset == Preset::Reject || rule.preset == Preset::Imsva ||
+                            rule.preset == Preset::RejectAuthenticated);
   });
+  const bool dkim_refuses = std::ranges::any_of(draft.sections.dkim_rules, [](const DkimRule& rule) {
+    return rule.enabled && rule.on_fail == Action::Reject;
+  });
+  const bool dmarc_refuses = std::ranges::any_of(draft.sections.dmarc_rules, [](const DmarcRule& rule) {
+    return rule.enabled && (rule.on_quarantine == Action::Reject || rule.on_reject == Action::Reject);
+  });
+  const bool refuses = spf_refuses || dkim_refuses || dmarc_refuses;
   draft.sections.dns.on_outage = refuses ? OnOutage::Defer : OnOutage::Accept;
 }
 
@@ -119,6 +161,8 @@ void check_draft(Draft& draft, Diagnostics& diagnostics) {
   check_loops(draft, diagnostics);
   check_trusted(draft, diagnostics);
   check_deletions(draft, diagnostics);
+  check_dkim_deletions(draft, diagnostics);
+  check_signatures(draft, diagnostics);
   settle_postmaster(draft, diagnostics);
   settle_outage(draft);
 }

@@ -13,19 +13,23 @@ namespace sluice::policy {
 namespace {
 
 // In the order of ValueType.
-constexpr std::array<std::string_view, 13> kTypeWords{"true or false",
-                                                      "whole number",
-                                                      "size (octets, or text as \"50 MiB\")",
-                                                      "text",
-                                                      "one of",
-                                                      "domain name",
-                                                      "IP address with port",
-                                                      "host with port",
-                                                      "list of IP addresses and prefixes",
-                                                      "list of domain names",
-                                                      "list of hosts with ports",
-                                                      "list of IP addresses, with or without port",
-                                                      "list of peers"};
+constexpr std::array<std::string_view, 16> kTypeWords{
+    "true or false",
+    "whole number",
+    "size (octets, or text as \"50 MiB\")",
+    "text",
+    "one of",
+    "domain name",
+    "IP address with port",
+    "host with port",
+    "list of IP addresses and prefixes",
+    "list of domain names",
+    "list of hosts with ports",
+    "list of IP addresses, with or without port",
+    "list of peers",
+    "list of header field names",
+    "list of domain names, `.example.com` for all below too",
+    "list of tables"};
 
 std::string type_text(const Setting& setting) {
   std::string text(kTypeWords.at(static_cast<size_t>(setting.type)));

@@ -10,16 +10,18 @@ namespace sluice::policy {
 
 std::vector<Section> config_schema() {
   std::vector<Section> sections;
-  for (const std::span<const Section> group : {schema::smtp_sections(), schema::client_sections(),
-                                               schema::node_sections(), schema::spf_sections()}) {
+  for (const std::span<const Section> group :
+       {schema::smtp_sections(), schema::client_sections(), schema::node_sections(), schema::spf_sections(),
+        schema::dkim_sections(), schema::dmarc_sections()}) {
     sections.insert(sections.end(), group.begin(), group.end());
   }
   return sections;
 }
 
 const Section& find_section(std::string_view path) {
-  for (const std::span<const Section> group : {schema::smtp_sections(), schema::client_sections(),
-                                               schema::node_sections(), schema::spf_sections()}) {
+  for (const std::span<const Section> group :
+       {schema::smtp_sections(), schema::client_sections(), schema::node_sections(), schema::spf_sections(),
+        schema::dkim_sections(), schema::dmarc_sections()}) {
     const auto found = std::ranges::find(group, path, &Section::path);
     if (found != group.end()) return *found;
   }

@@ -27,6 +27,9 @@ enum class ValueType : uint8_t {
   Hops,      // list of Hop, or of tables {host, port, priority, weight}
   Servers,   // list of IP addresses, each with an optional port
   Peers,     // list of addresses, domains, CIDR prefixes, or "<>"
+  Fields,    // list of names of header fields
+  Sealers,   // list of domain names, each with an optional leading dot
+  Keys,      // list of tables {selector, file}
 };
 
 enum class Reload : uint8_t {

@@ -31,9 +31,14 @@ struct Draft {
   std::vector<Place> listeners;  // as sections.listeners
   std::vector<Place> domains;    // as sections.domains
   std::vector<Place> rules;      // as sections.rules
+  std::vector<Place> dkim_rules;
+  std::vector<Place> dmarc_rules;
   std::vector<PlacedHop> hops;
   Place trusted_networks;
   Place postmaster_domain;
+  Place dkim_verify;
+  Place dkim_sign;  // the first
+  Place arc_seal;
   bool on_outage_given = false;
 };
 
@@ -43,6 +48,8 @@ void read_smtp_sections(const DocumentNode& root, Draft& draft, Diagnostics& dia
 void read_client_section(const DocumentNode* table, Draft& draft, Diagnostics& diagnostics);
 // After the domains: rules are bound to them.
 void read_spf_sections(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics);
+void read_dkim_sections(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics);
+void read_dmarc_sections(const DocumentNode& root, Draft& draft, Diagnostics& diagnostics);
 void check_draft(Draft& draft, Diagnostics& diagnostics);
 
 }  // namespace sluice::policy

@@ -27,10 +27,11 @@ PolicyReport check_policy(std::string_view text, std::string_view file) {
     return report;
   }
   const Policy& policy = *read.policy;
-  report.text += fmt::format("{}: ok: {}; {}, {}, {} besides the default; version {:016x}\n", file, counts,
-                             counted(policy.listeners().size(), "listener"),
-                             counted(policy.domains().size(), "managed domain"),
-                             counted(policy.rules().size() - 1, "SPF rule"), policy.version().hash);
+  report.text += fmt::format(
+      "{}: ok: {}; {}, {}, {}, {} and {} besides the defaults; version {:016x}\n", file, counts,
+      counted(policy.listeners().size(), "listener"), counted(policy.domains().size(), "managed domain"),
+      counted(policy.rules().size() - 1, "SPF rule"), counted(policy.dkim_rules().size() - 1, "DKIM rule"),
+      counted(policy.dmarc_rules().size() - 1, "DMARC rule"), policy.version().hash);
   return report;
 }
 

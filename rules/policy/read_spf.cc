@@ -1,9 +1,7 @@
 #include "io/base/ascii.h"
-#include "io/base/limits.h"
-#include "rules/policy/catalogue.h"
 #include "rules/policy/draft.h"
+#include "rules/policy/rule_reader.h"
 #include "rules/policy/section_reader.h"
-#include "rules/policy/value_text.h"
 
 #include <algorithm>
 #include <array>
@@ -16,7 +14,6 @@ namespace sluice::policy {
 namespace {
 
 constexpr size_t kFieldName = 64;
-constexpr std::string_view kDefaultRuleName = "default";
 
 // In the order of kActionableResults.
 constexpr std::array<std::string_view, kActionableResults.size()> kResultKeys{
@@ -39,6 +36,8 @@ void read_result_header(const DocumentNode* table, Draft& draft, Diagnostics& di
                     shown(header.name), kFieldName));
   }
   header.received_spf = reader.boolean("received_spf");
+  header.authentication_results = reader.boolean("authentication_results");
+  header.tm_forms = reader.boolean("tm_forms");
   header.authserv_id = reader.domain("authserv_id");
   if (header.authserv_id.empty()) header.authserv_id = draft.sections.node.hostname;
 }
@@ -51,43 +50,17 @@ void read_small_sections(SectionReader& top, Draft& draft, Diagnostics& diagnost
   draft.sections.spf.exempt_postmaster = authentication.boolean("exempt_postmaster_and_abuse");
 }
 
-// Words of other products for what this version cannot do; each says what to use instead.
-std::string_view advice_for(std::string_view word) {
-  if (word == "quarantine") {
-    return "\"quarantine\" is not available before the store exists; use \"reject\", or \"pass\" to deliver "
-           "with the "
-           "result header";
-  }
-  if (word == "tag") {
-    return "\"tag\" is not available in this version; use \"pass\": the message is delivered with the result "
-           "header";
-  }
-  if (word == "block") return "\"block\" is called \"reject\" here";
-  if (word == "tempblock") return "\"tempblock\" is called \"defer\" here";
-  if (word == "bypass" || word == "accept") return "the word for delivering as usual is \"pass\"";
-  return {};
-}
-
-void read_action(SectionReader& reader, std::string_view key, SpfResult result, SpfRule& rule) {
-  const DocumentNode* value = reader.value(key);
-  if (value == nullptr) return;
-  const std::string_view advice =
-      value->kind == NodeKind::Text ? advice_for(value->text) : std::string_view();
-  if (!advice.empty()) {
-    reader.error(key, std::string(advice));
-    return;
-  }
-  const std::optional<size_t> index = reader.choice(key);
-  if (!index) return;
-  const auto action = static_cast<Action>(*index);
-  if (rule.preset == Preset::Observe && action != Action::Pass) {
+void read_result_action(SectionReader& reader, std::string_view key, SpfResult result, SpfRule& rule) {
+  const std::optional<Action> action = read_action(reader, key);
+  if (!action) return;
+  if (rule.preset == Preset::Observe && *action != Action::Pass) {
     reader.error(
         key, fmt::format("the preset \"observe\" never changes delivery; write \"pass\", or choose another "
                          "preset to {}",
-                         to_word(action)));
+                         to_word(*action)));
     return;
   }
-  rule.actions.set(result, action);
+  rule.actions.set(result, *action);
 }
 
 void read_actions(const DocumentNode* table, const std::string& rule_path, SpfRule& rule,
@@ -99,58 +72,8 @@ void read_actions(const DocumentNode* table, const std::string& rule_path, SpfRu
     reader.error("pass", "Pass is never intercepted and takes no action; remove this line");
   }
   for (size_t i = 0; i < kResultKeys.size(); ++i) {
-    read_action(reader, kResultKeys[i], kActionableResults[i], rule);
+    read_result_action(reader, kResultKeys[i], kActionableResults[i], rule);
   }
-}
-
-void check_reply_status(SectionReader& reader, const ReplyTriple& reply) {
-  const std::optional<StatusCode> status = parse_status(reply.status);
-  if (!status) {
-    reader.error("status",
-                 fmt::format("\"{}\" is no enhanced status code; write three numbers with dots, for instance "
-                             "\"{}.7.1\" (RFC 3463)",
-                             shown(reply.status), reply.code / 100));
-    return;
-  }
-  if (status->status_class != reply.code / 100U) {
-    reader.error(reader.given("status") ? "status" : "code",
-                 fmt::format("code {} and status {} contradict each other: both must begin with {}",
-                             reply.code, reply.status, reply.code / 100));
-  }
-}
-
-void check_reply_message(SectionReader& reader, const ReplyTriple& reply) {
-  if (reply.message.empty()) {
-    reader.error("message", "an empty reply text; say in a few words why the message is not taken");
-    return;
-  }
-  if (reply.message.size() > limits::kReplyText) {
-    reader.error("message", fmt::format("the reply text has {} octets; at most {} may be sent",
-                                        reply.message.size(), limits::kReplyText));
-  }
-  const auto bad = std::ranges::find_if_not(reply.message, is_ascii_printable);
-  if (bad != reply.message.end()) {
-    reader.error("message",
-                 fmt::format("octet {} of the reply text is not printable ASCII, and SMTP replies hold "
-                             "nothing else (RFC 5321 section 4.2); write it in English",
-                             bad - reply.message.begin() + 1));
-  }
-}
-
-ReplyTriple read_reply(std::string_view section, const DocumentNode* table, const std::string& path,
-                       Diagnostics& diagnostics) {
-  SectionReader reader(find_section(section), table, path, diagnostics);
-  ReplyTriple reply;
-  reply.code = static_cast<uint16_t>(reader.integer("code"));
-  reply.status = reader.text("status");
-  reply.message = reader.text("message");
-  if (reply.code == 421 || reply.code == 521) {
-    reader.error("code", fmt::format("{} would end the connection (RFC 5321 section 3.8, RFC 7504); write {}",
-                                     reply.code, reply.code == 421 ? 451 : 550));
-  }
-  check_reply_status(reader, reply);
-  check_reply_message(reader, reply);
-  return reply;
 }
 
 // What a rule and the default rule have in common.
@@ -161,8 +84,15 @@ void read_rule_body(SectionReader& reader, SpfRule& rule, Diagnostics& diagnosti
   rule.actions = preset.actions;
   rule.enforce_at = preset.enforce_at;
   rule.insert_header = preset.insert_header;
+  rule.unless_authenticated = preset.unless_authenticated;
   if (const std::optional<size_t> place = reader.choice("enforce_at")) {
     rule.enforce_at = static_cast<EnforceAt>(*place);
+  }
+  if (rule.unless_authenticated && rule.enforce_at == EnforceAt::Rcpt) {
+    reader.error(
+        "enforce_at",
+        "the preset \"reject-authenticated\" waits for DMARC, which is known at the end of data; remove this "
+        "line, or choose the preset \"reject\"");
   }
   if (reader.given("insert_header")) rule.insert_header = reader.boolean("insert_header");
   rule.excluded_peers = reader.peers("excluded_peers");
@@ -172,6 +102,7 @@ void read_rule_body(SectionReader& reader, SpfRule& rule, Diagnostics& diagnosti
                  "a scope is made of senders; write addresses and domains, and IP addresses in "
                  "excluded_peers");
   }
+  rule.tag = read_tag(reader);
   const std::string& path = reader.path();
   read_actions(reader.table("actions"), path, rule, diagnostics);
   rule.reject_reply =
@@ -181,14 +112,7 @@ void read_rule_body(SectionReader& reader, SpfRule& rule, Diagnostics& diagnosti
 }
 
 void read_default_rule(SectionReader& spf, Draft& draft, Diagnostics& diagnostics) {
-  const DocumentNode* value = spf.value("default_rule");
-  const bool is_table = value == nullptr || value->kind == NodeKind::Table;
-  if (!is_table) {
-    spf.error("default_rule",
-              "the default rule cannot be deleted or replaced; write [spf.default_rule], and enabled = "
-              "false to switch it off");
-  }
-  SectionReader reader(find_section("spf.default_rule"), is_table ? value : nullptr, "spf.default_rule",
+  SectionReader reader(find_section("spf.default_rule"), default_rule_table(spf), "spf.default_rule",
                        diagnostics);
   SpfRule rule;
   rule.name = kDefaultRuleName;
@@ -198,67 +122,14 @@ void read_default_rule(SectionReader& spf, Draft& draft, Diagnostics& diagnostic
   draft.sections.rules.push_back(std::move(rule));
 }
 
-// Binds the rule to its domains; every domain has at most one rule (RUL-04).
-void bind_domains(SectionReader& reader, SpfRule& rule, Draft& draft, Diagnostics& diagnostics,
-                  std::vector<Place>& bound) {
-  const auto index = static_cast<unsigned>(draft.sections.rules.size());
-  const std::string path = reader.path_of("domains");
-  for (SectionReader::PlacedDomain& placed : reader.domain_list("domains")) {
-    const auto domain = std::ranges::find(draft.sections.domains, placed.name, &ManagedDomain::name);
-    if (domain == draft.sections.domains.end()) {
-      std::vector<std::string_view> names;
-      for (const ManagedDomain& managed : draft.sections.domains) names.emplace_back(managed.name);
-      const std::string_view meant = nearest(placed.name, names);
-      diagnostics.error(placed.position, path,
-                        fmt::format("\"{}\" is not a managed domain; {}", shown(placed.name),
-                                    meant.empty() ? "add a [[domain]] with this name"
-                                                  : fmt::format("did you mean \"{}\"?", meant)));
-      continue;
-    }
-    Place& place = bound[static_cast<size_t>(domain - draft.sections.domains.begin())];
-    if (place.position.line != 0) {
-      diagnostics.error(
-          placed.position, path,
-          fmt::format("\"{}\" has a rule already: {} in line {}, column {}; a domain has one SPF rule",
-                      placed.name, place.path, place.position.line, place.position.column));
-      continue;
-    }
-    place = {placed.position, reader.path()};
-    domain->rule_index = index;
-    rule.domains.push_back(std::move(placed.name));
-  }
-}
-
-void read_rule(const DocumentNode& table, Draft& draft, Diagnostics& diagnostics, std::vector<Place>& bound) {
-  const std::string path = fmt::format("spf.rule[{}]", draft.sections.rules.size());
+void read_rule(const DocumentNode& table, Draft& draft, Diagnostics& diagnostics, RuleBinder& binder) {
+  const auto number = static_cast<unsigned>(draft.sections.rules.size());
+  const std::string path = fmt::format("spf.rule[{}]", number);
   SectionReader reader(find_section("spf.rule"), &table, path, diagnostics);
+  binder.read(reader, diagnostics, number);
   SpfRule rule;
-  rule.name = reader.text("name");
-  bind_domains(reader, rule, draft, diagnostics, bound);
-  const DocumentNode* domains = reader.value("domains");
-  if (domains != nullptr && domains->kind == NodeKind::Array && domains->items.empty()) {
-    reader.error("domains",
-                 "a rule without domains; for domains without a rule of their own write [spf.default_rule]");
-  }
-  if (!reader.given("name")) rule.name = rule.domains.empty() ? path : rule.domains.front();
-  const auto same = std::ranges::find(draft.sections.rules, rule.name, &SpfRule::name);
-  if (rule.name.empty()) {
-    reader.error("name", "an empty name; leave the line out to take the first domain's");
-  } else if (rule.name == kDefaultRuleName ||
-             rule.name == message_text(MessageId::DefaultRuleName, Language::English) ||
-             rule.name == message_text(MessageId::DefaultRuleName, Language::Japanese)) {
-    reader.error("name", "this is the name of the default rule; choose another, or write [spf.default_rule]");
-  } else if (same != draft.sections.rules.end()) {
-    const Place& first = draft.rules[static_cast<size_t>(same - draft.sections.rules.begin())];
-    reader.error("name",
-                 fmt::format("\"{}\" is the name of {} in line {}, column {} already; choose another",
-                             shown(rule.name), first.path, first.position.line, first.position.column));
-  }
-  if (!reader.given("enabled")) {
-    reader.warning("enabled",
-                   "the rule is off, as every rule is unless it says otherwise; write enabled = true, or "
-                   "enabled = false to be plain");
-  }
+  rule.name = std::move(binder.name);
+  rule.domains = std::move(binder.domains);
   read_rule_body(reader, rule, diagnostics);
   draft.rules.push_back({table.position, path});
   draft.sections.rules.push_back(std::move(rule));
@@ -285,8 +156,8 @@ void read_spf_sections(const DocumentNode& root, Draft& draft, Diagnostics& diag
   settings.from_header_if_null_sender = spf.boolean("from_header_if_null_sender");
   settings.prefetch = spf.boolean("prefetch");
   read_default_rule(spf, draft, diagnostics);
-  std::vector<Place> bound(draft.sections.domains.size());
-  for (const DocumentNode* table : spf.tables("rule")) read_rule(*table, draft, diagnostics, bound);
+  RuleBinder binder(draft, "SPF", &ManagedDomain::rule_index);
+  for (const DocumentNode* table : spf.tables("rule")) read_rule(*table, draft, diagnostics, binder);
 }
 
 }  // namespace sluice::policy

@@ -21,6 +21,8 @@ ReadPolicy read_policy(std::string_view text, uint64_t serial, std::string_view 
   read_node_sections(*root, draft, result.diagnostics);
   read_smtp_sections(*root, draft, result.diagnostics);
   read_spf_sections(*root, draft, result.diagnostics);
+  read_dkim_sections(*root, draft, result.diagnostics);
+  read_dmarc_sections(*root, draft, result.diagnostics);
   check_draft(draft, result.diagnostics);
   if (result.diagnostics.has_errors()) return result;
   result.policy.emplace(std::move(draft.sections), PolicyVersion{hash_of_document(text), serial});

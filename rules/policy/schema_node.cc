@@ -183,7 +183,9 @@ constexpr std::array kDns{
         .name = "on_outage",
         .type = ValueType::Choice,
         .choices = kOnOutage,
-        .at_zero = "not set: `defer` if an enabled rule has the preset `reject` or `imsva`, else `accept`",
+        .at_zero =
+            "not set: `defer` if an enabled rule refuses mail (SPF: by the preset `reject`, `imsva` or "
+            "`reject-authenticated`), else `accept`",
         .text =
             "While no server answers at all: accept mail without an SPF result, or defer it with 451 4.4.3."},
     Setting{

@@ -7,9 +7,9 @@ namespace sluice::policy::schema {
 namespace {
 
 constexpr std::array<std::string_view, 2> kDirections{"inbound", "outbound"};
-constexpr std::array<std::string_view, 14> kTopTables{
-    "listener",      "domain", "outbound",       "node", "journal",  "memory",  "dns",
-    "result_header", "events", "authentication", "spf",  "delivery", "clients", "admin"};
+constexpr std::array<std::string_view, 17> kTopTables{
+    "listener",       "domain", "outbound", "node",    "journal", "memory", "dns", "result_header", "events",
+    "authentication", "spf",    "delivery", "clients", "admin",   "dkim",   "arc", "dmarc"};
 static_assert(limits::kMessageOctets == 50ULL * 1024 * 1024);
 static_assert(limits::kSmtpRecipients == 1000);
 static_assert(limits::kHopSessions == 64);

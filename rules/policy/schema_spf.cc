@@ -1,3 +1,4 @@
+#include "rules/policy/schema_rule_parts.h"
 #include "rules/policy/schema_tables.h"
 
 #include <array>
@@ -9,7 +10,7 @@ constexpr std::array<std::string_view, 2> kEvents{"all", "fail-only"};
 constexpr std::array<std::string_view, 5> kPresets{"tmems", "reject", "observe", "imsva",
                                                    "reject-authenticated"};
 constexpr std::array<std::string_view, 2> kEnforceAt{"rcpt", "end-of-data"};
-constexpr std::array<std::string_view, 4> kActions{"pass", "delete", "reject", "defer"};
+constexpr std::array<std::string_view, 5> kActions{"pass", "delete", "reject", "defer", "tag"};
 constexpr std::array<std::string_view, 2> kSpfTables{"default_rule", "rule"};
 constexpr std::array<std::string_view, 3> kRuleTables{"actions", "reject_reply", "defer_reply"};
 
@@ -31,6 +32,19 @@ constexpr std::array kResultHeader{
         .text =
             "Our id in Authentication-Results (RFC 8601). Fields that claim it are removed from untrusted "
             "peers' mail."},
+    Setting{.name = "authentication_results",
+            .type = ValueType::Boolean,
+            .default_text = "false",
+            .text = "Write Authentication-Results into inbound mail: what SPF, DKIM, DMARC and ARC found. "
+                    "All mail from "
+                    "outside is then evaluated, whether or not a rule needs it."},
+    Setting{.name = "tm_forms",
+            .type = ValueType::Boolean,
+            .default_text = "false",
+            .text =
+                "What `insert_header` of DKIM and DMARC rules is where they do not say: write "
+                "X-TM-Authentication-Results "
+                "in the wording that administrators of another product know. Nothing here ever reads it."},
 };
 
 constexpr std::array kEventsSection{
@@ -79,11 +93,6 @@ constexpr std::array kSpf{
             "domains that are not in the cache; costs questions that a match would have made needless."},
 };
 
-constexpr Setting kEnabled{
-    .name = "enabled",
-    .type = ValueType::Boolean,
-    .default_text = "false",
-    .text = "A rule that is not enabled asks nothing, writes no header and takes no action."};
 constexpr std::string_view kPresetText =
     "The table that `actions`, `enforce_at` and `insert_header` start from; see Presets.";
 constexpr Setting kInsertHeader{
@@ -99,21 +108,14 @@ constexpr Setting kEnforce{.name = "enforce_at",
                                "Where `reject` and `defer` answer: at RCPT, before any body octet, or at the "
                                "end of data. `delete` is "
                                "always at the end of data."};
-constexpr Setting kExcludedPeers{
-    .name = "excluded_peers",
-    .type = ValueType::Peers,
-    .default_text = "[]",
-    .at_zero = "empty: none",
-    .text =
-        "Whom the rule leaves alone, decided before any DNS question: envelope sender addresses "
-        "(`user@example.com`), sender domains (`example.com`; `.example.com` for it and all below), client "
-        "addresses and networks (`192.0.2.0/24`, `2001:db8::/32`), or `<>` for the null sender."};
 constexpr Setting kSenderScope{
     .name = "sender_scope",
     .type = ValueType::Peers,
     .default_text = "[]",
     .at_zero = "empty: all senders",
     .text = "If given, the rule looks only at these senders; entries as in `excluded_peers`."};
+
+constexpr Setting kTag = tag_text("\"[SPF]\"");
 
 constexpr std::array kDefaultRule{
     kEnabled,
@@ -126,17 +128,13 @@ constexpr std::array kDefaultRule{
     kInsertHeader,
     kExcludedPeers,
     kSenderScope,
+    kTag,
+    kTagSigned,
 };
 
 constexpr std::array kRule{
-    Setting{.name = "name",
-            .type = ValueType::Text,
-            .at_zero = "not set: the rule's first domain",
-            .text = "Shown in rows and events. `default` is the name of the default rule."},
-    Setting{.name = "domains",
-            .type = ValueType::Domains,
-            .required = true,
-            .text = "The managed domains that the rule is for. A domain may stand in one rule only."},
+    kRuleName,
+    kRuleDomains,
     kEnabled,
     Setting{.name = "preset",
             .type = ValueType::Choice,
@@ -147,6 +145,8 @@ constexpr std::array kRule{
     kInsertHeader,
     kExcludedPeers,
     kSenderScope,
+    kTag,
+    kTagSigned,
 };
 
 constexpr Setting action_for(std::string_view name, std::string_view text) {
@@ -165,37 +165,8 @@ constexpr std::array kActionSettings{
     action_for("temperror", "The DNS did not answer in time, or answered with an error."),
 };
 
-constexpr std::string_view kCodeText =
-    "SMTP reply code (three digits). Its first digit must be that of `status`.";
-constexpr std::string_view kStatusText = "Enhanced status code (RFC 3463).";
-constexpr std::string_view kMessageText = "Text of the reply: printable ASCII, 400 octets at most.";
-
-constexpr std::array kRejectReply{
-    Setting{.name = "code",
-            .type = ValueType::Integer,
-            .default_text = "550",
-            .minimum = 500,
-            .maximum = 599,
-            .text = kCodeText},
-    Setting{.name = "status", .type = ValueType::Text, .default_text = "\"5.7.1\"", .text = kStatusText},
-    Setting{.name = "message",
-            .type = ValueType::Text,
-            .default_text = "\"SPF check failed\"",
-            .text = kMessageText},
-};
-constexpr std::array kDeferReply{
-    Setting{.name = "code",
-            .type = ValueType::Integer,
-            .default_text = "451",
-            .minimum = 400,
-            .maximum = 499,
-            .text = kCodeText},
-    Setting{.name = "status", .type = ValueType::Text, .default_text = "\"4.7.1\"", .text = kStatusText},
-    Setting{.name = "message",
-            .type = ValueType::Text,
-            .default_text = "\"SPF check deferred, try again later\"",
-            .text = kMessageText},
-};
+constexpr auto kRejectReply = reject_reply("\"5.7.1\"", "\"SPF check failed\"");
+constexpr auto kDeferReply = defer_reply("\"SPF check deferred, try again later\"");
 
 constexpr std::array kSections{
     Section{.path = "result_header",
@@ -234,7 +205,8 @@ constexpr std::array kSections{
         .title = "Actions of an SPF rule",
         .text =
             "`pass` does not intercept, `delete` accepts and discards, `reject` and `defer` answer with the "
-            "rule's replies. Pass has no action: it is never intercepted. With the preset `observe` every "
+            "rule's replies, `tag` delivers with a marked subject. Pass has no action: it is never "
+            "intercepted. With the preset `observe` every "
             "action must be `pass`.",
         .settings = kActionSettings},
     Section{.path = "spf.rule.reject_reply",

@@ -2,6 +2,7 @@
 
 #include "io/base/ascii.h"
 #include "io/base/check.h"
+#include "rules/policy/document.h"
 #include "rules/policy/domain_name.h"
 #include "rules/policy/value_text.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr size_t kShownOctets = 60;
 constexpr uint16_t kDnsPort = 53;
+constexpr size_t kFieldName = 64;
 
 constexpr std::string_view kNetworkForm =
     "IP addresses or prefixes, for instance \"192.0.2.0/24\" or \"2001:db8::/32\"";
@@ -32,9 +34,8 @@ struct Unavailable {
   std::string_view name;
   std::string_view advice;
 };
-constexpr std::array<Unavailable, 5> kUnavailable{{
-    {"tag", "subject tags are not available in this version; remove this line"},
-    {"tag_subject", "subject tags are not available in this version; remove this line"},
+constexpr std::array<Unavailable, 4> kUnavailable{{
+    {"tag_subject", "write the action \"tag\", and its words as tag = \"[...]\""},
     {"notify", "notifications are not available before the outbox exists; remove this line"},
     {"send_notification", "notifications are not available before the outbox exists; remove this line"},
     {"quarantine", "there is no quarantine before the store exists; remove this line"},
@@ -219,6 +220,12 @@ std::optional<size_t> SectionReader::choice(std::string_view name) {
   return standard;
 }
 
+std::optional<std::string_view> SectionReader::choice_word(std::string_view name) {
+  const Setting& setting = declared(name, ValueType::Choice);
+  const std::optional<size_t> index = choice(name);
+  return index ? std::optional(setting.choices[*index]) : std::nullopt;
+}
+
 std::string SectionReader::domain(std::string_view name) {
   (void)declared(name, ValueType::Domain);
   const DocumentNode* node = value_of(name, NodeKind::Text, "a domain name in quotes");
@@ -319,6 +326,49 @@ std::vector<SectionReader::PlacedDomain> SectionReader::domain_list(std::string_
     }
   }
   return domains;
+}
+
+std::vector<std::string> SectionReader::fields(std::string_view name) {
+  (void)declared(name, ValueType::Fields);
+  std::vector<std::string> fields;
+  for (const DocumentNode* item : texts(name, "names of header fields in quotes")) {
+    const bool good =
+        !item->text.empty() && item->text.size() <= kFieldName && std::ranges::all_of(item->text, [](char c) {
+          return is_ascii_printable(c) && c != ' ' && c != ':' && c != ';';
+        });
+    if (good) {
+      fields.push_back(to_ascii_lower(item->text));
+    } else {
+      error_at(*item, name, fmt::format("\"{}\" is no name of a header field", shown(item->text)));
+    }
+  }
+  return fields;
+}
+
+std::vector<std::string> SectionReader::sealers(std::string_view name) {
+  const Setting& setting = declared(name, ValueType::Sealers);
+  std::vector<std::string> sealers;
+  if (!given(name)) {
+    const auto standard = parse_document(fmt::format("list = {}", setting.default_text));
+    SLUICE_CHECK(standard.has_value());
+    for (const DocumentNode& item : standard->find("list")->value.items) sealers.push_back(item.text);
+    return sealers;
+  }
+  for (const DocumentNode* item : texts(name, "domain names in quotes")) {
+    const bool below = item->text.starts_with('.');
+    const std::optional<std::string> domain =
+        to_domain_name(std::string_view(item->text).substr(below ? 1 : 0));
+    if (domain) {
+      sealers.push_back(below ? '.' + *domain : *domain);
+    } else {
+      error_at(
+          *item, name,
+          fmt::format("\"{}\" is no domain name; write \"example.com\", or \".example.com\" for it and all "
+                      "below",
+                      shown(item->text)));
+    }
+  }
+  return sealers;
 }
 
 const DocumentNode* SectionReader::table(std::string_view name) {

@@ -33,9 +33,10 @@ class SectionReader {
   int64_t integer(std::string_view name);
   uint64_t size(std::string_view name);
   std::string text(std::string_view name);
-  std::string domain(std::string_view name);               // empty where not set
-  std::optional<size_t> choice(std::string_view name);     // index; null where not set and without default
-  std::optional<Endpoint> address(std::string_view name);  // null where wrong
+  std::string domain(std::string_view name);            // empty where not set
+  std::optional<size_t> choice(std::string_view name);  // index; null where not set and without default
+  std::optional<std::string_view> choice_word(std::string_view name);  // likewise; of the schema
+  std::optional<Endpoint> address(std::string_view name);              // null where wrong
   std::optional<NextHop> hop(std::string_view name);
   std::vector<Cidr> networks(std::string_view name);
   std::vector<Endpoint> servers(std::string_view name);
@@ -45,11 +46,14 @@ class SectionReader {
     Position position;
   };
   std::vector<PlacedDomain> domain_list(std::string_view name);
+  std::vector<std::string> fields(std::string_view name);   // lower case
+  std::vector<std::string> sealers(std::string_view name);  // A-labels, the leading dot kept
 
   bool given(std::string_view name) const { return value(name) != nullptr; }
   const DocumentNode* value(std::string_view name) const;
   // Of the value; where it is not given, of the table.
   Position position(std::string_view name) const;
+  Position table_position() const { return table_ == nullptr ? Position{} : table_->position; }
   std::string path_of(std::string_view name) const;
   const std::string& path() const { return path_; }
 

@@ -71,8 +71,8 @@ TEST(PolicyCheck, SaysWhatAnUsableDocumentHolds) {
       "p.toml");
   EXPECT_TRUE(report.usable);
   EXPECT_TRUE(
-      report.text.starts_with("p.toml: ok: 0 errors, 0 warnings; 1 listener, 1 managed domain, 0 SPF rules "
-                              "besides the default; version "))
+      report.text.starts_with("p.toml: ok: 0 errors, 0 warnings; 1 listener, 1 managed domain, 0 SPF rules, "
+                              "0 DKIM rules and 0 DMARC rules besides the defaults; version "))
       << report.text;
 }
 

@@ -46,6 +46,18 @@ TEST(Presets, ObserveDoesNothingAndWritesTheHeader) {
   EXPECT_TRUE(preset.insert_header);
 }
 
+// Shows: W-32
+TEST(Presets, RejectAuthenticatedRefusesFailAtTheEndOfDataOnly) {
+  const PresetTable preset = preset_table(Preset::RejectAuthenticated);
+  EXPECT_EQ(preset.name, "reject-authenticated");
+  for (const SpfResult result : kActionableResults) {
+    EXPECT_EQ(preset.actions.at(result), result == SpfResult::Fail ? Action::Reject : Action::Pass);
+  }
+  EXPECT_EQ(preset.enforce_at, EnforceAt::EndOfData);
+  EXPECT_TRUE(preset.unless_authenticated);
+  EXPECT_FALSE(preset_table(Preset::Reject).unless_authenticated);
+}
+
 // Shows: D-1
 TEST(Presets, ImsvaBlocksAndDefers) {
   const PresetTable preset = preset_table(Preset::Imsva);
