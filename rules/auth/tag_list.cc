@@ -43,6 +43,8 @@ size_t utf8_sequence(std::string_view text) {
 // A line end only as folding: LF, with a CR in front or not, and white space or the end behind it.
 bool is_value(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
+    while (i < text.size() && kOctetClasses[static_cast<uint8_t>(text[i])] == OctetClass::Value) ++i;
+    if (i == text.size()) break;
     switch (kOctetClasses[static_cast<uint8_t>(text[i])]) {
       case OctetClass::Value:
         ++i;
@@ -73,6 +75,36 @@ constexpr std::array<int8_t, 256> kBase64Values = [] {
     values[static_cast<uint8_t>(kDigits[i])] = static_cast<int8_t>(i);
   return values;
 }();
+
+// `out` has room for three octets for every four of the text, and three more.
+std::optional<size_t> decode_into(char* out, std::string_view text) {
+  char* to = out;
+  uint32_t bits = 0;
+  size_t digits = 0;  // of a group of four
+  size_t padding = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const int8_t value = kBase64Values[static_cast<uint8_t>(text[i])];
+    if (value < 0) {
+      if (is_folding_space(text[i])) continue;
+      if (text[i] != '=' || ++padding > 2) return std::nullopt;
+      continue;
+    }
+    if (padding != 0) return std::nullopt;
+    bits = bits << 6 | static_cast<uint32_t>(value);
+    if (++digits < 4) continue;
+    digits = 0;
+    *to++ = static_cast<char>(bits >> 16 & 0xFF);
+    *to++ = static_cast<char>(bits >> 8 & 0xFF);
+    *to++ = static_cast<char>(bits & 0xFF);
+  }
+  if ((digits + padding) % 4 != 0) return std::nullopt;
+  if (digits != 0) {  // two or three, which padding completes
+    bits <<= 6 * padding;
+    *to++ = static_cast<char>(bits >> 16 & 0xFF);
+    if (digits == 3) *to++ = static_cast<char>(bits >> 8 & 0xFF);
+  }
+  return static_cast<size_t>(to - out);
+}
 
 }  // namespace
 
@@ -160,34 +192,13 @@ bool list_contains(std::string_view list, std::string_view wanted) {
 
 std::optional<std::string> base64_decode(std::string_view text, size_t octets_max) {
   std::string out;
-  out.reserve(std::min(text.size() / 4 * 3 + 3, octets_max));
-  uint32_t bits = 0;
-  size_t digits = 0;
-  size_t padding = 0;
-  for (const char c : text) {
-    if (is_folding_space(c)) continue;
-    if (c == '=') {
-      ++padding;
-      continue;
-    }
-    const int8_t value = kBase64Values[static_cast<uint8_t>(c)];
-    if (value < 0 || padding != 0) return std::nullopt;
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    ++digits;
-    if (digits % 4 == 0) {
-      if (out.size() + 3 > octets_max) return std::nullopt;
-      for (const unsigned shift : {16U, 8U, 0U}) out.push_back(static_cast<char>(bits >> shift & 0xFF));
-    }
-  }
-  if (padding > 2 || (digits + padding) % 4 != 0) return std::nullopt;
-  const size_t left = digits % 4;  // 0, or 2 and 3, which padding completes
-  if (left >= 2) {
-    if (out.size() + left - 1 > octets_max) return std::nullopt;
-    bits <<= 6 * padding;
-    out.push_back(static_cast<char>(bits >> 16 & 0xFF));
-    if (left == 3) out.push_back(static_cast<char>(bits >> 8 & 0xFF));
-  }
-  return out;
+  bool right = true;
+  out.resize_and_overwrite(text.size() / 4 * 3 + 3, [&](char* octets, size_t) {
+    const auto size = decode_into(octets, text);
+    right = size.has_value() && *size <= octets_max;
+    return right ? *size : 0;
+  });
+  return right ? std::optional(std::move(out)) : std::nullopt;
 }
 
 }  // namespace sluice::auth

@@ -4,6 +4,8 @@
 #include "io/base/check.h"
 #include "rules/auth/tag_list.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace sluice::dkim {
@@ -35,15 +37,44 @@ Run run_at_front(std::string_view text) {
   return run;
 }
 
+constexpr size_t kWord = sizeof(uint64_t);
+
+// Copies octets up to the first that may change: a space that does not stand between others, or any control
+// character. Returns how many; a word more may be overwritten.
+size_t copy_plain(char* to, std::string_view text) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  size_t size = 0;
+  const auto is_plain = [&](size_t i) { return static_cast<unsigned char>(text[i]) > ' '; };
+  while (true) {
+    while (text.size() - size >= kWord) {
+      uint64_t word = 0;
+      std::memcpy(&word, text.data() + size, kWord);
+      std::memcpy(to + size, &word, kWord);
+      // The lowest marked octet is the first at or below the space.
+      const uint64_t marked = (word - kOnes * 0x21) & ~word & kOnes * 0x80;
+      if (marked != 0) {
+        size += static_cast<size_t>(std::countr_zero(marked)) / 8;
+        break;
+      }
+      size += kWord;
+    }
+    while (size < text.size() && is_plain(size)) {
+      to[size] = text[size];
+      ++size;
+    }
+    const bool single = size + 1 < text.size() && text[size] == ' ' && is_plain(size + 1);
+    if (!single) return size;
+    to[size] = ' ';
+    ++size;
+  }
+}
+
 // The relaxed form of what stands behind the colon, without a line end; returns the end of what was written.
-// `to` has room for all of `text`.
+// `to` has room for all of `text` and a word more.
 char* write_relaxed_value(char* to, std::string_view text) {
   text.remove_prefix(run_at_front(text).size);
   while (!text.empty()) {
-    // Above the space: nothing there changes.
-    size_t plain = 0;
-    while (plain < text.size() && static_cast<unsigned char>(text[plain]) > ' ') ++plain;
-    std::memcpy(to, text.data(), plain);
+    const size_t plain = copy_plain(to, text);
     to += plain;
     text.remove_prefix(plain);
     if (text.empty()) break;
@@ -62,7 +93,7 @@ char* write_relaxed_value(char* to, std::string_view text) {
 void append_relaxed(std::string& out, std::string_view raw) {
   const size_t before = out.size();
   const size_t colon = std::min(raw.find(':'), raw.size());
-  out.resize_and_overwrite(before + raw.size(), [&](char* data, size_t) {
+  out.resize_and_overwrite(before + raw.size() + kWord, [&](char* data, size_t) {
     char* to = data + before;
     for (const char c : trim(raw.substr(0, colon))) *to++ = ascii_lower(c);
     if (colon < raw.size()) {

@@ -178,13 +178,20 @@ std::optional<Reason> KeyRecord::problem_for(Algorithm algorithm, bool identity_
 
 bool KeyRecord::verifies(const Digest& digest, std::string_view signature) const {
   if (key_ == nullptr) return false;
-  const ErrorQueue errors;
-  if (type_ == Type::Ed25519) {
-    if (ed25519_ == nullptr) ed25519_.reset(EVP_MD_CTX_new());
-    return EVP_DigestVerifyInit(ed25519_.get(), nullptr, nullptr, nullptr, key_.get()) == 1 &&
-           EVP_DigestVerify(ed25519_.get(), bytes_of(signature), signature.size(), digest.data(),
-                            digest.size()) == 1;
-  }
+  const bool right =
+      type_ == Type::Ed25519 ? verifies_ed25519(digest, signature) : verifies_rsa(digest, signature);
+  if (!right) ERR_clear_error();
+  return right;
+}
+
+bool KeyRecord::verifies_ed25519(const Digest& digest, std::string_view signature) const {
+  if (ed25519_ == nullptr) ed25519_.reset(EVP_MD_CTX_new());
+  return EVP_DigestVerifyInit(ed25519_.get(), nullptr, nullptr, nullptr, key_.get()) == 1 &&
+         EVP_DigestVerify(ed25519_.get(), bytes_of(signature), signature.size(), digest.data(),
+                          digest.size()) == 1;
+}
+
+bool KeyRecord::verifies_rsa(const Digest& digest, std::string_view signature) const {
   if (rsa_ == nullptr) {
     rsa_.reset(EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr));
     const bool ready = rsa_ != nullptr && EVP_PKEY_verify_init(rsa_.get()) == 1 &&

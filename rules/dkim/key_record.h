@@ -74,6 +74,8 @@ class KeyRecord {
   void read_restrictions(const auth::TagList& tags);
   void read_key(std::string_view octets);
   void read_rsa(std::string_view octets);
+  bool verifies_rsa(const Digest& digest, std::string_view signature) const;
+  bool verifies_ed25519(const Digest& digest, std::string_view signature) const;
 
   Kind kind_ = Kind::None;
   Type type_ = Type::Rsa;

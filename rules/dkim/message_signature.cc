@@ -14,9 +14,11 @@ namespace {
 
 using auth::TagList;
 
-constexpr size_t kTimeDigits = 12;     // RFC 6376 3.5, t= and x=
-constexpr size_t kLengthDigits = 76;   // ... and l=
-constexpr size_t kInstanceDigits = 2;  // RFC 8617 4.2.1
+constexpr std::string_view kKeyInfix = "._domainkey.";  // RFC 6376 3.6.2.1
+constexpr size_t kNameText = limits::kDnsName - 2;      // of a name as text: no first length, no final root
+constexpr size_t kTimeDigits = 12;                      // RFC 6376 3.5, t= and x=
+constexpr size_t kLengthDigits = 76;                    // ... and l=
+constexpr size_t kInstanceDigits = 2;                   // RFC 8617 4.2.1
 
 bool is_label_octet(char c) { return is_ascii_alnum(c) || c == '-' || c == '_'; }
 // Of field names (RFC 5322 section 2.2); the colon ends an item before it gets here.
@@ -138,7 +140,8 @@ class Reader {
     signature_.algorithm = algorithm_of(tags_.find("a").value_or(""));
     if (signature_.algorithm == Algorithm::Unknown) problem(Reason::UnknownAlgorithm);
     if (signature_.algorithm == Algorithm::RsaSha1) problem(Reason::WeakAlgorithm);
-    if (!domain_right_ || !selector_right_ || !key_name(signature_)) problem(Reason::MalformedTag);
+    const bool fits = signature_.selector.size() + signature_.domain.size() + kKeyInfix.size() <= kNameText;
+    if (!domain_right_ || !selector_right_ || !fits) problem(Reason::MalformedTag);
   }
 
   void read_canonicalization() {
@@ -264,7 +267,10 @@ std::optional<Reason> problem_of_time(const MessageSignature& signature, WallTim
 }
 
 std::optional<dns::DnsName> key_name(const MessageSignature& signature) {
-  return dns::DnsName::from_text(signature.selector + "._domainkey." + signature.domain);
+  std::string text;
+  text.reserve(signature.selector.size() + kKeyInfix.size() + signature.domain.size());
+  text.append(signature.selector).append(kKeyInfix).append(signature.domain);
+  return dns::DnsName::from_text(text);
 }
 
 }  // namespace sluice::dkim

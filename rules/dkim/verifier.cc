@@ -55,11 +55,8 @@ void Verifier::add_signature(const mail::HeaderField& field, BodyHashes& body) {
   SignatureOutcome& outcome = outcomes_.emplace_back();
   work.raw = field.raw;
   work.signature = read_signature(field.value, SignatureKind::Dkim);
-  const MessageSignature& signature = work.signature;
+  MessageSignature& signature = work.signature;
   outcome.result = result_of(Reason::OutOfTime);
-  outcome.domain = signature.domain;
-  outcome.selector = signature.selector;
-  outcome.identity = signature.identity;
   outcome.algorithm = signature.algorithm;
   outcome.body_length = signature.body_length;
   std::optional<Reason> problem = signature.problem;
@@ -72,10 +69,14 @@ void Verifier::add_signature(const mail::HeaderField& field, BodyHashes& body) {
   if (problem) {
     outcome.reason = *problem;
     outcome.result = result_of(*problem);
-    return;
+  } else {
+    work.open = true;
+    work.question = question_for(signature);
+    work.identity_below_domain = identity_is_below_domain(signature);
   }
-  work.open = true;
-  work.question = question_for(signature);
+  outcome.domain = std::move(signature.domain);
+  outcome.selector = std::move(signature.selector);
+  outcome.identity = std::move(signature.identity);
 }
 
 size_t Verifier::question_for(const MessageSignature& signature) {
@@ -149,7 +150,7 @@ void Verifier::advance(size_t index) {
       outcome.key_bits = question.key->bits();
       outcome.testing = question.key->testing();
     }
-    if (const auto problem = problem_of_key(work.signature, question)) return end(index, *problem);
+    if (const auto problem = problem_of_key(work, question)) return end(index, *problem);
     check_signature(work, *question.key, outcome);
   }
   if (!body_done_) return;
@@ -159,11 +160,10 @@ void Verifier::advance(size_t index) {
   end(index, covered ? Reason::Verified : Reason::BodyNotCovered);
 }
 
-std::optional<Reason> Verifier::problem_of_key(const MessageSignature& signature,
-                                               const KeyQuestion& question) const {
+std::optional<Reason> Verifier::problem_of_key(const Work& work, const KeyQuestion& question) const {
   if (dns::is_temporary(*question.status)) return Reason::KeyLookupFailed;
   if (*question.status != dns::AnswerStatus::Records || !question.key) return Reason::KeyNotFound;
-  return question.key->problem_for(signature.algorithm, identity_is_below_domain(signature),
+  return question.key->problem_for(work.signature.algorithm, work.identity_below_domain,
                                    options_.rsa_bits_min);
 }
 

@@ -60,13 +60,14 @@ class Verifier {
 
  private:
   struct Work {
-    MessageSignature signature;
+    MessageSignature signature;  // its names have gone into the outcome
     std::string_view raw;
     size_t question = 0;  // of keys_
     size_t body_id = 0;
-    bool open = false;             // no outcome yet
-    bool key_checked = false;      // the public key operation was done
-    bool signature_right = false;  // ... and what it said
+    bool identity_below_domain = false;  // i= is not d= itself
+    bool open = false;                   // no outcome yet
+    bool key_checked = false;            // the public key operation was done
+    bool signature_right = false;        // ... and what it said
   };
   struct KeyQuestion {
     dns::DnsName name;
@@ -80,7 +81,7 @@ class Verifier {
   void name_signatures();
   void end(size_t index, Reason reason);
   void advance(size_t index);
-  std::optional<Reason> problem_of_key(const MessageSignature& signature, const KeyQuestion& question) const;
+  std::optional<Reason> problem_of_key(const Work& work, const KeyQuestion& question) const;
   std::optional<Reason> problem_of_body(const Work& work, SignatureOutcome& outcome) const;
   void check_signature(Work& work, const KeyRecord& key, SignatureOutcome& outcome);
 
