@@ -1,19 +1,37 @@
 // DmarcReports: the node's aggregate reports (RFC 9990), off unless [dmarc.reports] says otherwise. Each
-// shard collects what the pipeline hands it; when a period ends the shards send what they have to the first
-// one, which asks whether destinations outside the domain's organization want the reports, and writes for
-// each policy domain
+// shard collects what the pipeline hands it. When a period ends (at multiples of the interval, UTC) the
+// shards send what they have to the first one, which asks whether destinations outside a domain's
+// organization want the reports, and writes for each policy domain that anybody gets one
 //
 //   DIRECTORY/SUBMITTER!DOMAIN!BEGIN!END!ID.xml.gz     the report
 //   DIRECTORY/SUBMITTER!DOMAIN!BEGIN!END!ID.json       to whom it goes, and under which Subject
 //
-// Nothing is sent. At the end of the node each shard writes what it has by itself. A report that cannot be
-// written stays, and is part of the next period's. A crash loses the period.
+// the .json first, so that a report that is there is complete. Nothing is sent. At the end of the node each
+// shard writes what it has by itself. What cannot be written, or whose destinations the DNS did not tell, is
+// part of the next period's report, for at most one interval more. A crash loses the period.
 //
-// Per shard. add() never waits and never fails; the rest is in the background.
+// Per shard. add() never waits and never fails; the rest is in the background. stop() is awaited while the
+// DNS client still answers.
 #pragma once
 
+#include "dnscache/client/dns_client.h"
+#include "io/reactor/mail.h"
+#include "io/reactor/shard.h"
+#include "io/runtime/task_group.h"
 #include "rules/dmarc/aggregate_report.h"
+#include "rules/dmarc/report_destinations.h"
+#include "rules/dmarc/report_document.h"
 #include "rules/evidence/evidence.h"
+#include "rules/policy/authentication_settings.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+template <>
+inline constexpr bool sluice::runtime::kSendableByPromise<sluice::dmarc::ReportCollection> = true;
 
 namespace sluice::delivery {
 
@@ -34,6 +52,92 @@ class DmarcCollector {
 
  protected:
   ~DmarcCollector() = default;
+};
+
+struct DmarcReportCounters {
+  uint64_t messages = 0;   // collected
+  uint64_t unlisted = 0;   // for which there was no room, or whose report was given up
+  uint64_t written = 0;    // reports
+  uint64_t unwanted = 0;   // reports that nobody may get
+  uint64_t postponed = 0;  // reports that are part of the next period's
+  uint64_t refused = 0;    // writes that failed
+
+  void add(const DmarcReportCounters& other);
+};
+
+struct DmarcReportOptions {
+  policy::DmarcReportSettings settings;
+  dmarc::Mode mode = dmarc::Mode::Rfc9989;  // of the outcome that is acted on
+  std::string generator;                    // program and version
+  // A file could not be written: its path, and the errno. For the log.
+  std::function<void(const std::string& path, int os_error)> on_refused;
+};
+
+// From a shard to the one that writes.
+using DmarcPeriod = std::unique_ptr<dmarc::ReportCollection>;
+
+class DmarcReports final : public DmarcCollector,
+                           private runtime::Timer,
+                           private reactor::MailHandler<DmarcPeriod> {
+ public:
+  // `mail`: to the shard 0; null where that is the only one.
+  DmarcReports(reactor::Shard& shard, dns::DnsClient& dns, DmarcReportOptions options,
+               reactor::Mail<DmarcPeriod>* mail = nullptr);
+  ~DmarcReports();
+
+  void add(const evidence::Evidence& evidence, const dmarc::RecordRef& record,
+           const DmarcHandling& handling) override;
+  // From now on; the period that runs keeps its end. Off: what was collected is written at its end.
+  void set_options(DmarcReportOptions options) { options_ = std::move(options); }
+  // Writes what is left; questions wait for at most limits::kDmarcReportDrainWait.
+  runtime::Task<void> stop(reactor::Shard& shard);
+
+  const DmarcReportCounters& counters() const { return counters_; }
+  size_t octets_held() const { return collection_.octets() + pending_.octets(); }
+
+ private:
+  // How long the first shard waits for the others' periods.
+  static constexpr std::chrono::seconds kGather{10};
+  // The clock may be set while a period runs: it is looked at again after so long.
+  static constexpr std::chrono::minutes kLook{10};
+
+  void on_timer() override;
+  void on_mail(ShardId from, DmarcPeriod period) override;
+  void arm();
+  WallTime next_end() const;
+  void end_period();
+  void write_pending();
+
+  struct Job {
+    std::string domain;
+    dmarc::DomainReport report;
+    std::string packed;  // the document, compressed
+    std::string stem;    // its path, without extension
+    std::string file_name;
+    std::string report_id;
+    std::string subject;
+    std::vector<std::string> to, refused, undecided, too_large;  // addresses
+  };
+  runtime::Task<void> write_all(reactor::Shard& shard, dmarc::ReportCollection::Domains domains);
+  runtime::Task<void> write_one(reactor::Shard& shard, Job job);
+  void make_document(Job& job);
+  runtime::Task<void> find_destinations(reactor::Shard& shard, Job& job);
+  std::string description(const Job& job) const;
+  runtime::Task<bool> write_file(reactor::Shard& shard, std::string path, const std::string& octets);
+  void postpone(Job job);
+
+  reactor::Shard& shard_;
+  dns::DnsClient& dns_;
+  DmarcReportOptions options_;
+  reactor::Mail<DmarcPeriod>* mail_;
+  dmarc::ReportCollection collection_;
+  dmarc::ReportCollection pending_;  // of ended periods, before they are written
+  WallTime end_;                     // of the period
+  MonoTime write_at_ = kNever;
+  MonoTime questions_until_ = kNever;
+  bool stopping_ = false;
+  DmarcReportCounters counters_;
+  runtime::TaskGroup writing_;
 };
 
 }  // namespace sluice::delivery
