@@ -186,6 +186,12 @@ std::string key_value_text(std::string_view identity) {
   return text;
 }
 
+std::string quoted_text(std::string_view text) {
+  std::string quoted;
+  append_quoted(quoted, Printable(text).text(), limits::kHeaderIdentity);
+  return quoted;
+}
+
 HeaderField spf_result_field(std::string_view name, const SpfOutcome& outcome, const Client& client,
                              const Sender& sender) {
   const Names names(outcome, client, sender);

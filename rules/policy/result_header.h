@@ -28,8 +28,10 @@ HeaderField spf_result_field(std::string_view name, const evidence::SpfOutcome& 
 HeaderField received_spf_field(std::string_view receiver, const evidence::SpfOutcome& outcome,
                                const evidence::Client& client, const evidence::Sender& sender);
 
-// As they stand inside a comment, and as the value of a key.
+// As they stand inside a comment, and as the value of a key: harmless, whatever they hold.
 std::string comment_text(std::string_view identity);
 std::string key_value_text(std::string_view identity);
+// As a quoted string (RFC 5322 section 3.2.4), whatever it holds.
+std::string quoted_text(std::string_view text);
 
 }  // namespace sluice::policy
