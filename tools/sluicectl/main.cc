@@ -9,6 +9,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_status = sluice::ctl::kExitDone;
   sluice::ctl::add_check(app, exit_status);
+  sluice::ctl::add_sign(app, exit_status);
+  sluice::ctl::add_dkim(app, exit_status);
   sluice::ctl::add_selftest(app, exit_status);
   sluice::ctl::add_policy(app, exit_status);
   sluice::ctl::add_node(app, exit_status);

@@ -1,0 +1,56 @@
+#include "tools/sluicectl/key_file.h"
+
+#include "tools/sluicectl/source_options.h"
+
+#include <cerrno>
+#include <string_view>
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <unistd.h>
+
+namespace sluice::ctl {
+namespace {
+
+void wipe(std::string& secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
+
+bool write_all(int descriptor, std::string_view octets) {
+  while (!octets.empty()) {
+    const ssize_t written = ::write(descriptor, octets.data(), octets.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    octets.remove_prefix(static_cast<size_t>(written));
+  }
+  return ::fsync(descriptor) == 0;
+}
+
+}  // namespace
+
+Result<dkim::SigningKey> read_key(const std::string& path) {
+  Result<std::string> pem = read_file(path);
+  if (!pem) return std::unexpected(pem.error());
+  Result<dkim::SigningKey> key = dkim::SigningKey::from_pem(*pem);
+  wipe(*pem);
+  if (!key) return fail(ErrorKind::Invalid, path + ": " + key.error().message);
+  return key;
+}
+
+Result<void> write_key(const std::string& path, const dkim::SigningKey& key) {
+  Result<std::string> pem = key.private_pem();
+  if (!pem) return std::unexpected(pem.error());
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (descriptor < 0) {
+    const int error = errno;
+    wipe(*pem);
+    return fail_system(error, "cannot make " + path);
+  }
+  const bool written = write_all(descriptor, *pem);
+  const int error = errno;
+  ::close(descriptor);
+  wipe(*pem);
+  if (written) return {};
+  ::unlink(path.c_str());
+  return fail_system(error, "cannot write " + path);
+}
+
+}  // namespace sluice::ctl
