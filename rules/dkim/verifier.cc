@@ -1,5 +1,6 @@
 #include "rules/dkim/verifier.h"
 
+#include "io/base/ascii.h"
 #include "io/base/check.h"
 #include "rules/auth/tag_list.h"
 
@@ -23,6 +24,18 @@ std::string head_of(std::string_view b_whole, size_t octets) {
 bool identity_is_below_domain(const MessageSignature& signature) {
   const std::string_view identity = signature.identity;
   return identity.substr(identity.rfind('@') + 1) != signature.domain;
+}
+
+// h= as outcomes have it.
+std::string listed_names(std::string_view names) {
+  std::string text;
+  text.reserve(names.size());
+  auth::ItemList items(names);
+  while (const auto name = items.next()) {
+    if (!text.empty()) text += ':';
+    for (const char c : *name) text += ascii_lower(c);
+  }
+  return text;
 }
 
 }  // namespace
@@ -73,6 +86,7 @@ void Verifier::add_signature(const mail::HeaderField& field, BodyHashes& body) {
     work.open = true;
     work.question = question_for(signature);
     work.identity_below_domain = identity_is_below_domain(signature);
+    outcome.signed_headers = listed_names(signature.names);
   }
   outcome.domain = std::move(signature.domain);
   outcome.selector = std::move(signature.selector);

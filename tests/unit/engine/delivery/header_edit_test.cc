@@ -88,5 +88,55 @@ TEST(HeaderEdit, FindsForgedCopiesOfOurFields) {
   EXPECT_EQ(find_removed(received.reader.block(), removed), (std::vector<size_t>{1, 3}));
 }
 
+// Shows: W-20
+TEST(HeaderEdit, MarksRemovedFieldsThatAPassingSignatureCovered) {
+  const Received received("A: top\r\nB: x\r\nA: middle\r\nA: bottom\r\n\r\nb\r\n");
+  const mail::HeaderBlock& block = received.reader.block();
+  evidence::DkimEvidence dkim;
+  EXPECT_TRUE(removed_and_signed(block, {0, 1, 2, 3}, dkim).empty());
+  dkim.signatures.resize(1);
+  dkim.signatures[0].signed_headers = "from:a:a:b";
+  dkim.signatures[0].result = dkim::Result::Fail;
+  EXPECT_TRUE(removed_and_signed(block, {0, 1, 2, 3}, dkim).empty());
+  dkim.signatures[0].result = dkim::Result::Pass;
+  // Two A are covered, from the bottom.
+  EXPECT_EQ(removed_and_signed(block, {0}, dkim), std::vector<std::string>{});
+  EXPECT_EQ(removed_and_signed(block, {2}, dkim), std::vector<std::string>{"A"});
+  EXPECT_EQ(removed_and_signed(block, {1, 3}, dkim), (std::vector<std::string>{"B", "A"}));
+}
+
+// Shows: W-22
+TEST(HeaderEdit, ReplacesAddsAndTakesOutFields) {
+  const std::string wire = "A: 1\r\nB: 2\r\n folded\r\nC: 3\r\n\r\n..dot\r\nbody\r\n";
+  for (size_t size = 1; size <= wire.size(); ++size) {
+    Received received(wire, size);
+    HeaderEdits edits;
+    edits.removed = {0};
+    edits.replaced.push_back({1, "B: new\r\n"});
+    edits.added = "Added: 1\r\n";
+    EditedMessage message;
+    edit_message(message, "Ours: 1\r\n fold\r\nOurs: 2\r\n", received.reader.block(), edits, received.body,
+                 received.body_offset);
+    std::string all;
+    for (const std::string_view piece : message.octets.pieces) all += piece;
+    EXPECT_EQ(all, "Ours: 1\r\n fold\r\nOurs: 2\r\nAdded: 1\r\nB: new\r\nC: 3\r\n\r\n..dot\r\nbody\r\n")
+        << size;
+    EXPECT_EQ(sent_fields("Ours: 1\r\n fold\r\nOurs: 2\r\n", received.reader.block(), edits),
+              (std::vector<std::string_view>{"Ours: 1\r\n fold\r\n", "Ours: 2\r\n", "Added: 1\r\n",
+                                             "B: new\r\n", "C: 3\r\n"}));
+  }
+}
+
+TEST(HeaderEdit, AddedFieldsStandAboveTheSeparatorOfAMessageWithoutHeader) {
+  Received received("no field here\r\nbody\r\n");
+  HeaderEdits edits;
+  edits.added = "Subject: [x]\r\n";
+  EditedMessage message;
+  edit_message(message, "Ours: 1\r\n", received.reader.block(), edits, received.body, received.body_offset);
+  std::string all;
+  for (const std::string_view piece : message.octets.pieces) all += piece;
+  EXPECT_EQ(all, "Ours: 1\r\nSubject: [x]\r\n\r\nno field here\r\nbody\r\n");
+}
+
 }  // namespace
 }  // namespace sluice::delivery
