@@ -2,6 +2,7 @@
 
 #include "engine/node/journal_end.h"
 #include "engine/node/machine_addresses.h"
+#include "engine/node/policy_files.h"
 #include "engine/node/system_file.h"
 
 #include <algorithm>
@@ -150,6 +151,8 @@ Result<std::unique_ptr<Node>> Node::start(policy::Policy policy, const NodeOptio
 }
 
 Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
+  Result<pipeline::PolicyFiles> files = read_policy_files(policy);
+  if (!files) return std::unexpected(std::move(files.error()));
   Result<std::vector<Endpoint>> servers = dns_servers(policy.dns());
   if (!servers) return std::unexpected(std::move(servers.error()));
   std::vector<pipeline::OpenListener> listeners;
@@ -176,7 +179,8 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   const size_t shards = group_->size();
   const message::BudgetTotals totals = body_totals(policy.memory());
   policy_at_start_ = std::make_unique<const policy::Policy>(policy);
-  auto first = std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners));
+  auto first = std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners),
+                                                            std::move(*files));
   policies_ = std::make_unique<pipeline::LivePolicies>(shards, std::move(first));
   control_ = std::make_unique<runtime::Published<Control>>(shards, std::make_unique<const Control>());
   journal_news_ = std::make_unique<reactor::Mail<JournalNews>>(group_->directory(), kJournalMail);
@@ -238,6 +242,8 @@ void Node::order_dns(DnsOrder order) {
 // --- reload ---
 
 Result<void> Node::begin_reload(policy::Policy next) {
+  Result<pipeline::PolicyFiles> files = read_policy_files(next);
+  if (!files) return std::unexpected(std::move(files.error()));
   std::vector<pipeline::OpenListener> listeners = pipeline::listeners_that_stay(policies_->newest(), next);
   std::vector<ReservedPort> ports;
   for (pipeline::OpenListener& listener : listeners) {
@@ -250,7 +256,8 @@ Result<void> Node::begin_reload(policy::Policy next) {
   status_.listeners.clear();
   for (const pipeline::OpenListener& listener : listeners) status_.listeners.push_back(listener.address);
   for (ReservedPort& port : ports) reload_ports_.push_back(std::move(port));
-  policies_->publish(std::make_unique<const pipeline::LivePolicy>(std::move(next), std::move(listeners)));
+  policies_->publish(
+      std::make_unique<const pipeline::LivePolicy>(std::move(next), std::move(listeners), std::move(*files)));
   ask_shards();
   return {};
 }

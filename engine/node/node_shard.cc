@@ -112,6 +112,7 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::Journa
       policy_(resources.policies.pin(shard)),
       dns_(shard, dns_settings(resources, policy_->policy)),
       spf_(shard, dns_),
+      messages_(shard, dns_),
       own_(own_addresses(*policy_, resources)),
       directory_(dns_, resources.hosts, own_),
       hops_(shard, directory_, hop_options(shard, resources, policy_->policy)),
@@ -119,7 +120,7 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::Journa
       journal_(journal_options(shard, resources, policy_->policy.journal(), std::move(on_journal))),
       bodies_(shard, resources.body_settings.value_or(body_settings(policy_->policy.memory())),
               resources.bodies),
-      context_{dns_, spf_, hops_, journal_, bodies_, background_},
+      context_{dns_, spf_, messages_, hops_, journal_, bodies_, background_},
       service_(context_) {
   shard.attach(*this);
   if (resources.homes != nullptr) home_.emplace(shard, *resources.homes, dns_);

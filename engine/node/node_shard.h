@@ -93,6 +93,7 @@ class NodeShard final : private runtime::PostBox {
   pipeline::PolicyPin policy_;  // the newest that was taken up
   dns::DnsClient dns_;
   pipeline::SpfVerdicts spf_;
+  pipeline::MessageInquiries messages_;
   std::optional<dns::HomeShard> home_;
   delivery::OwnAddresses own_;  // W-11: where a next hop would lead back to us
   delivery::NextHopDirectory directory_;

@@ -1,4 +1,4 @@
-// Small files read whole at start-up by the control thread: the policy, /etc/resolv.conf, /etc/hosts.
+// Small files read whole by the control thread: the policy and what it names, /etc/resolv.conf, /etc/hosts.
 #pragma once
 
 #include "io/base/result.h"
@@ -9,5 +9,8 @@ namespace sluice::node {
 
 // At most limits::kPolicyDocument octets; an error names the path.
 [[nodiscard]] Result<std::string> read_system_file(const std::string& path);
+// A private key: refused where others than its owner and its group may read the file, or others than its
+// owner may write it. Wiping what is read is the caller's.
+[[nodiscard]] Result<std::string> read_secret_file(const std::string& path);
 
 }  // namespace sluice::node

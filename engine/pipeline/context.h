@@ -8,6 +8,7 @@
 #include "engine/message/body_store.h"
 #include "engine/message/disposition.h"
 #include "engine/pipeline/live_policy.h"
+#include "engine/pipeline/message_inquiry.h"
 #include "engine/pipeline/spf_verdicts.h"
 #include "engine/store/journal.h"
 #include "io/base/bucket_counts.h"
@@ -21,10 +22,15 @@ namespace sluice::pipeline {
 
 struct PipelineCounters {
   uint64_t transactions = 0;
-  uint64_t spf_evaluations = 0;   // inquiries started
-  uint64_t spf_cut_off = 0;       // not finished when the verdict was due
-  uint64_t mail_refused = 0;      // MAIL answered 452 4.3.1 because the node's memory was used up
-  uint64_t rows_not_durable = 0;  // rows in the ring, or deletions refused, because the disk refused
+  uint64_t spf_evaluations = 0;  // inquiries started
+  uint64_t spf_cut_off = 0;      // not finished when the verdict was due
+  uint64_t inquiries = 0;        // messages whose DKIM, DMARC or ARC was looked at
+  uint64_t inquiries_cut_off = 0;
+  uint64_t signatures = 0;  // DKIM, of ours
+  uint64_t seals = 0;
+  uint64_t signature_failures = 0;  // of either; the message went without
+  uint64_t mail_refused = 0;        // MAIL answered 452 4.3.1 because the node's memory was used up
+  uint64_t rows_not_durable = 0;    // rows in the ring, or deletions refused, because the disk refused
 };
 
 // How long things took, and how large messages were. Times are in microseconds of the shard's turns.
@@ -45,6 +51,7 @@ struct PipelineDistributions {
 struct PipelineContext {
   dns::DnsClient& dns;
   SpfVerdicts& spf;
+  MessageInquiries& messages;
   delivery::HopPools& hops;
   store::Journal& journal;
   message::BodyStore& bodies;

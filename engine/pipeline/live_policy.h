@@ -8,10 +8,14 @@
 
 #include "io/base/ip.h"
 #include "io/runtime/published.h"
+#include "rules/arc/override.h"
+#include "rules/dkim/signing_table.h"
+#include "rules/dmarc/suffixes.h"
 #include "rules/policy/policy.h"
 #include "rules/policy/removed_fields.h"
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,13 +26,28 @@ struct OpenListener {
   Endpoint address;     // with the port that was found for port 0
 };
 
+// What the files hold that a policy names.
+struct PolicyFiles {
+  dkim::SigningTable signing;                     // [[dkim.sign]]
+  std::optional<dkim::SigningKey> seal;           // [arc.seal]
+  std::optional<dmarc::PublicSuffixes> suffixes;  // dmarc.public_suffix_list
+};
+
 struct LivePolicy {
   // `open`: one for each listener of the policy, in its order.
-  LivePolicy(policy::Policy document, std::vector<OpenListener> open)
-      : policy(std::move(document)), removed_fields(policy.result_header()), listeners(std::move(open)) {}
+  LivePolicy(policy::Policy document, std::vector<OpenListener> open, PolicyFiles read = {})
+      : policy(std::move(document)),
+        removed_fields(policy.result_header()),
+        trusted_sealers(policy.arc().trusted_sealers),
+        files(std::move(read)),
+        listeners(std::move(open)) {}
+
+  const dmarc::PublicSuffixes* suffixes() const { return files.suffixes ? &*files.suffixes : nullptr; }
 
   policy::Policy policy;
   policy::RemovedFields removed_fields;
+  arc::TrustedSealers trusted_sealers;
+  PolicyFiles files;
   std::vector<OpenListener> listeners;
 };
 

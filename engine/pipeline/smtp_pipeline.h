@@ -4,9 +4,10 @@
 //
 // - envelope: on_mail, on_rcpt. Routes, SPF as early as it is certain (W-30), enforcement at RCPT, the next
 //   hop's word.
-// - body: on_body. Keeps the octets, reads the header block.
+// - body: on_body. Keeps the octets, reads the header block, has DKIM, DMARC and ARC begin.
 // - end_of_data: the verdict, then one of relay (W-1), delete, reject, defer; rows before the reply (the 250
 //   rule).
+// - signing: DKIM signatures and ARC seals of ours.
 // - ends: RSET, a lost client, a body that was refused: rows for whom they end.
 //
 // What cannot be decided is deferred (4xx), never accepted: a next hop that is not reachable, a journal that
@@ -24,6 +25,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -72,13 +74,23 @@ class SmtpPipeline final : public serve::SmtpHandler {
   void add_refusal(Shard& shard, RowBatch& batch, std::string_view recipient, const Refusal& refusal) const;
 
   // body
-  std::optional<smtp::Reply> read_header(std::string_view wire_octets);
+  std::optional<smtp::Reply> read_header(Shard& shard, std::string_view wire_octets);
+  void read_body(std::string_view wire_octets);
+  void start_authentication(Shard& shard);
   runtime::Task<serve::Answer> make_room(Shard& shard);
   runtime::Task<serve::Answer> refuse_message(Shard& shard, smtp::Reply reply);
 
+  // signing
+  bool is_ours() const;
+  std::span<const dkim::SigningIdentity> signing_identities() const;
+  bool seals_in_any_case() const;
+  void want_body_hashes();
+  std::string signatures(Shard& shard, std::string_view front, const std::vector<size_t>& removed);
+
   // end of data
   runtime::Task<serve::Answer> decide_and_act(Shard& shard);
-  runtime::Task<void> finish_spf(Shard& shard);
+  runtime::Task<void> finish_spf(Shard& shard, MonoTime deadline);
+  runtime::Task<void> finish_authentication(Shard& shard, MonoTime deadline);
   runtime::Task<smtp::Reply> relay(Shard& shard, const std::vector<policy::Verdict>& verdicts);
   runtime::Task<smtp::Reply> discard(Shard& shard, const std::vector<policy::Verdict>& verdicts);
   runtime::Task<smtp::Reply> refuse_by_rule(Shard& shard, const std::vector<policy::Verdict>& verdicts);

@@ -15,7 +15,12 @@ using serve::Eventual;
 
 Eventual<Answer> SmtpPipeline::on_body(Shard& shard, Chunk piece) {
   Transaction& tx = *transaction_;
-  std::optional<smtp::Reply> refusal = read_header(piece.view());
+  std::optional<smtp::Reply> refusal;
+  if (tx.header.state() == HeaderReader::State::Reading) {
+    refusal = read_header(shard, piece.view());
+  } else {
+    read_body(piece.view());
+  }
   tx.body.append(std::move(piece));
   const std::optional<uint64_t> limit = tx.pool->size_limit();
   // RFC 1870 does not count stuffing dots, of which four octets have one at most; end of data knows them.
@@ -39,10 +44,10 @@ Task<Answer> SmtpPipeline::make_room(Shard& shard) {
 }
 
 // Feeds the header reader with the next octets until it has the block, and keeps count of how much of the
-// wire form that took. Gives the reply when the message cannot be taken because of its header.
-std::optional<smtp::Reply> SmtpPipeline::read_header(std::string_view wire_octets) {
+// wire form that took; what lies behind the block is body. Gives the reply when the message cannot be taken
+// because of its header.
+std::optional<smtp::Reply> SmtpPipeline::read_header(Shard& shard, std::string_view wire_octets) {
   Transaction& tx = *transaction_;
-  if (tx.header.state() != HeaderReader::State::Reading) return std::nullopt;
   // Unstuffing looks ahead, so it is shown no more than the block needs: the empty line is where it is with
   // stuffing dots too. One that lies across two pieces, or in front, is found by the header's reader.
   const size_t empty_line = wire_octets.find("\n\r\n");
@@ -55,6 +60,7 @@ std::optional<smtp::Reply> SmtpPipeline::read_header(std::string_view wire_octet
     copied += taken;
     // From the start of this piece to the end of what was taken: stuffing dots in between count.
     const auto position = static_cast<size_t>(span.data() - wire_octets.data()) + taken;
+    span.remove_prefix(taken);
     if (tx.header.state() == HeaderReader::State::Complete) {
       tx.header_wire_octets = tx.body.wire_octets() + position;
     }
@@ -64,13 +70,61 @@ std::optional<smtp::Reply> SmtpPipeline::read_header(std::string_view wire_octet
     case HeaderReader::State::TooLarge:
     case HeaderReader::State::TooManyFields:
       return kHeaderTooLarge.to_reply();
-    case HeaderReader::State::Complete:
+    case HeaderReader::State::Complete: {
       if (tx.header.block().received_fields() > limits::kReceivedFields) return kTooManyHops.to_reply();
+      start_authentication(shard);
+      if (tx.inquiry == nullptr) break;
+      tx.inquiry->feed(tx.header.body_prefix());
+      tx.inquiry->feed(span);
+      const auto position = static_cast<size_t>(rest.data() - wire_octets.data());
+      read_body(wire_octets.substr(position));
       break;
+    }
     case HeaderReader::State::Reading:
       break;
   }
   return std::nullopt;
+}
+
+// The header block is there: what is needed besides is known now, and asked while the body comes.
+void SmtpPipeline::start_authentication(Shard& shard) {
+  Transaction& tx = *transaction_;
+  const policy::Policy& policy = tx.policy();
+  const policy::AuthenticationNeeds needs = policy::needs_authentication(
+      policy, tx.recipients.front().binding, tx.evidence.client, tx.evidence.sender, tx.listener->direction);
+  authentication::Wanted wanted{.dkim = needs.dkim, .arc = needs.arc};
+  wanted.dmarc = needs.dmarc == policy::DmarcNeed::Always;
+  if (needs.dmarc == policy::DmarcNeed::OnSpfFail) {
+    wanted.dmarc_if_spf_fails = true;
+    // Asked already now where that is known, as it is with SPF at RCPT.
+    if (tx.spf.started() && tx.spf.finished()) {
+      tx.evidence.spf = tx.spf.outcome();
+      wanted.dmarc = authentication::spf_fails(tx.evidence);
+    }
+  }
+  wanted.chain = seals_in_any_case();
+  tx.signing = signing_identities();
+  const bool evaluates = wanted.dkim || wanted.dmarc || wanted.dmarc_if_spf_fails || wanted.chain;
+  if (!evaluates && tx.signing.empty()) return;
+  authentication::Settings settings;
+  settings.dkim.now = shard.wall_now();
+  settings.dkim.signatures_max = policy.dkim().max_signatures;
+  settings.dkim.partial_body = policy.dkim().partial_body;
+  settings.dkim.clock_skew = policy.dkim().clock_skew;
+  settings.mode = policy.dmarc().mode;
+  settings.suffixes = tx.version->suffixes();
+  settings.trusted_sealers = policy.arc().verify ? &tx.version->trusted_sealers : nullptr;
+  ++context_.counters.inquiries;
+  tx.inquiry = context_.messages.make();
+  tx.inquiry->begin(tx.header.block(), wanted, settings);
+  want_body_hashes();
+}
+
+void SmtpPipeline::read_body(std::string_view wire_octets) {
+  Transaction& tx = *transaction_;
+  if (tx.inquiry == nullptr || !tx.inquiry->wants_body()) return;
+  std::string_view span;
+  while (tx.unstuffer.next(wire_octets, span)) tx.inquiry->feed(span);
 }
 
 Task<Answer> SmtpPipeline::refuse_message(Shard& shard, smtp::Reply reply) {

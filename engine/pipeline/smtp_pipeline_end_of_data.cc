@@ -6,6 +6,7 @@
 #include "io/base/ascii.h"
 #include "io/mail/author.h"
 #include "io/mail/header_writer.h"
+#include "rules/policy/authentication_results.h"
 #include "rules/policy/result_header.h"
 
 #include <algorithm>
@@ -71,6 +72,8 @@ Eventual<Answer> SmtpPipeline::on_end_of_data(Shard& shard, const smtp::DataRead
   if (tx.header.state() == mail::HeaderReader::State::Reading) {
     tx.header.finish();
     tx.header_wire_octets = tx.body.wire_octets();
+    start_authentication(shard);
+    if (tx.inquiry != nullptr) tx.inquiry->feed(tx.header.body_prefix());
   }
   return decide_and_act(shard);
 }
@@ -88,7 +91,9 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
     Answer refused = co_await refuse_message(shard, kMessageTooLarge.to_reply());
     co_return refused;
   }
-  if (tx.spf.started()) co_await finish_spf(shard);
+  const MonoTime deadline = shard.now() + limits::kAuthenticationWait;
+  if (tx.spf.started()) co_await finish_spf(shard, deadline);
+  if (tx.inquiry != nullptr) co_await finish_authentication(shard, deadline);
   std::vector<Verdict> verdicts;
   for (const AcceptedRecipient& recipient : tx.recipients) {
     verdicts.push_back(policy::decide(tx.policy(), recipient.binding, tx.evidence, Stage::EndOfData));
@@ -113,9 +118,15 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
   co_return Answer(std::move(reply));
 }
 
-Task<void> SmtpPipeline::finish_spf(Shard& shard) {
+Task<void> SmtpPipeline::finish_authentication(Shard& shard, MonoTime deadline) {
   Transaction& tx = *transaction_;
-  const MonoTime deadline = shard.now() + limits::kAuthenticationWait;
+  tx.inquiry->body_done();
+  const bool in_time = co_await tx.inquiry->finish(shard, tx.evidence, deadline);
+  if (!in_time) ++context_.counters.inquiries_cut_off;
+}
+
+Task<void> SmtpPipeline::finish_spf(Shard& shard, MonoTime deadline) {
+  Transaction& tx = *transaction_;
   if (!tx.spf.finished()) (void)co_await tx.spf.wait(shard, deadline);
   if (!tx.spf.finished()) ++context_.counters.spf_cut_off;
   tx.evidence.spf = tx.spf.outcome();
@@ -149,6 +160,11 @@ std::string SmtpPipeline::trace_fields(Shard& shard, const Verdict& verdict) con
   const policy::ResultHeaderSettings& settings = tx.policy().result_header();
   std::string fields;
   fields.reserve(kTraceFields);
+  if (settings.authentication_results && !is_ours())
+    fields += policy::authentication_results_line(settings.authserv_id, tx.evidence);
+  if (verdict.insert_dkim_form)
+    fields += policy::tm_dkim_field(tx.evidence.dkim, verdict.dkim_enforced).to_line();
+  if (verdict.insert_dmarc_form) fields += policy::tm_dmarc_field(tx.evidence).to_line();
   const evidence::SpfOutcome* outcome = policy::governing_spf(tx.policy(), tx.evidence);
   if (verdict.insert_header && outcome != nullptr) {
     const evidence::Client& from = tx.evidence.client;
@@ -177,8 +193,10 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& 
   std::vector<size_t> removed;
   if (!trusted()) removed = delivery::find_removed(block, tx.version->removed_fields);
   for (const size_t index : removed) tx.evidence.flags.removed_fields.emplace_back(block[index].name);
+  std::string fields = trace_fields(shard, verdicts.front());
+  fields.insert(0, signatures(shard, fields, removed));
   delivery::EditedMessage edited;
-  edit_message(edited, trace_fields(shard, verdicts.front()), block, removed, tx.body, tx.header_wire_octets);
+  edit_message(edited, std::move(fields), block, removed, tx.body, tx.header_wire_octets);
 
   const MonoTime began = shard.now();
   const MonoTime deadline = began + limits::kHopEndOfDataWait;

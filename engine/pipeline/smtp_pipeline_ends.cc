@@ -65,6 +65,7 @@ void SmtpPipeline::on_drain_deadline(Shard& /*shard*/) {
   transaction_->body.cancel_wait();
   transaction_->spf.finish_now();
   transaction_->spf_from_author.finish_now();
+  if (transaction_->inquiry != nullptr) transaction_->inquiry->finish_now();
   if (transaction_->hop != nullptr) transaction_->hop->cancel();
 }
 

@@ -4,6 +4,7 @@
 
 #include "engine/message/body.h"
 #include "engine/pipeline/live_policy.h"
+#include "engine/pipeline/message_inquiry.h"
 #include "engine/pipeline/spf_inquiry.h"
 #include "io/mail/header_block.h"
 #include "io/serve/hop_pool.h"
@@ -15,6 +16,7 @@
 #include "rules/policy/policy.h"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,6 +63,11 @@ struct Transaction {
   mail::HeaderReader header;
   smtp::Unstuffer unstuffer;
   uint64_t header_wire_octets = 0;  // how much of the wire form the header block took so far
+  MessageInquiryPtr inquiry;        // DKIM, DMARC, ARC, where needed; from the end of the header block on
+  // Signatures of ours, and which of the inquiry's body hashes they need.
+  std::span<const dkim::SigningIdentity> signing;  // of the version
+  std::vector<std::optional<size_t>> signing_hashes;
+  std::optional<size_t> seal_hash;
 };
 
 }  // namespace sluice::pipeline

@@ -5,6 +5,7 @@
 #include "tools/sluicectl/check_line.h"
 #include "tools/sluicectl/commands.h"
 #include "tools/sluicectl/line_reader.h"
+#include "tools/sluicectl/message_file.h"
 #include "tools/sluicectl/printable.h"
 #include "tools/sluicectl/source_options.h"
 #include "tools/sluicectl/spf_run.h"

@@ -3,6 +3,9 @@
 #include "dnscache/zone/zone_json.h"
 #include "io/base/json_text.h"
 #include "rules/auth/result.h"
+#include "tools/sluicectl/message_file.h"
+#include "tools/sluicectl/message_json.h"
+#include "tools/sluicectl/message_run.h"
 #include "tools/sluicectl/spf_run.h"
 
 #include <algorithm>
@@ -22,6 +25,11 @@ struct Request {
   std::string id = "null";  // JSON
   spf::Check check;
   std::vector<std::string> checks;
+  bool has_time = false;
+  std::string message_file;  // empty: none
+  std::optional<std::vector<std::string>> trusted_sealers;
+
+  bool wants(std::string_view name) const { return std::ranges::find(checks, name) != checks.end(); }
 };
 
 std::string error_line(std::string_view id, std::string_view error) {
@@ -44,6 +52,15 @@ bool read_text(const json& line, const char* key, std::string& out) {
   return true;
 }
 
+bool read_texts(const json& list, std::vector<std::string>& out) {
+  if (!list.is_array()) return false;
+  for (const json& each : list) {
+    if (!each.is_string()) return false;
+    out.push_back(each.get<std::string>());
+  }
+  return true;
+}
+
 // Reads what is common to all checks; gives the error, or nothing when all is well.
 std::string_view read_request(const json& line, Request& request) {
   std::string address;
@@ -62,17 +79,29 @@ std::string_view read_request(const json& line, Request& request) {
     const double seconds = now->get<double>();
     if (!(seconds >= 0 && seconds <= kNowMax)) return "\"now\" is out of range";
     request.check.now = WallTime(std::chrono::seconds(static_cast<int64_t>(seconds)));
+    request.has_time = true;
+  }
+  return {};
+}
+
+// Which checks, and what those of the message need.
+std::string_view read_checks(const json& line, Request& request) {
+  if (!read_text(line, "message_file", request.message_file)) return "\"message_file\" is not a string";
+  std::vector<std::string> sealers;
+  if (const auto given = line.find("trusted_sealers"); given != line.end() && !given->is_null()) {
+    if (!read_texts(*given, sealers)) return "\"trusted_sealers\" is not a list of strings";
+    request.trusted_sealers = std::move(sealers);
   }
   const auto checks = line.find("checks");
   if (checks == line.end() || checks->is_null()) {
     request.checks = {"spf"};
+    if (!request.message_file.empty()) request.checks = {"spf", "dkim", "arc", "dmarc"};
     return {};
   }
-  if (!checks->is_array()) return "\"checks\" is not a list";
-  for (const json& check : *checks) {
-    if (!check.is_string()) return "\"checks\" holds something other than strings";
-    const auto& name = check.get_ref<const std::string&>();
-    if (std::ranges::find(request.checks, name) == request.checks.end()) request.checks.push_back(name);
+  std::vector<std::string> names;
+  if (!read_texts(*checks, names)) return "\"checks\" is not a list of strings";
+  for (std::string& name : names) {
+    if (!request.wants(name)) request.checks.push_back(std::move(name));
   }
   return {};
 }
@@ -89,6 +118,50 @@ void append_spf(JsonObject& parent, const spf::Outcome& outcome) {
   JsonObject object = parent.object("spf");
   append_outcome(object, outcome);
   object.end();
+}
+
+bool is_of_message(std::string_view check) { return check == "dkim" || check == "arc" || check == "dmarc"; }
+
+// Runs what the checks need of each other: DMARC needs SPF and DKIM, and whether a chain changes its result
+// is part of "arc".
+std::optional<spf::Outcome> run_checks(const Request& request, std::string_view octets, AnswerSource& source,
+                                       evidence::Evidence& evidence) {
+  const bool with_dmarc = request.wants("dmarc") || request.wants("arc");
+  std::optional<spf::Outcome> spf;
+  if (request.wants("spf") || with_dmarc) spf = run_spf(request.check, source);
+  if (!std::ranges::any_of(request.checks, is_of_message) || request.message_file.empty()) return spf;
+  if (spf) {
+    const bool by_helo = spf->identity == auth::Identity::Helo;
+    (by_helo ? evidence.spf.helo : evidence.spf.mail_from) = to_evidence(*spf);
+    // Whether the null sender was given is all that DMARC asks of it.
+    if (!by_helo) evidence.sender.domain = spf->domain.empty() ? "invalid" : spf->domain;
+  }
+  const arc::TrustedSealers sealers(request.trusted_sealers ? *request.trusted_sealers
+                                                            : arc::default_trusted_sealers());
+  authentication::Settings settings;
+  settings.dkim.now = request.check.now;
+  settings.trusted_sealers = &sealers;
+  const authentication::Wanted wanted{
+      .dkim = request.wants("dkim") || with_dmarc, .dmarc = with_dmarc, .chain = request.wants("arc")};
+  run_message(octets, wanted, settings, source, evidence);
+  return spf;
+}
+
+void append_check(JsonObject& object, std::string_view check, const std::optional<spf::Outcome>& spf,
+                  const evidence::Evidence& evidence) {
+  if (check == "spf") append_spf(object, *spf);
+  if (check == "content") object.raw(check, R"({"error":"not available"})");
+  if (!is_of_message(check)) return;
+  const bool found = evidence.dkim.verified || evidence.dmarc || evidence.arc;
+  if (!found) {
+    object.raw(check, R"({"error":"needs \"message_file\""})");
+  } else if (check == "dkim") {
+    append_dkim(object, evidence.dkim);
+  } else if (check == "arc") {
+    append_arc(object, *evidence.arc, evidence.arc_override);
+  } else {
+    append_dmarc(object, *evidence.dmarc);
+  }
 }
 
 }  // namespace
@@ -137,8 +210,15 @@ std::string CheckLines::evaluate(std::string_view text) {
     }
     request.id = dump(*id);
   }
-  const std::string_view wrong = read_request(line, request);
+  std::string_view wrong = read_request(line, request);
+  if (wrong.empty()) wrong = read_checks(line, request);
   if (!wrong.empty()) return error_line(request.id, wrong);
+  std::string octets;
+  if (!request.message_file.empty() && std::ranges::any_of(request.checks, is_of_message)) {
+    Result<std::string> read = read_message(request.message_file);
+    if (!read) return error_line(request.id, "\"message_file\": " + read.error().to_string());
+    octets = std::move(*read);
+  }
 
   const dns::Zone* zone = nullptr;
   if (const auto given = line.find("zone"); given != line.end() && !given->is_null()) {
@@ -150,21 +230,17 @@ std::string CheckLines::evaluate(std::string_view text) {
     zone = &line_zone_->zone;
   }
 
+  std::optional<ZoneSource> of_line;
+  if (zone != nullptr) of_line.emplace(*zone);
+  AnswerSource& source = of_line ? static_cast<AnswerSource&>(*of_line) : source_;
+  if (!request.has_time) request.check.now = source_.now();
+  evidence::Evidence evidence;
+  const std::optional<spf::Outcome> spf = run_checks(request, octets, source, evidence);
+
   std::string out;
   JsonObject object(out);
   object.raw("id", request.id);
-  for (const std::string& check : request.checks) {
-    if (check == "spf") {
-      if (zone != nullptr) {
-        ZoneSource source(*zone);
-        append_spf(object, run_spf(request.check, source));
-      } else {
-        append_spf(object, run_spf(request.check, source_));
-      }
-    } else if (check == "dkim" || check == "arc" || check == "dmarc" || check == "content") {
-      object.raw(check, R"({"error":"not available"})");
-    }
-  }
+  for (const std::string& check : request.checks) append_check(object, check, spf, evidence);
   object.end();
   out += '\n';
   const std::string problem = source_.check_problem();

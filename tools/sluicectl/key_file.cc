@@ -1,6 +1,6 @@
 #include "tools/sluicectl/key_file.h"
 
-#include "tools/sluicectl/source_options.h"
+#include "tools/sluicectl/message_file.h"
 
 #include <cerrno>
 #include <string_view>

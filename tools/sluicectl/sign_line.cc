@@ -8,8 +8,8 @@
 #include "rules/dkim/signer.h"
 #include "rules/policy/authentication_results.h"
 #include "tools/sluicectl/key_file.h"
+#include "tools/sluicectl/message_file.h"
 #include "tools/sluicectl/seal_evidence.h"
-#include "tools/sluicectl/source_options.h"
 
 #include <algorithm>
 #include <fstream>
@@ -90,17 +90,6 @@ Result<void> read_canonicalization(const std::string& text, dkim::SignSpec& spec
   return {};
 }
 
-std::string with_wire_line_ends(std::string text) {
-  if (text.find("\r\n") != std::string::npos) return text;
-  std::string wire;
-  wire.reserve(text.size() + text.size() / 32);
-  for (const char octet : text) {
-    if (octet == '\n') wire += '\r';
-    wire += octet;
-  }
-  return wire;
-}
-
 struct Message {
   std::string text;
   mail::HeaderReader reader;
@@ -120,11 +109,10 @@ struct Message {
 };
 
 Result<std::unique_ptr<Message>> load_message(const std::string& path) {
-  Result<std::string> text = read_file(path);
+  Result<std::string> text = read_message(path);
   if (!text) return std::unexpected(text.error());
-  if (text->size() > limits::kMessageOctets) return wrong(path + " is larger than a message may be");
   auto message = std::make_unique<Message>();
-  message->text = with_wire_line_ends(std::move(*text));
+  message->text = std::move(*text);
   message->reader.feed(message->text);
   message->reader.finish();
   if (message->reader.state() != mail::HeaderReader::State::Complete) {

@@ -1,13 +1,11 @@
 #include "tools/sluicectl/source_options.h"
 
 #include "dnscache/zone/zone_file.h"
+#include "tools/sluicectl/message_file.h"
 #include "tools/sluicectl/printable.h"
 
-#include <cerrno>
 #include <cstdio>
-#include <fstream>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -63,15 +61,6 @@ void add_source_options(CLI::App& command, SourceOptions& options) {
       ->excludes(server)
       ->excludes(record);
   server->excludes(zone);
-}
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail_system(errno, "cannot read " + path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file.bad()) return fail_system(errno, "cannot read " + path);
-  return std::move(text).str();
 }
 
 AnswerSource& Sources::get() const {

@@ -35,6 +35,5 @@ struct Sources {
 Result<Sources> open_sources(const SourceOptions& options);
 // After the last end_check(). False: the recording is not whole, and `command` has complained of it.
 bool is_recorded(const Sources& sources, std::string_view command);
-Result<std::string> read_file(const std::string& path);
 
 }  // namespace sluice::ctl

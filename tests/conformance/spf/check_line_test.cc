@@ -86,8 +86,8 @@ TEST_F(CheckLinesTest, UsesTheZoneOfTheLineForThatLineOnly) {
 TEST_F(CheckLinesTest, AnswersOnlyWhatWasAsked) {
   const json all = json::parse(answer(R"({"id":"1","ip":"192.0.2.7","checks":["dkim","dmarc","nonsense"]})"));
   EXPECT_FALSE(all.contains("spf"));
-  EXPECT_EQ(all["dkim"]["error"], "not available");
-  EXPECT_EQ(all["dmarc"]["error"], "not available");
+  EXPECT_EQ(all["dkim"]["error"], "needs \"message_file\"");
+  EXPECT_EQ(all["dmarc"]["error"], "needs \"message_file\"");
   EXPECT_FALSE(all.contains("nonsense"));
   EXPECT_EQ(answer(R"({"id":"1","ip":"192.0.2.7","checks":[]})"), "{\"id\":\"1\"}\n");
   const json twice = json::parse(answer(R"({"id":"1","ip":"192.0.2.7","checks":["spf","spf"]})"));

@@ -1,0 +1,49 @@
+#include "tools/sluicectl/message_run.h"
+
+#include "io/base/limits.h"
+#include "io/mail/header_block.h"
+
+#include <chrono>
+
+namespace sluice::ctl {
+
+void run_message(std::string_view octets, const authentication::Wanted& wanted,
+                 const authentication::Settings& settings, AnswerSource& source,
+                 evidence::Evidence& evidence) {
+  mail::HeaderReader reader;
+  const size_t header_octets = reader.feed(octets);
+  reader.finish();
+  authentication::MessageAuthenticator machine;
+  machine.start(reader.block(), wanted, settings);
+  machine.body().feed(reader.body_prefix());
+  machine.body().feed(octets.substr(header_octets));
+  machine.body_done();
+  machine.spf_known(evidence);
+
+  const auto deadline = std::chrono::steady_clock::now() + limits::kAuthenticationWait;
+  while (machine.step() == auth::Progress::NeedAnswers) {
+    for (const auth::PendingQuestion& asked : machine.questions()) {
+      const bool in_time = std::chrono::steady_clock::now() < deadline;
+      machine.answer(asked.id, in_time ? source.ask(asked.question) : source.refuse(asked.question));
+    }
+  }
+  machine.conclude(evidence);
+}
+
+evidence::SpfOutcome to_evidence(const spf::Outcome& outcome) {
+  evidence::SpfOutcome result;
+  result.result = outcome.result;
+  result.identity = outcome.identity;
+  result.domain = outcome.domain;
+  result.mechanism = outcome.mechanism;
+  result.explanation = outcome.explanation;
+  result.lookups = outcome.lookups;
+  result.void_lookups = outcome.void_lookups;
+  result.problem = outcome.problem;
+  result.problem_domain = outcome.problem_domain;
+  result.problem_term = outcome.problem_term;
+  result.problem_offset = outcome.problem_offset;
+  return result;
+}
+
+}  // namespace sluice::ctl

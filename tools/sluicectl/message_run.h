@@ -1,0 +1,21 @@
+// DKIM, DMARC and ARC of a message held in memory, with the answers of a source, one question after the
+// other.
+#pragma once
+
+#include "rules/authentication/message_authenticator.h"
+#include "rules/spf/evaluator.h"
+#include "tools/sluicectl/answer_source.h"
+
+#include <string_view>
+
+namespace sluice::ctl {
+
+// Puts what is found into the evidence, whose SPF the caller has filled in. `octets` as on the wire, without
+// dot-stuffing. Past limits::kAuthenticationWait nothing more is asked.
+void run_message(std::string_view octets, const authentication::Wanted& wanted,
+                 const authentication::Settings& settings, AnswerSource& source,
+                 evidence::Evidence& evidence);
+
+evidence::SpfOutcome to_evidence(const spf::Outcome& outcome);
+
+}  // namespace sluice::ctl
