@@ -34,7 +34,7 @@ class Sha256 {
 
 Digest sha256(std::string_view octets);
 
-// libcrypto's, fetched once: a lookup by name with every use would cost as much as hashing a kilobyte.
+// libcrypto's, fetched once: a lookup by name with every use would take time and libcrypto's locks.
 const evp_md_st* sha256_algorithm();
 
 }  // namespace sluice::dkim

@@ -159,5 +159,116 @@ TEST(DkimVerifier, AcceptsRsaFrom1024To4096Bits) {
   EXPECT_EQ(one(sign(kMessage, kTags, Key::rsa(1024)), rsa_keys(), strict).reason, Reason::KeyTooShort);
 }
 
+// The verifier by hand, for what the order of events must not change.
+class Stepwise : public testing::Test {
+ protected:
+  void start(const std::string& message) {
+    const size_t taken = reader_.feed(message);
+    reader_.finish();
+    rest_ = message.substr(taken);
+    verifier_.start(reader_.block(), body_, options_at(1'700'000'000));
+  }
+  auth::Progress give_body() {
+    body_.feed(rest_);
+    body_.finish();
+    verifier_.body_done();
+    return verifier_.step();
+  }
+
+  mail::HeaderReader reader_;
+  std::string rest_;
+  BodyHashes body_;
+  Verifier verifier_;
+};
+using DkimVerifierSteps = Stepwise;
+
+TEST_F(DkimVerifierSteps, AsksForEachKeyOnce) {
+  std::string message = sign(kMessage, kTags, Key::rsa(1024));
+  message = sign(message, replaced(kTags, "s=s", "s=S"), Key::rsa(1024));
+  message = sign(message, replaced(kTags, "s=s", "s=other"), Key::rsa(1024));
+  start(message);
+  EXPECT_EQ(verifier_.step(), auth::Progress::NeedAnswers);
+  ASSERT_EQ(verifier_.questions().size(), 2U);
+  EXPECT_EQ(verifier_.questions()[0].question.name.to_text(), "other._domainkey.example.com");
+  EXPECT_EQ(verifier_.questions()[1].question.name.to_text(), "s._domainkey.example.com");
+  EXPECT_EQ(verifier_.questions()[1].kind, dns::LookupKind::Uncounted);
+  EXPECT_EQ(verifier_.step(), auth::Progress::NeedAnswers);
+  EXPECT_TRUE(verifier_.questions().empty());
+}
+
+TEST_F(DkimVerifierSteps, GivesTheSameWhateverComesFirst) {
+  // The body and the signature are both wrong: the body is what is named.
+  const std::string wrong =
+      replaced(replaced(sign(kMessage, kTags, Key::rsa(1024)), "lost", "won"), "dinner", "lunch");
+  start(wrong);
+  (void)verifier_.step();
+  verifier_.answer(0, txt({Key::rsa(1024).record()}));
+  EXPECT_EQ(verifier_.step(), auth::Progress::NeedAnswers);
+  EXPECT_EQ(give_body(), auth::Progress::Done);
+  const SignatureOutcome keys_first = verifier_.outcome()[0];
+  EXPECT_EQ(keys_first.reason, Reason::BodyHashMismatch);
+
+  body_.reset();
+  verifier_.start(reader_.block(), body_, options_at(1'700'000'000));
+  (void)verifier_.step();
+  EXPECT_EQ(give_body(), auth::Progress::NeedAnswers);
+  verifier_.answer(0, txt({Key::rsa(1024).record()}));
+  EXPECT_EQ(verifier_.step(), auth::Progress::Done);
+  EXPECT_EQ(verifier_.outcome()[0], keys_first);
+}
+
+TEST_F(DkimVerifierSteps, IsTempErrorUntilItIsDone) {
+  start(sign(kMessage, kTags, Key::rsa(1024)));
+  (void)verifier_.step();
+  EXPECT_EQ(verifier_.outcome()[0].result, Result::TempError);
+  EXPECT_EQ(verifier_.outcome()[0].reason, Reason::OutOfTime);
+  EXPECT_EQ(verifier_.outcome()[0].domain, "example.com");
+}
+
+TEST_F(DkimVerifierSteps, NeedsNoBodyWhereNoSignatureIsLeft) {
+  start(sign(kMessage, replaced(kTags, "v=1", "v=2"), Key::rsa(1024)));
+  EXPECT_TRUE(body_.empty());
+  EXPECT_EQ(verifier_.step(), auth::Progress::Done);
+  EXPECT_TRUE(verifier_.questions().empty());
+
+  start(kMessage);
+  EXPECT_EQ(verifier_.step(), auth::Progress::Done);
+}
+
+TEST_F(DkimVerifierSteps, EndsWithoutTheBodyWhereTheKeyIsMissing) {
+  start(sign(kMessage, kTags, Key::rsa(1024)));
+  (void)verifier_.step();
+  verifier_.answer(0, dns::Answer{.status = dns::AnswerStatus::NxDomain});
+  EXPECT_EQ(verifier_.step(), auth::Progress::Done);
+  EXPECT_EQ(verifier_.outcome()[0].reason, Reason::KeyNotFound);
+}
+
+TEST_F(DkimVerifierSteps, TakesTheFirstAnswerAndNoStrangers) {
+  start(sign(kMessage, kTags, Key::rsa(1024)));
+  (void)verifier_.step();
+  dns::Answer stale = txt({Key::rsa(1024).record()});
+  stale.stale = true;
+  verifier_.answer(7, dns::Answer{.status = dns::AnswerStatus::NxDomain});
+  verifier_.answer(0, stale, KeyRecord::from(stale));
+  verifier_.answer(0, dns::Answer{.status = dns::AnswerStatus::NxDomain});
+  EXPECT_EQ(give_body(), auth::Progress::Done);
+  EXPECT_EQ(verifier_.outcome()[0].reason, Reason::Verified);
+  EXPECT_TRUE(verifier_.outcome()[0].stale_key);
+}
+
+TEST(DkimVerifier, NamesSignaturesThatBeginAlikeByMore) {
+  const std::string same = std::string(20, 'A');
+  const auto field = [&](const std::string& b) {
+    return "DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=s; h=from; bh=AAAA; b=" + b + "\r\n";
+  };
+  Keys keys;
+  auto outcomes = verify(field(same.substr(0, 10) + "BBBB") + field(same) + kMessage, keys);
+  EXPECT_EQ(outcomes[0].signature_head, "AAAAAAAAAABBBB");
+  EXPECT_EQ(outcomes[1].signature_head, "AAAAAAAAAAAAAAAA");
+  outcomes = verify(field("AA\r\n AAAAAAAA") + field("BBBBBBBBBBBB") + kMessage, keys);
+  EXPECT_EQ(outcomes[0].signature_head, "AAAAAAAA");
+  EXPECT_EQ(outcomes[1].signature_head, "BBBBBBBB");
+}
+
 }  // namespace
 }  // namespace sluice::dkim
