@@ -1,7 +1,10 @@
 #include "engine/message/journal_row.h"
 
+#include "engine/message/journal_authentication.h"
 #include "io/base/digits.h"
 #include "io/base/json_text.h"
+
+#include <vector>
 
 namespace sluice::message {
 namespace {
@@ -58,6 +61,25 @@ void write_notes(JsonObject& row, std::span<const policy::Note> notes) {
   row.raw("policies", json);
 }
 
+void write_tags(JsonObject& row, std::span<const policy::SubjectTag> tags) {
+  if (tags.empty()) return;
+  std::vector<std::string> texts;
+  for (const policy::SubjectTag& tag : tags) texts.push_back(tag.text);
+  row.texts("tags", texts);
+}
+
+policy::MessageId subtype_of(policy::RuleKind kind) {
+  switch (kind) {
+    case policy::RuleKind::Spf:
+      return policy::MessageId::ThreatSubtypeSpf;
+    case policy::RuleKind::Dkim:
+      return policy::MessageId::ThreatSubtypeDkim;
+    case policy::RuleKind::Dmarc:
+      return policy::MessageId::ThreatSubtypeDmarc;
+  }
+  return policy::MessageId::ThreatSubtypeSpf;
+}
+
 void write_facts(JsonObject& row, const TransactionFacts& facts) {
   const evidence::Evidence& evidence = facts.evidence;
   row.text("id", facts.id)
@@ -104,33 +126,41 @@ void append_tracking_row(std::string& out, const TransactionFacts& facts, const 
   write_spf(json, "spf", spf.mail_from ? spf.mail_from : spf.helo);
   if (spf.mail_from) write_spf(json, "spf_helo", spf.helo);
   write_spf(json, "spf_from", spf.from_header);
+  write_authentication(json, facts.evidence);
   if (row.verdict != nullptr) {
-    if (!row.verdict->rule_name.empty()) json.text("rule", row.verdict->rule_name);
+    if (!row.verdict->rule_name.empty()) {
+      json.text("rule", row.verdict->rule_name).text("rule_kind", policy::to_word(row.verdict->rule_kind));
+    }
     json.text("action", policy::to_word(row.verdict->action));
+    write_tags(json, row.verdict->tags);
     write_notes(json, row.verdict->notes);
   }
   const evidence::MessageFlags& flags = facts.evidence.flags;
   if (!flags.removed_fields.empty()) json.texts("removed_fields", flags.removed_fields);
+  if (!flags.removed_signed_fields.empty()) json.texts("removed_signed_fields", flags.removed_signed_fields);
   if (flags.long_line) json.boolean("long_line", true);
   json.text("policy_version", facts.policy_version.to_string());
   json.end();
   out += '\n';
 }
 
-void append_policy_event(std::string& out, const TransactionFacts& facts, std::string_view recipient,
-                         const policy::Verdict& verdict, WallTime now) {
-  JsonObject json(out);
-  json.number("v", kSchemaVersion).text("kind", "policy_event").text("time", format_time(now));
-  write_facts(json, facts);
-  json.text("recipient", recipient)
-      .text("threat_type", policy::message_key(policy::MessageId::ThreatDomainBasedAuthentication))
-      .text("threat_subtype", policy::message_key(policy::MessageId::ThreatSubtypeSpf));
-  if (verdict.result) json.text("result", auth::header_word(*verdict.result));
-  json.text("rule", verdict.rule_name).text("action", policy::to_word(verdict.action));
-  write_notes(json, verdict.notes);
-  json.text("policy_version", facts.policy_version.to_string());
-  json.end();
-  out += '\n';
+void append_policy_events(std::string& out, const TransactionFacts& facts, std::string_view recipient,
+                          const policy::Verdict& verdict, WallTime now) {
+  for (const policy::PolicyEvent& event : verdict.events) {
+    JsonObject json(out);
+    json.number("v", kSchemaVersion).text("kind", "policy_event").text("time", format_time(now));
+    write_facts(json, facts);
+    json.text("recipient", recipient)
+        .text("threat_type", policy::message_key(policy::MessageId::ThreatDomainBasedAuthentication))
+        .text("threat_subtype", policy::message_key(subtype_of(event.kind)))
+        .text("result", event.result)
+        .text("rule", event.rule_name)
+        .text("action", policy::to_word(event.action));
+    write_notes(json, event.notes);
+    json.text("policy_version", facts.policy_version.to_string());
+    json.end();
+    out += '\n';
+  }
 }
 
 void append_amendment(std::string& out, std::string_view transaction, std::string_view recipient,

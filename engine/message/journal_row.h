@@ -45,8 +45,9 @@ struct TrackingRow {
 
 void append_tracking_row(std::string& out, const TransactionFacts& facts, const TrackingRow& row,
                          WallTime now);
-void append_policy_event(std::string& out, const TransactionFacts& facts, std::string_view recipient,
-                         const policy::Verdict& verdict, WallTime now);
+// A line for each event of the verdict.
+void append_policy_events(std::string& out, const TransactionFacts& facts, std::string_view recipient,
+                          const policy::Verdict& verdict, WallTime now);
 
 // Marks the tracking row of a relayed recipient: the client had gone before our 250 (W-7).
 void append_amendment(std::string& out, std::string_view transaction, std::string_view recipient,

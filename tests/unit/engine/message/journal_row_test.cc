@@ -82,19 +82,126 @@ TEST_F(JournalRow, KeepsTheNullSendersHeloResultAndMailFromApart) {
 TEST_F(JournalRow, APolicyEventNamesThreatTypeSubtypeAndResult) {
   policy::Verdict verdict;
   verdict.action = policy::Action::Delete;
-  verdict.rule_name = "the rule";
-  verdict.result = auth::SpfResult::Fail;
-  verdict.notes.push_back({policy::MessageId::SpfDeleted, {}});
-  verdict.notes.push_back({policy::MessageId::SpfResultIs, {"Fail"}});
+  verdict.events.push_back(
+      {policy::RuleKind::Spf,
+       "the rule",
+       "Fail",
+       policy::Action::Delete,
+       {{policy::MessageId::SpfDeleted, {}}, {policy::MessageId::SpfResultIs, {"Fail"}}}});
   std::string out;
-  append_policy_event(out, facts(), "r@managed.example", verdict, time_);
+  append_policy_events(out, facts(), "r@managed.example", verdict, time_);
   const nlohmann::json json = nlohmann::json::parse(out);
   EXPECT_EQ(json["kind"], "policy_event");
   EXPECT_EQ(json["threat_type"], policy::message_key(policy::MessageId::ThreatDomainBasedAuthentication));
   EXPECT_EQ(json["threat_subtype"], policy::message_key(policy::MessageId::ThreatSubtypeSpf));
   EXPECT_EQ(json["result"], "Fail");
+  EXPECT_EQ(json["rule"], "the rule");
   EXPECT_EQ(json["action"], "delete");
   EXPECT_EQ(json["policies"][1]["arguments"][0], "Fail");
+}
+
+TEST_F(JournalRow, EveryEventOfAVerdictIsALine) {
+  policy::Verdict verdict;
+  verdict.events.push_back({policy::RuleKind::Dkim, "a", "fail", policy::Action::Tag, {}});
+  verdict.events.push_back({policy::RuleKind::Dmarc, "b", "permerror", policy::Action::Reject, {}});
+  std::string out;
+  append_policy_events(out, facts(), "r@managed.example", verdict, time_);
+  const size_t end = out.find('\n') + 1;
+  const nlohmann::json first = nlohmann::json::parse(out.substr(0, end));
+  const nlohmann::json second = nlohmann::json::parse(out.substr(end));
+  EXPECT_EQ(first["threat_subtype"], "threat.subtype_dkim");
+  EXPECT_EQ(first["action"], "tag");
+  EXPECT_EQ(second["threat_subtype"], "threat.subtype_dmarc");
+  EXPECT_EQ(second["result"], "permerror");
+  out.clear();
+  append_policy_events(out, facts(), "r@managed.example", policy::Verdict{}, time_);
+  EXPECT_TRUE(out.empty());
+}
+
+TEST_F(JournalRow, NamesTheRuleItsKindAndTheTags) {
+  policy::Verdict verdict;
+  verdict.rule_name = "watch";
+  verdict.rule_kind = policy::RuleKind::Dmarc;
+  verdict.action = policy::Action::Tag;
+  verdict.tags = {{"[DMARC]", true}};
+  evidence_.flags.removed_fields = {"A", "B"};
+  evidence_.flags.removed_signed_fields = {"B"};
+  TrackingRow row;
+  row.verdict = &verdict;
+  const nlohmann::json json = tracking(row);
+  EXPECT_EQ(json["rule_kind"], "dmarc");
+  EXPECT_EQ(json["action"], "tag");
+  EXPECT_EQ(json["tags"], nlohmann::json::array({"[DMARC]"}));
+  EXPECT_EQ(json["removed_signed_fields"], nlohmann::json::array({"B"}));
+}
+
+TEST_F(JournalRow, HoldsWhatDkimArcAndDmarcFound) {
+  EXPECT_FALSE(tracking({}).contains("dkim"));
+  evidence_.dkim.verified = true;
+  EXPECT_EQ(tracking({})["dkim"], nlohmann::json::array());
+  dkim::SignatureOutcome signature;
+  signature.result = dkim::Result::Policy;
+  signature.reason = dkim::Reason::BodyNotCovered;
+  signature.domain = "a.example";
+  signature.selector = "s";
+  signature.algorithm = dkim::Algorithm::RsaSha256;
+  signature.key_bits = 2048;
+  signature.body_length = 3;
+  signature.octets_not_covered = 7;
+  evidence_.dkim.signatures = {signature};
+  evidence_.arc.emplace();
+  evidence_.arc->result = arc::Result::Fail;
+  evidence_.arc->reason = arc::Reason::SealMismatch;
+  evidence_.arc->failed_instance = 1;
+  evidence_.arc->sets.resize(1);
+  evidence_.arc->sets[0].instance = 1;
+  evidence_.arc->sets[0].domain = "lists.example";
+  evidence_.arc->sets[0].seal = dkim::Result::Fail;
+  evidence_.arc->sets[0].seal_reason = dkim::Reason::SignatureMismatch;
+  evidence_.arc_override.reason = "the chain is broken";
+  evidence_.dmarc.emplace();
+  evidence_.dmarc->result = dmarc::Result::Fail;
+  evidence_.dmarc->reason = dmarc::Reason::Evaluated;
+  evidence_.dmarc->author_domain = "a.example";
+  evidence_.dmarc->policy_domain = "a.example";
+  evidence_.dmarc->policy = dmarc::Policy::Reject;
+  evidence_.dmarc->disposition = dmarc::Policy::Reject;
+  evidence_.dmarc->spf_aligned = true;
+  evidence_.dmarc_other = evidence_.dmarc;
+  evidence_.dmarc_other->result = dmarc::Result::None;
+  const nlohmann::json json = tracking({});
+  EXPECT_EQ(json["dkim"][0], (nlohmann::json{{"result", "policy"},
+                                             {"reason", "body-not-covered"},
+                                             {"domain", "a.example"},
+                                             {"selector", "s"},
+                                             {"algorithm", "rsa-sha256"},
+                                             {"key_bits", 2048},
+                                             {"body_length", 3},
+                                             {"not_covered", 7}}));
+  EXPECT_EQ(json["arc"]["result"], "fail");
+  EXPECT_EQ(json["arc"]["failed_instance"], 1);
+  EXPECT_EQ(json["arc"]["chain"][0]["domain"], "lists.example");
+  EXPECT_EQ(json["arc"]["chain"][0]["seal_reason"], "signature-mismatch");
+  EXPECT_EQ(json["arc_override"]["applied"], false);
+  EXPECT_EQ(json["arc_override"]["reason"], "the chain is broken");
+  EXPECT_EQ(json["dmarc"]["policy"], "reject");
+  EXPECT_EQ(json["dmarc"]["alignment"], (nlohmann::json{{"spf", true}, {"dkim", false}}));
+  EXPECT_EQ(json["dmarc_other"]["result"], "none");
+}
+
+TEST_F(JournalRow, IsBoundedWhateverAMessageRepeats) {
+  evidence_.dkim.verified = true;
+  dkim::SignatureOutcome signature;
+  signature.domain = std::string(100'000, 'd');
+  signature.selector = signature.domain;
+  evidence_.dkim.signatures.assign(2000, signature);
+  evidence_.arc.emplace();
+  evidence_.arc->sets.resize(10'000);
+  for (arc::SetOutcome& set : evidence_.arc->sets) set.domain = std::string(1000, 'd');
+  std::string out;
+  append_tracking_row(out, facts(), {}, time_);
+  EXPECT_LT(out.size(), 64U * 1024);
+  EXPECT_EQ(nlohmann::json::parse(out)["dkim_unlisted"], 1980);
 }
 
 TEST(Balance, HoldsOnlyWhenEveryNamedRecipientEnded) {
