@@ -9,7 +9,7 @@ namespace {
 
 // Counts how many of it there are.
 struct Counted {
-  explicit Counted(int& count, int number) : count_(count), number(number) { ++count_; }
+  explicit Counted(int& count, int value) : count_(count), number(value) { ++count_; }
   Counted(const Counted&) = delete;
   Counted& operator=(const Counted&) = delete;
   ~Counted() { --count_; }
