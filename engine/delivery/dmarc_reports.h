@@ -15,13 +15,13 @@
 #pragma once
 
 #include "dnscache/client/dns_client.h"
+#include "engine/delivery/dmarc_collector.h"
 #include "io/reactor/mail.h"
 #include "io/reactor/shard.h"
 #include "io/runtime/task_group.h"
 #include "rules/dmarc/aggregate_report.h"
 #include "rules/dmarc/report_destinations.h"
 #include "rules/dmarc/report_document.h"
-#include "rules/evidence/evidence.h"
 #include "rules/policy/authentication_settings.h"
 
 #include <cstdint>
@@ -34,25 +34,6 @@ template <>
 inline constexpr bool sluice::runtime::kSendableByPromise<sluice::dmarc::ReportCollection> = true;
 
 namespace sluice::delivery {
-
-// What became of a message, as far as DMARC's report is about it.
-struct DmarcHandling {
-  // Of its recipients the strictest: Quarantine where it was tagged, Reject where it was refused, deferred or
-  // deleted; None where it was passed on.
-  dmarc::Policy applied = dmarc::Policy::None;
-  bool is_report = false;  // dmarc::is_report_mail() of its header: never reported
-};
-
-class DmarcCollector {
- public:
-  // Once for a message that came to its end, whatever its end was. `record`: Evaluator::record() of the
-  // machine whose outcome is evidence.dmarc; null where there was none.
-  virtual void add(const evidence::Evidence& evidence, const dmarc::RecordRef& record,
-                   const DmarcHandling& handling) = 0;
-
- protected:
-  ~DmarcCollector() = default;
-};
 
 struct DmarcReportCounters {
   uint64_t messages = 0;   // collected

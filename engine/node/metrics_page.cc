@@ -150,6 +150,22 @@ void write_spf(MetricText& out, const ShardReport& sum) {
   out.counter("sluice_spf_questions_ahead", "Questions that were asked ahead of need.", spf.asked_ahead);
 }
 
+void write_dmarc_reports(MetricText& out, const ShardReport& sum) {
+  const delivery::DmarcReportCounters& reports = sum.dmarc_reports;
+  out.counter("sluice_dmarc_report_messages", "Messages that were collected for aggregate reports.",
+              reports.messages);
+  out.counter("sluice_dmarc_report_messages_unlisted",
+              "Of these, those that no report lists: no room, or the report was given up.", reports.unlisted);
+  out.counter("sluice_dmarc_reports", "Aggregate reports, by what became of them.");
+  out.sample(reports.written, {{"result", "written"}});
+  out.sample(reports.unwanted, {{"result", "unwanted"}});
+  out.sample(reports.postponed, {{"result", "postponed"}});
+  out.counter("sluice_dmarc_report_writes_refused", "Files of reports that the disk refused.",
+              reports.refused);
+  out.gauge("sluice_dmarc_report_held_bytes", "What is collected and not yet written.",
+            sum.dmarc_report_octets_held);
+}
+
 void write_memory(MetricText& out, const ShardReport& sum) {
   const message::BodyCounters& bodies = sum.bodies;
   out.gauge("sluice_body_memory_bytes", "Memory that holds messages.", sum.body_octets_held);
@@ -278,6 +294,7 @@ std::string metrics_page(const NodeView& view) {
   write_recipients(out, sum);
   write_times(out, sum);
   write_spf(out, sum);
+  write_dmarc_reports(out, sum);
   write_memory(out, sum);
   write_dns(out, sum);
   write_journal(out, sum);

@@ -21,6 +21,7 @@ using runtime::Task;
 
 namespace {
 
+constexpr size_t kDmarcMail = 4;     // full: a period comes with the next one
 constexpr size_t kJournalMail = 64;  // full: only a rotation comes a little later
 
 reactor::BackendKind backend_of(policy::Backend backend) {
@@ -187,6 +188,10 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   if (shards > 1) homes_ = std::make_unique<dns::HomeShards>(group_->directory(), random_seed());
   resources_ = std::make_unique<NodeResources>(NodeResources{*policies_, hosts_, std::move(*servers), log_});
   resources_->homes = homes_.get();
+  if (shards > 1) {
+    dmarc_mail_ = std::make_unique<reactor::Mail<delivery::DmarcPeriod>>(group_->directory(), kDmarcMail);
+  }
+  resources_->dmarc_mail = dmarc_mail_.get();
   resources_->shards = shards;
   resources_->machine = machine_addresses();
   if (shards > 1) bodies_ = std::make_unique<message::NodeBudget>(totals, group_->directory());

@@ -108,8 +108,9 @@ class Node final : private reactor::ShardProgram {
   std::unique_ptr<runtime::Published<Control>> control_;
   std::unique_ptr<runtime::Reports<ShardReport>> reports_;
   std::unique_ptr<reactor::Mail<JournalNews>> journal_news_;
-  std::unique_ptr<dns::HomeShards> homes_;       // null with one shard
-  std::unique_ptr<message::NodeBudget> bodies_;  // null with one shard
+  std::unique_ptr<reactor::Mail<delivery::DmarcPeriod>> dmarc_mail_;  // null with one shard
+  std::unique_ptr<dns::HomeShards> homes_;                            // null with one shard
+  std::unique_ptr<message::NodeBudget> bodies_;                       // null with one shard
   std::unique_ptr<runtime::PerShard<Member>> members_;
   std::unique_ptr<std::latch> started_;
   std::vector<Result<void>> start_results_;  // one a shard, written before the latch

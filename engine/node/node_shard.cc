@@ -118,10 +118,12 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::Journa
       hops_(shard, directory_, hop_options(shard, resources, policy_->policy)),
       hop_watch_(shard, hops_, resources.log),
       journal_(journal_options(shard, resources, policy_->policy.journal(), std::move(on_journal))),
+      dmarc_reports_(shard, dns_, report_options(), resources.dmarc_mail),
       bodies_(shard, resources.body_settings.value_or(body_settings(policy_->policy.memory())),
               resources.bodies),
       context_{dns_, spf_, messages_, hops_, journal_, bodies_, background_},
       service_(context_) {
+  context_.dmarc_reports = &dmarc_reports_;
   shard.attach(*this);
   if (resources.homes != nullptr) home_.emplace(shard, *resources.homes, dns_);
   dns_.set_event_sink([this, &shard](const dns::ResolverEvent& event) { log_resolver_event(shard, event); });
@@ -177,6 +179,7 @@ void NodeShard::take_policy() {
     if (!opened) listen_problem_ = opened.error().to_string();
   }
   own_ = own_addresses(*policy_, resources_);
+  dmarc_reports_.set_options(report_options());
   hops_.adopt(policy_->policy, hop_options(shard_, resources_, policy_->policy));
   const policy::JournalSettings& journal = policy_->policy.journal();
   journal_.set_rotation(journal.rotate_octets, journal.rotate_daily);
@@ -238,6 +241,7 @@ Task<void> NodeShard::stop(Shard& shard) {
   const Wake drained = co_await closing_.wait_empty(shard, kNever);
   SLUICE_CHECK(drained == Wake::Notified);
   hop_watch_.stop();
+  co_await dmarc_reports_.stop(shard);
   co_await dns_.stop(shard);  // answers what evaluations still wait for; other shards now ask for themselves
   background_.close();
   const Wake ended = co_await background_.wait_empty(shard, kNever);
@@ -267,6 +271,8 @@ ShardReport NodeShard::report() const {
   report.spf = spf_.counters();
   report.journal = journal_.counters();
   report.bodies = bodies_.counters();
+  report.dmarc_reports = dmarc_reports_.counters();
+  report.dmarc_report_octets_held = dmarc_reports_.octets_held();
   report.journal_refuses = journal_.refuses();
   report.hops = hops_.counters();
   hops_.for_each([&](const std::string& next_hops, const serve::HopPool& pool) {
@@ -339,6 +345,20 @@ void NodeShard::log_journal(Shard& shard, store::JournalEvent event, uint64_t nu
     case store::JournalEvent::Wrote:
       return;
   }
+}
+
+delivery::DmarcReportOptions NodeShard::report_options() const {
+  const policy::DmarcSettings& dmarc = policy_->policy.dmarc();
+  delivery::DmarcReportOptions options;
+  options.settings = dmarc.reports;
+  options.mode = dmarc.mode;
+  options.generator = "Sluice " SLUICE_VERSION;
+  options.on_refused = [this](const std::string& path, int os_error) {
+    const std::string reason = std::generic_category().message(os_error);
+    resources_.log.write(shard_.wall_now(), LogLevel::Error, "dmarc.report_refused",
+                         {{"path", path}, {"reason", reason}});
+  };
+  return options;
 }
 
 void NodeShard::log_resolver_event(Shard& shard, const dns::ResolverEvent& event) {

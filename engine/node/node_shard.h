@@ -9,6 +9,7 @@
 #include "dnscache/client/dns_client.h"
 #include "dnscache/client/home_shards.h"
 #include "dnscache/resolver/system_files.h"
+#include "engine/delivery/dmarc_reports.h"
 #include "engine/delivery/hop_pools.h"
 #include "engine/delivery/next_hops.h"
 #include "engine/message/body_store.h"
@@ -41,6 +42,7 @@ struct NodeResources {
   dns::HomeShards* homes = nullptr;                      // null: one shard, which asks everything itself
   message::NodeBudget* bodies = nullptr;                 // null: one shard, whose budget is the node's
   std::optional<message::BodySettings> body_settings{};  // instead of the policy's: for tests
+  reactor::Mail<delivery::DmarcPeriod>* dmarc_mail = nullptr;  // null: one shard, which reports alone
   size_t shards = 1;
   std::vector<IpAddress> machine{};  // its own addresses: W-11
   // What is counted for each next hop, and where; neither or both.
@@ -86,6 +88,7 @@ class NodeShard final : private runtime::PostBox {
   void follow_listener(Listening& listening, size_t index);
   runtime::Task<void> close_listener(reactor::Shard& shard, Listening& listening, MonoTime deadline);
   void forget_listener(uint32_t number);
+  delivery::DmarcReportOptions report_options() const;
   void log_resolver_event(reactor::Shard& shard, const dns::ResolverEvent& event);
 
   reactor::Shard& shard_;
@@ -100,6 +103,7 @@ class NodeShard final : private runtime::PostBox {
   delivery::HopPools hops_;
   HopWatch hop_watch_;
   store::Journal journal_;
+  delivery::DmarcReports dmarc_reports_;
   runtime::TaskGroup background_;
   message::BodyStore bodies_;
   pipeline::PipelineContext context_;

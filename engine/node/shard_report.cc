@@ -74,6 +74,8 @@ void ShardReport::add(const ShardReport& other) {
   body_octets_granted += other.body_octets_granted;
   spill_octets_held += other.spill_octets_held;
   bodies.add(other.bodies);
+  dmarc_reports.add(other.dmarc_reports);
+  dmarc_report_octets_held += other.dmarc_report_octets_held;
   journal.add(other.journal);
   journal_refuses |= other.journal_refuses;
   hops.add(other.hops);

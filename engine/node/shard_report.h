@@ -4,6 +4,7 @@
 
 #include "dnscache/cache/answer_cache.h"
 #include "dnscache/client/dns_client.h"
+#include "engine/delivery/dmarc_reports.h"
 #include "engine/message/body_store.h"
 #include "engine/message/disposition.h"
 #include "engine/node/dns_order.h"
@@ -40,6 +41,8 @@ struct ShardReport {
   uint64_t body_octets_held = 0;     // what the budget of bodies has booked
   uint64_t body_octets_granted = 0;  // what the shard may book without asking
   uint64_t spill_octets_held = 0;
+  delivery::DmarcReportCounters dmarc_reports;
+  uint64_t dmarc_report_octets_held = 0;  // collected and not yet written
   store::JournalCounters journal;
   bool journal_refuses = false;
   serve::HopCounters hops;

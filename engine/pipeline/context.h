@@ -4,6 +4,7 @@
 #pragma once
 
 #include "dnscache/client/dns_client.h"
+#include "engine/delivery/dmarc_collector.h"
 #include "engine/delivery/hop_pools.h"
 #include "engine/message/body_store.h"
 #include "engine/message/disposition.h"
@@ -58,6 +59,7 @@ struct PipelineContext {
   runtime::TaskGroup& background;  // evaluations that outlive their transaction
   // Each lives as long as a session that came in by it.
   std::vector<std::unique_ptr<ListenerInForce>> listeners{};
+  delivery::DmarcCollector* dmarc_reports = nullptr;  // null: nobody reports
   message::Balance balance{};
   PipelineCounters counters{};
   PipelineDistributions distributions{};

@@ -162,7 +162,7 @@ inline constexpr unsigned kDkimSignRsaBitsMax = 4096;  // RFC 8301 3.2: verifier
 inline constexpr size_t kDkimKeyFile = 64 * 1024;      // ours: octets of a PEM file; RSA-4096 has some 3,300
 inline constexpr size_t kSignedFieldInstances = 50;    // ours: of one name that one signature covers
 inline constexpr unsigned kArcSets = 50;               // RFC 8617 4.2.1 and 5.2: more, and the chain fails
-inline constexpr size_t kAuthResults = 64;           // ours: results of one Authentication-Results that are read
+inline constexpr size_t kAuthResults = 64;  // ours: results of one Authentication-Results that are read
 inline constexpr size_t kAuthResultProperties = 32;  // ours: properties of one of them. Then it is left out
 inline constexpr size_t kArcOlderOctets =
     4 * 1024 * 1024;  // ours: canonical header octets hashed for older message signatures (oldest_pass)
@@ -196,7 +196,7 @@ inline constexpr size_t kDmarcReportOctets =
 inline constexpr size_t kDmarcReportSignatures = 100;  // RFC 9990 2.2: of one row
 inline constexpr size_t kDmarcReportText = 1024;       // ours: octets of one value; cut
 inline constexpr auto kDmarcReportDrainWait =
-    10s;  // ours: for answers about destinations when the node ends; then they are as not given
+    5s;  // ours: for answers about destinations when the node ends; then they are as not given
 
 // --- Result headers (W-21) ---
 inline constexpr size_t kHeaderIdentity = 255;
@@ -209,6 +209,7 @@ inline constexpr size_t kAdminThreads = 4;  // ours: requests at once, for each 
 inline constexpr auto kAdminWait = 5s;      // ours: for a request, and for the control thread's answer
 inline constexpr auto kReloadWait = 10s;    // ours: until every shard has taken up a new policy
 inline constexpr auto kStopGrace = 15s;     // ours: beyond kDrainWait; then the process ends by force
+static_assert(kDmarcReportDrainWait + kDnsQuestionWait < kStopGrace);
 
 // --- Policy document ---
 inline constexpr size_t kPolicyDocument = 16 * 1024 * 1024;  // ours: octets of the file
