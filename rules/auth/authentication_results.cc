@@ -160,6 +160,11 @@ bool read_head(Reader& reader, AuthenticationResults& found) {
   return true;
 }
 
+// "header.from" or "action": parts of letters, digits and the like with single dots between.
+bool is_property_name(std::string_view name) {
+  return !name.empty() && !name.starts_with('.') && !name.ends_with('.') && !name.contains("..");
+}
+
 // "reason=..." or "ptype.property=...". False: cannot be read.
 bool read_property(Reader& reader, MethodResult& result) {
   std::string name = reader.word(true);
@@ -173,7 +178,7 @@ bool read_property(Reader& reader, MethodResult& result) {
     name += reader.word(true);
     reader.skip_space();
   }
-  if (name.empty() || !reader.take('=')) return false;
+  if (!is_property_name(name) || !reader.take('=')) return false;
   reader.skip_space();
   std::optional<std::string> value = reader.value();
   if (!value) return false;
@@ -186,7 +191,7 @@ bool read_property(Reader& reader, MethodResult& result) {
   if (dot != std::string::npos) property.type = name.substr(0, dot);
   property.name = name.substr(dot == std::string::npos ? 0 : dot + 1);
   property.value = std::move(*value);
-  if (property.name.empty() || result.properties.size() == limits::kAuthResultProperties) return false;
+  if (result.properties.size() == limits::kAuthResultProperties) return false;
   result.properties.push_back(std::move(property));
   return true;
 }

@@ -107,7 +107,8 @@ TEST(AuthenticationResultsReader, TakesNoResultOutOfCommentsAndQuotedStrings) {
 
 TEST(AuthenticationResultsReader, LeavesOutWhatItCannotReadAndGoesOn) {
   const AuthenticationResults found = read_authentication_results(
-      "a; =pass; dkim; dkim=; spf=pass junk; dkim=pass header.d; iprev=pass policy.iprev=192.0.2.1; ; "
+      "a; =pass; dkim; dkim=; spf=pass junk; dkim=pass header.d; dkim=pass.header.d=x; dkim=pass "
+      "header..d=x; dkim=pass header.=x; iprev=pass policy.iprev=192.0.2.1; ; "
       "x/y=pass");
   EXPECT_FALSE(found.complete);
   EXPECT_EQ(flat(found), "iprev=pass policy.iprev=192.0.2.1");
