@@ -150,6 +150,7 @@ void write_spf(MetricText& out, const ShardReport& sum) {
   out.counter("sluice_spf_questions_ahead", "Questions that were asked ahead of need.", spf.asked_ahead);
 }
 
+<<<<<<< HEAD
 void write_dmarc_reports(MetricText& out, const ShardReport& sum) {
   const delivery::DmarcReportCounters& reports = sum.dmarc_reports;
   out.counter("sluice_dmarc_report_messages", "Messages that were collected for aggregate reports.",
@@ -164,6 +165,35 @@ void write_dmarc_reports(MetricText& out, const ShardReport& sum) {
               reports.refused);
   out.gauge("sluice_dmarc_report_held_bytes", "What is collected and not yet written.",
             sum.dmarc_report_octets_held);
+=======
+template <class Result, size_t kCount>
+void write_results(MetricText& out, const std::array<uint64_t, kCount>& counts,
+                   std::string_view (*word)(Result)) {
+  for (size_t i = 0; i < kCount; ++i) out.sample(counts[i], {{"result", word(static_cast<Result>(i))}});
+}
+
+void write_authentication(MetricText& out, const ShardReport& sum) {
+  const pipeline::AuthenticationCounters& all = sum.pipeline.authentication;
+  out.counter("sluice_authentication_messages", "Messages whose DKIM, DMARC or ARC was looked at.",
+              all.messages);
+  out.counter("sluice_authentication_cut_off",
+              "Of these, those that had not ended when the decision was due.", all.cut_off);
+  out.counter("sluice_dkim_signatures", "DKIM signatures of messages, by result.");
+  write_results<dkim::Result>(out, all.dkim, &dkim::rfc_word);
+  out.counter("sluice_dmarc_results", "Messages by what DMARC says of them.");
+  write_results<dmarc::Result>(out, all.dmarc, &dmarc::rfc_word);
+  out.counter("sluice_dmarc_standards_differ",
+              "Messages of which the two standards of dmarc.mode = both say different things.",
+              all.standards_differ);
+  out.counter("sluice_arc_chains", "Messages whose ARC chain was asked about, by result.");
+  write_results<arc::Result>(out, all.arc, &arc::rfc_word);
+  out.counter("sluice_arc_overrides", "DMARC failures that the chain of a trusted sealer set aside.",
+              all.overrides);
+  out.counter("sluice_dkim_signed", "DKIM signatures that we made.", all.signatures);
+  out.counter("sluice_arc_sealed", "ARC sets that we made.", all.seals);
+  out.counter("sluice_signing_failures", "Signatures and seals that could not be made.",
+              all.signature_failures);
+>>>>>>> e467b6e (pipeline: authentication counted and on the metrics page, tags, reports handed over; key files read with their permissions; tests of DKIM, DMARC and ARC on the message path)
 }
 
 void write_memory(MetricText& out, const ShardReport& sum) {
@@ -294,7 +324,11 @@ std::string metrics_page(const NodeView& view) {
   write_recipients(out, sum);
   write_times(out, sum);
   write_spf(out, sum);
+<<<<<<< HEAD
   write_dmarc_reports(out, sum);
+=======
+  write_authentication(out, sum);
+>>>>>>> e467b6e (pipeline: authentication counted and on the metrics page, tags, reports handed over; key files read with their permissions; tests of DKIM, DMARC and ARC on the message path)
   write_memory(out, sum);
   write_dns(out, sum);
   write_journal(out, sum);

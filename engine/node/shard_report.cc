@@ -11,6 +11,7 @@ void add_pipeline(pipeline::PipelineCounters& sum, const pipeline::PipelineCount
   sum.spf_cut_off += other.spf_cut_off;
   sum.mail_refused += other.mail_refused;
   sum.rows_not_durable += other.rows_not_durable;
+  sum.authentication.add(other.authentication);
 }
 
 void add_resolver(dns::ResolverStatistics& sum, const dns::ResolverStatistics& other) {

@@ -4,10 +4,15 @@
 #pragma once
 
 #include "dnscache/client/dns_client.h"
+<<<<<<< HEAD
 #include "engine/delivery/dmarc_collector.h"
+=======
+#include "engine/delivery/dmarc_reports.h"
+>>>>>>> e467b6e (pipeline: authentication counted and on the metrics page, tags, reports handed over; key files read with their permissions; tests of DKIM, DMARC and ARC on the message path)
 #include "engine/delivery/hop_pools.h"
 #include "engine/message/body_store.h"
 #include "engine/message/disposition.h"
+#include "engine/pipeline/authentication_counters.h"
 #include "engine/pipeline/live_policy.h"
 #include "engine/pipeline/message_inquiry.h"
 #include "engine/pipeline/spf_verdicts.h"
@@ -23,15 +28,11 @@ namespace sluice::pipeline {
 
 struct PipelineCounters {
   uint64_t transactions = 0;
-  uint64_t spf_evaluations = 0;  // inquiries started
-  uint64_t spf_cut_off = 0;      // not finished when the verdict was due
-  uint64_t inquiries = 0;        // messages whose DKIM, DMARC or ARC was looked at
-  uint64_t inquiries_cut_off = 0;
-  uint64_t signatures = 0;  // DKIM, of ours
-  uint64_t seals = 0;
-  uint64_t signature_failures = 0;  // of either; the message went without
-  uint64_t mail_refused = 0;        // MAIL answered 452 4.3.1 because the node's memory was used up
-  uint64_t rows_not_durable = 0;    // rows in the ring, or deletions refused, because the disk refused
+  uint64_t spf_evaluations = 0;   // inquiries started
+  uint64_t spf_cut_off = 0;       // not finished when the verdict was due
+  uint64_t mail_refused = 0;      // MAIL answered 452 4.3.1 because the node's memory was used up
+  uint64_t rows_not_durable = 0;  // rows in the ring, or deletions refused, because the disk refused
+  AuthenticationCounters authentication;
 };
 
 // How long things took, and how large messages were. Times are in microseconds of the shard's turns.
@@ -56,7 +57,8 @@ struct PipelineContext {
   delivery::HopPools& hops;
   store::Journal& journal;
   message::BodyStore& bodies;
-  runtime::TaskGroup& background;  // evaluations that outlive their transaction
+  runtime::TaskGroup& background;               // evaluations that outlive their transaction
+  delivery::DmarcCollector* reports = nullptr;  // null: nobody is told of DMARC's results
   // Each lives as long as a session that came in by it.
   std::vector<std::unique_ptr<ListenerInForce>> listeners{};
   delivery::DmarcCollector* dmarc_reports = nullptr;  // null: nobody reports

@@ -47,6 +47,8 @@ class MessageInquiry final : public dns::AnswerReceiver {
   runtime::Task<bool> finish(reactor::Shard& shard, evidence::Evidence& evidence, MonoTime deadline);
   // What is not answered yet counts as timed out.
   void finish_now();
+  // Afterwards, for reports; null where no record applies.
+  const dmarc::RecordRef& dmarc_record() const { return machine_.dmarc_record(); }
 
  private:
   friend struct MessageInquiryReturn;

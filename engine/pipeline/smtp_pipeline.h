@@ -15,6 +15,7 @@
 // One shard.
 #pragma once
 
+#include "engine/delivery/header_edit.h"
 #include "engine/message/journal_row.h"
 #include "engine/pipeline/context.h"
 #include "engine/pipeline/row_batch.h"
@@ -85,12 +86,13 @@ class SmtpPipeline final : public serve::SmtpHandler {
   std::span<const dkim::SigningIdentity> signing_identities() const;
   bool seals_in_any_case() const;
   void want_body_hashes();
-  std::string signatures(Shard& shard, std::string_view front, const std::vector<size_t>& removed);
+  std::string signatures(Shard& shard, std::string_view ours, const delivery::HeaderEdits& edits);
 
   // end of data
   runtime::Task<serve::Answer> decide_and_act(Shard& shard);
   runtime::Task<void> finish_spf(Shard& shard, MonoTime deadline);
   runtime::Task<void> finish_authentication(Shard& shard, MonoTime deadline);
+  void report(const policy::Verdict& verdict);
   runtime::Task<smtp::Reply> relay(Shard& shard, const std::vector<policy::Verdict>& verdicts);
   runtime::Task<smtp::Reply> discard(Shard& shard, const std::vector<policy::Verdict>& verdicts);
   runtime::Task<smtp::Reply> refuse_by_rule(Shard& shard, const std::vector<policy::Verdict>& verdicts);

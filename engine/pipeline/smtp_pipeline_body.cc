@@ -114,7 +114,6 @@ void SmtpPipeline::start_authentication(Shard& shard) {
   settings.mode = policy.dmarc().mode;
   settings.suffixes = tx.version->suffixes();
   settings.trusted_sealers = policy.arc().verify ? &tx.version->trusted_sealers : nullptr;
-  ++context_.counters.inquiries;
   tx.inquiry = context_.messages.make();
   tx.inquiry->begin(tx.header.block(), wanted, settings);
   want_body_hashes();

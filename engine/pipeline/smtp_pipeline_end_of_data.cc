@@ -1,6 +1,7 @@
 // End of data: the last of the evidence, the verdict, the disposition, the rows, the reply. In this order,
 // always.
 #include "engine/delivery/header_edit.h"
+#include "engine/delivery/subject_tag.h"
 #include "engine/pipeline/pipeline_replies.h"
 #include "engine/pipeline/smtp_pipeline.h"
 #include "io/base/ascii.h"
@@ -98,6 +99,7 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
   for (const AcceptedRecipient& recipient : tx.recipients) {
     verdicts.push_back(policy::decide(tx.policy(), recipient.binding, tx.evidence, Stage::EndOfData));
   }
+  if (context_.reports != nullptr && tx.evidence.dmarc) report(verdicts.front());
   // One group (W-4): the same rule, exemption and evidence, so the same action for all.
   smtp::Reply reply;
   switch (verdicts.front().action) {
@@ -122,7 +124,29 @@ Task<void> SmtpPipeline::finish_authentication(Shard& shard, MonoTime deadline) 
   Transaction& tx = *transaction_;
   tx.inquiry->body_done();
   const bool in_time = co_await tx.inquiry->finish(shard, tx.evidence, deadline);
-  if (!in_time) ++context_.counters.inquiries_cut_off;
+  AuthenticationCounters& counters = context_.counters.authentication;
+  if (!in_time) ++counters.cut_off;
+  counters.count(tx.evidence);
+}
+
+// For the domain's aggregate report: what the rule does, whatever the next hop says afterwards.
+void SmtpPipeline::report(const Verdict& verdict) {
+  const Transaction& tx = *transaction_;
+  delivery::DmarcHandling handling;
+  switch (verdict.action) {
+    case Action::Pass:
+      break;
+    case Action::Tag:
+      handling.applied = dmarc::Policy::Quarantine;
+      break;
+    case Action::Delete:
+    case Action::Reject:
+    case Action::Defer:
+      handling.applied = dmarc::Policy::Reject;
+      break;
+  }
+  handling.is_report = dmarc::is_report_mail(tx.header.block());
+  context_.reports->add(tx.evidence, tx.inquiry->dmarc_record(), handling);
 }
 
 Task<void> SmtpPipeline::finish_spf(Shard& shard, MonoTime deadline) {
@@ -190,13 +214,20 @@ std::string SmtpPipeline::trace_fields(Shard& shard, const Verdict& verdict) con
 Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& verdicts) {
   Transaction& tx = *transaction_;
   const mail::HeaderBlock& block = tx.header.block();
-  std::vector<size_t> removed;
-  if (!trusted()) removed = delivery::find_removed(block, tx.version->removed_fields);
-  for (const size_t index : removed) tx.evidence.flags.removed_fields.emplace_back(block[index].name);
-  std::string fields = trace_fields(shard, verdicts.front());
-  fields.insert(0, signatures(shard, fields, removed));
+  const Verdict& verdict = verdicts.front();  // of all: one group
+  delivery::HeaderEdits edits;
+  if (!trusted()) edits.removed = delivery::find_removed(block, tx.version->removed_fields);
+  for (const size_t index : edits.removed) tx.evidence.flags.removed_fields.emplace_back(block[index].name);
+  tx.evidence.flags.removed_signed_fields =
+      delivery::removed_and_signed(block, edits.removed, tx.evidence.dkim);
+  if (!verdict.tags.empty()) {
+    const bool signed_mail = delivery::is_signed_mail(block, tx.evidence.dkim);
+    delivery::tag_subject(edits, block, verdict.tags, signed_mail);
+  }
+  std::string fields = trace_fields(shard, verdict);
+  fields.insert(0, signatures(shard, fields, edits));
   delivery::EditedMessage edited;
-  edit_message(edited, std::move(fields), block, removed, tx.body, tx.header_wire_octets);
+  edit_message(edited, std::move(fields), block, edits, tx.body, tx.header_wire_octets);
 
   const MonoTime began = shard.now();
   const MonoTime deadline = began + limits::kHopEndOfDataWait;

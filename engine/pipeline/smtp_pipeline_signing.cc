@@ -15,21 +15,6 @@
 namespace sluice::pipeline {
 namespace {
 
-// Each field of whole lines, topmost first.
-void append_fields(std::string_view lines, std::vector<std::string_view>& fields) {
-  size_t begin = 0;
-  while (begin < lines.size()) {
-    size_t end = lines.find('\n', begin);
-    while (end != std::string_view::npos && end + 1 < lines.size() &&
-           (lines[end + 1] == ' ' || lines[end + 1] == '\t')) {
-      end = lines.find('\n', end + 1);
-    }
-    end = end == std::string_view::npos ? lines.size() : end + 1;
-    fields.push_back(lines.substr(begin, end - begin));
-    begin = end;
-  }
-}
-
 bool has_chain(const mail::HeaderBlock& block) { return block.find("ARC-Seal").has_value(); }
 
 }  // namespace
@@ -70,31 +55,26 @@ void SmtpPipeline::want_body_hashes() {
   if (tx.policy().arc().seal && !is_ours()) tx.seal_hash = body.want(dkim::Canonicalization::Relaxed);
 }
 
-// Whole lines that go above `front`, our other fields; of the message's own those at `removed` go.
-std::string SmtpPipeline::signatures(Shard& shard, std::string_view front,
-                                     const std::vector<size_t>& removed) {
+// Whole lines that go above `ours`, our other fields. Order: W-22, signing and sealing last.
+std::string SmtpPipeline::signatures(Shard& shard, std::string_view ours,
+                                     const delivery::HeaderEdits& edits) {
   Transaction& tx = *transaction_;
   std::string lines;
   if (tx.signing.empty() && !tx.seal_hash) return lines;
-  const mail::HeaderBlock& block = tx.header.block();
-  std::vector<std::string_view> fields;
-  append_fields(front, fields);
-  for (size_t i = 0; i < block.size(); ++i) {
-    if (!std::ranges::binary_search(removed, i)) fields.push_back(block[i].raw);
-  }
-  const bool modified = !removed.empty();
+  const std::vector<std::string_view> fields = delivery::sent_fields(ours, tx.header.block(), edits);
+  AuthenticationCounters& counters = context_.counters.authentication;
   const dkim::BodyHashes& body = tx.inquiry->body();
   for (size_t i = 0; i < tx.signing.size(); ++i) {
     if (!tx.signing_hashes[i]) continue;
     const dkim::SigningIdentity& identity = tx.signing[i];
     const Result<std::string> made =
         dkim::sign(fields, body.digest(*tx.signing_hashes[i]), identity.spec, identity.key, shard.wall_now());
-    ++(made ? context_.counters.signatures : context_.counters.signature_failures);
+    ++(made ? counters.signatures : counters.signature_failures);
     if (made) lines += *made;
   }
   const std::optional<policy::ArcSealing>& seal = tx.policy().arc().seal;
   if (!seal || !tx.seal_hash) return lines;
-  if (seal->when == policy::SealWhen::Modified && !modified) return lines;
+  if (seal->when == policy::SealWhen::Modified && !edits.changes_fields()) return lines;
   if (!tx.evidence.arc && has_chain(tx.header.block())) return lines;  // nobody has validated it
   const arc::Outcome chain = tx.evidence.arc.value_or(arc::Outcome{});
   if (!arc::why_not_sealed(chain).empty()) return lines;
@@ -107,7 +87,7 @@ std::string SmtpPipeline::signatures(Shard& shard, std::string_view front,
   request.now = shard.wall_now();
   Result<std::string> made =
       arc::seal(fields, body.digest(*tx.seal_hash), chain, request, spec, *tx.version->files.seal);
-  ++(made ? context_.counters.seals : context_.counters.signature_failures);
+  ++(made ? counters.seals : counters.signature_failures);
   if (made) lines.insert(0, *made);
   return lines;
 }

@@ -1,6 +1,7 @@
 #include "tests/node_sim/node_world.h"
 
 #include "dnscache/zone/zone_file.h"
+#include "engine/node/policy_files.h"
 #include "rules/policy/reader.h"
 
 #include <cstdlib>
@@ -89,8 +90,11 @@ NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml)
   std::vector<pipeline::OpenListener> listeners;
   for (const policy::Listener& each : policy.listeners())
     listeners.push_back({next_listener_++, each.address});
+  Result<pipeline::PolicyFiles> files = node::read_policy_files(policy);
+  SLUICE_CHECK(files.has_value());
   policies_ = std::make_unique<pipeline::LivePolicies>(
-      1, std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners)));
+      1, std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners),
+                                                      std::move(*files)));
   policies_->attach(node_shard_);
   resources_.emplace(node::NodeResources{*policies_, hosts_, {Endpoint{sim_.address("dns"), 53}}, *log_});
   node_ = std::make_unique<node::NodeShard>(node_shard_, *resources_, nullptr);
@@ -143,7 +147,10 @@ void NodeWorld::reload(std::string_view policy_toml) {
   for (pipeline::OpenListener& each : listeners) {
     if (each.number == 0) each.number = next_listener_++;
   }
-  policies_->publish(std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners)));
+  Result<pipeline::PolicyFiles> files = node::read_policy_files(policy);
+  SLUICE_CHECK(files.has_value());
+  policies_->publish(std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners),
+                                                                  std::move(*files)));
 }
 
 size_t NodeWorld::policy_versions() { return policies_->collect(); }

@@ -82,6 +82,7 @@ class NodeWorld {
   // Drains and stops the node; the journal is complete afterwards.
   void stop();
 
+  WallTime wall_now() { return node_shard_.wall_now(); }
   reactor::SimWorld& sim() { return sim_; }
   ScriptedHop& hop() { return *hop_; }
   ScriptedHop& other_hop() { return *other_hop_; }

@@ -1,0 +1,298 @@
+// DKIM, DMARC and ARC on the message path: what is asked and when, what the rules do with what was found,
+// what is written into the message, and the signatures that the node makes itself.
+#include "dnscache/zone/zone_file.h"
+#include "io/mail/header_block.h"
+#include "io/smtp/dot_stuffing.h"
+#include "rules/arc/sealer.h"
+#include "rules/authentication/message_authenticator.h"
+#include "rules/dkim/signer.h"
+#include "tests/node_sim/fixtures.h"
+#include "tests/node_sim/node_world.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+namespace sluice::testing {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr std::string_view kBody = "hello\r\n.dot at the start\r\n..two\r\n  spaces \t here \r\n\r\n\r\n";
+constexpr std::string_view kHeader =
+    "From: Author <author@author.example>\r\nTo: rcpt@managed.example\r\nSubject: test\r\n"
+    "Date: Sat, 01 Jan 2022 00:00:00 +0000\r\nMessage-ID: <1@author.example>\r\n";
+
+const dkim::SigningKey& test_key() {
+  static const dkim::SigningKey key = *dkim::SigningKey::generate(dkim::Algorithm::Ed25519Sha256);
+  return key;
+}
+
+std::string zone_with_keys() {
+  return std::string(kZone) + fmt::format(R"(
+s._domainkey.author.example: [{{TXT: "{0}"}}]
+s._domainkey.sealer.example: [{{TXT: "{0}"}}]
+s._domainkey.node.example: [{{TXT: "{0}"}}]
+_dmarc.author.example: [{{TXT: "v=DMARC1; p=reject"}}]
+author.example: [{{SPF: "v=spf1 ip4:192.0.2.77 -all"}}]
+silent._domainkey.author.example: ["TIMEOUT"]
+)",
+                                          test_key().public_record());
+}
+
+std::vector<std::string_view> fields_of(const mail::HeaderBlock& block) {
+  std::vector<std::string_view> fields;
+  for (size_t i = 0; i < block.size(); ++i) fields.push_back(block[i].raw);
+  return fields;
+}
+
+std::string on_the_wire(std::string_view octets) {
+  std::string wire;
+  bool line_start = true;
+  for (const char octet : octets) {
+    if (line_start && octet == '.') wire += '.';
+    wire += octet;
+    line_start = octet == '\n';
+  }
+  return wire;
+}
+
+std::string off_the_wire(std::string_view wire) {
+  std::string octets;
+  smtp::Unstuffer unstuffer;
+  for (std::string_view span; unstuffer.next(wire, span);) octets += span;
+  return octets;
+}
+
+dkim::Digest digest_of(std::string_view body) {
+  dkim::BodyHashes hashes;
+  const auto id = hashes.want(dkim::Canonicalization::Relaxed);
+  hashes.feed(body);
+  hashes.finish();
+  dkim::Digest digest{};
+  std::ranges::copy(hashes.digest(*id), digest.begin());
+  return digest;
+}
+
+mail::HeaderReader reader_of(std::string_view message) {
+  mail::HeaderReader reader;
+  reader.feed(message);
+  reader.finish();
+  return reader;
+}
+
+// A message signed by author.example, without dot-stuffing.
+std::string signed_message(WallTime now, std::string_view selector = "s") {
+  std::string message = fmt::format("{}\r\n{}", kHeader, kBody);
+  const mail::HeaderReader reader = reader_of(message);
+  dkim::SignSpec spec;
+  spec.domain = "author.example";
+  spec.selector = selector;
+  return *dkim::sign(fields_of(reader.block()), digest_of(kBody), spec, test_key(), now) + message;
+}
+
+// As a list forwards it: changed, and sealed with what it found before.
+std::string sealed_message(WallTime now, std::string_view results) {
+  std::string message = fmt::format("List-Id: <list.example>\r\n{}\r\n{}", kHeader, kBody);
+  const mail::HeaderReader reader = reader_of(message);
+  arc::SealRequest request;
+  request.authserv_id = "mx.sealer.example";
+  request.results = results;
+  request.now = now;
+  const arc::SealSpec spec{.domain = "sealer.example", .selector = "s"};
+  return *arc::seal(fields_of(reader.block()), digest_of(kBody), {}, request, spec, test_key()) + message;
+}
+
+constexpr std::string_view kDmarcRule = R"(
+[[dmarc.rule]]
+name = "dmarc"
+domains = ["managed.example"]
+enabled = true
+on_reject = "reject"
+)";
+
+class NodeAuthentication : public ::testing::Test {
+ protected:
+  NodeWorld& start(std::string_view preset, std::string_view more = "", std::string_view sections = "") {
+    world_.emplace(policy_with(preset, more, sections), zone_with_keys());
+    return *world_;
+  }
+  WallTime now() { return world_->wall_now(); }
+  Dialogue send(const std::string& octets, std::string_view ip = kForger,
+                std::string_view sender = "author@author.example") {
+    return world_->send(
+        {.ip = std::string(ip), .sender = std::string(sender), .octets = on_the_wire(octets)});
+  }
+  // What a receiver behind the node finds in the only message that arrived.
+  evidence::Evidence receive() {
+    const std::string octets = off_the_wire(world_->hop().messages().at(0).octets);
+    const mail::HeaderReader reader = reader_of(octets);
+    authentication::MessageAuthenticator machine;
+    authentication::Settings settings;
+    settings.dkim.now = now();
+    machine.start(reader.block(), {.dkim = true, .chain = true}, settings);
+    machine.body().feed(std::string_view(octets).substr(reader.block().body_offset()));
+    machine.body_done();
+    evidence::Evidence found;
+    machine.spf_known(found);
+    const dns::Zone zone = *dns::zone_from_text(dns::ZoneFormat::Yaml, zone_with_keys());
+    while (machine.step() == auth::Progress::NeedAnswers) {
+      for (const auth::PendingQuestion& pending : machine.questions())
+        machine.answer(pending.id, zone.lookup(pending.question));
+    }
+    machine.conclude(found);
+    return found;
+  }
+  static std::string key_file(std::string_view name) {
+    const std::string path = fmt::format("{}/{}", ::testing::TempDir(), name);
+    std::ofstream(path) << *test_key().private_pem();
+    chmod(path.c_str(), 0600);
+    return path;
+  }
+
+  std::optional<NodeWorld> world_;
+};
+
+// Shows: ESE-02, ESE-03, P-07
+TEST_F(NodeAuthentication, ASignatureIsVerifiedOnTheMessageAsItCameAndStandsInTheRow) {
+  start("observe", "", "[result_header]\nauthserv_id = \"mx.node.example\"\nauthentication_results = true\n");
+  send(signed_message(now()));
+  world_->stop();
+  const nlohmann::json row = world_->row();
+  ASSERT_EQ(row["dkim"].size(), 1U);
+  EXPECT_EQ(row["dkim"][0]["result"], "pass");
+  EXPECT_EQ(row["dkim"][0]["domain"], "author.example");
+  EXPECT_EQ(row["dmarc"]["result"], "pass");
+  const std::string& octets = world_->hop().messages().at(0).octets;
+  EXPECT_THAT(octets, StartsWith("Authentication-Results: mx.node.example;"));
+  EXPECT_THAT(octets, HasSubstr("dkim=pass"));
+  EXPECT_TRUE(evidence::has_passing_signature(receive().dkim));  // behind us too
+}
+
+TEST_F(NodeAuthentication, KeysAndPoliciesAreAskedWhileTheBodyStillComes) {
+  start("observe", "", kDmarcRule);
+  const std::string wire = on_the_wire(signed_message(now()));
+  world_->leave_in_body(wire.substr(0, wire.find("\r\n\r\n") + 7), 1);
+  world_->pass(std::chrono::seconds(1));
+  EXPECT_EQ(world_->dns().count("s._domainkey.author.example TXT"), 1U);
+  EXPECT_EQ(world_->dns().count("_dmarc.author.example TXT"), 1U);
+  world_->stop();
+}
+
+// Shows: W-34
+TEST_F(NodeAuthentication, ADmarcRuleRefusesAtEndOfDataWhereItSaysSo) {
+  start("observe", "", kDmarcRule);
+  const Dialogue dialogue = send(fmt::format("{}\r\n{}", kHeader, kBody));
+  world_->stop();
+  EXPECT_THAT(dialogue.replies.at(7), StartsWith("550 5.7."));
+  EXPECT_EQ(world_->hop().count("DATA"), 0U);
+  const nlohmann::json row = world_->row();
+  EXPECT_EQ(row["disposition"], "refused");
+  EXPECT_EQ(row["dmarc"]["result"], "fail");
+  EXPECT_EQ(row["rule"], "dmarc");
+}
+
+// Shows: W-32
+TEST_F(NodeAuthentication, RejectAuthenticatedSparesWhatDmarcPasses) {
+  start("reject-authenticated");
+  EXPECT_THAT(send(fmt::format("{}\r\n{}", kHeader, kBody)).replies.at(7), StartsWith("550 5.7."));
+  EXPECT_THAT(send(signed_message(now())).replies.at(7), StartsWith("250"));
+  world_->stop();
+  EXPECT_EQ(world_->hop().messages().size(), 1U);
+}
+
+// Shows: RUL-15
+TEST_F(NodeAuthentication, NothingIsAskedForAMessageWithoutSignaturesWhereNobodyNeedsIt) {
+  world_.emplace(kBase, zone_with_keys());
+  (void)send(fmt::format("{}\r\n{}", kHeader, kBody));
+  world_->stop();
+  EXPECT_TRUE(world_->dns().asked().empty());
+}
+
+// Shows: W-7
+TEST_F(NodeAuthentication, KeysThatNoServerSendsAreTempErrorWithinTheTimeForAuthentication) {
+  start("observe", "", kDmarcRule);
+  const Dialogue dialogue = send(signed_message(now(), "silent"), kPermitted, "user@sender.example");
+  world_->stop();
+  EXPECT_THAT(dialogue.replies.at(7), StartsWith("250"));
+  EXPECT_EQ(world_->row()["dkim"][0]["result"], "temperror");
+  EXPECT_EQ(world_->row()["dkim"][0]["reason"], "key-lookup-failed");
+}
+
+// Shows: ESE-07
+TEST_F(NodeAuthentication, AChainIsNotLookedAtWhereNothingFails) {
+  start("observe", "", kDmarcRule);
+  const std::string inner = sealed_message(now(), "; dmarc=pass header.from=author.example");
+  send(inner, "192.0.2.77");  // SPF passes and is aligned
+  world_->stop();
+  EXPECT_EQ(world_->row()["dmarc"]["result"], "pass");
+  EXPECT_EQ(world_->dns().count("s._domainkey.sealer.example TXT"), 0U);
+  EXPECT_FALSE(world_->row().contains("arc"));
+}
+
+// Shows: ESE-08, W-33, P-16
+TEST_F(NodeAuthentication, ATrustedChainSetsADmarcFailureAside) {
+  start("observe", "", fmt::format("{}[arc]\ntrusted_sealers = [\"sealer.example\"]\n", kDmarcRule));
+  const Dialogue dialogue = send(sealed_message(now(), "; dmarc=pass header.from=author.example"));
+  world_->stop();
+  EXPECT_THAT(dialogue.replies.at(7), StartsWith("250"));
+  const nlohmann::json row = world_->row();
+  EXPECT_EQ(row["dmarc"]["result"], "fail");
+  EXPECT_EQ(row["arc"]["result"], "pass");
+  EXPECT_EQ(row["arc_override"]["applied"], true);
+  EXPECT_EQ(row["arc_override"]["sealer"], "sealer.example");
+}
+
+// Shows: ESE-08, P-26
+TEST_F(NodeAuthentication, AnUntrustedChainChangesNothing) {
+  start("observe", "", kDmarcRule);
+  const Dialogue dialogue = send(sealed_message(now(), "; dmarc=pass header.from=author.example"));
+  world_->stop();
+  EXPECT_THAT(dialogue.replies.at(7), StartsWith("550 5.7."));
+  EXPECT_NE(world_->row()["arc_override"]["applied"], true);
+}
+
+// Shows: ESE-05, TM-11, W-22
+TEST_F(NodeAuthentication, AMessageThatWeChangeIsSealedAndTheSealStands) {
+  const std::string seal = fmt::format(
+      "[arc.seal]\ndomain = \"node.example\"\nselector = \"s\"\nfile = \"{}\"\n"
+      "[result_header]\nauthserv_id = \"mx.node.example\"\nauthentication_results = true\n",
+      key_file("seal.pem"));
+  start("observe", "", seal);
+  send("Authentication-Results: mx.node.example; dkim=pass header.d=bank.example\r\n" +
+       signed_message(now()));
+  world_->stop();
+  const std::string& octets = world_->hop().messages().at(0).octets;
+  EXPECT_THAT(octets, StartsWith("ARC-Seal:"));
+  EXPECT_THAT(octets, Not(HasSubstr("bank.example")));
+  const evidence::Evidence found = receive();
+  ASSERT_TRUE(found.arc.has_value());
+  EXPECT_EQ(found.arc->result, arc::Result::Pass);
+  EXPECT_THAT(found.arc->sets.at(0).results, HasSubstr("dkim=pass"));
+}
+
+// Shows: ESE-02, P-10, W-22
+TEST_F(NodeAuthentication, OutboundMailIsSignedAsItLeaves) {
+  const std::string sections = fmt::format(
+      "trusted_networks = [\"198.51.100.0/24\"]\n{}\n[outbound]\nnext_hop = \"@hop\"\n"
+      "[[dkim.sign]]\ndomain = \"author.example\"\nkeys = [{{ selector = \"s\", file = \"{}\" }}]\n",
+      kBase, key_file("sign.pem"));
+  world_.emplace(sections, zone_with_keys());
+  world_->send({.recipients = {"somebody@elsewhere.example"},
+                .octets = on_the_wire(fmt::format("{}\r\n{}", kHeader, kBody))});
+  world_->stop();
+  const std::string& octets = world_->hop().messages().at(0).octets;
+  EXPECT_THAT(octets, StartsWith("DKIM-Signature:"));
+  const evidence::Evidence found = receive();
+  ASSERT_EQ(found.dkim.signatures.size(), 1U);
+  EXPECT_EQ(found.dkim.signatures[0].result, dkim::Result::Pass);
+  EXPECT_EQ(found.dkim.signatures[0].domain, "author.example");
+}
+
+}  // namespace
+}  // namespace sluice::testing
