@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 #include <variant>
 
 namespace sluice::spf {
@@ -21,28 +22,25 @@ bool is_network(const Directive& directive) {
 
 }  // namespace
 
-SelectedRecordRef SelectedRecord::select(const dns::Answer& answer) {
-  auto* made = new SelectedRecord;
-  SelectedRecordRef selected(made);
+SelectedRecord::SelectedRecord(const dns::Answer& answer) {
   const std::string* found = nullptr;
   for (const dns::RecordData& data : answer.records) {
     const auto* text = std::get_if<std::string>(&data);
     if (text == nullptr || !Record::is_record(*text)) continue;
-    made->kind_ = found == nullptr ? Kind::One : Kind::Several;
+    kind_ = found == nullptr ? Kind::One : Kind::Several;
     found = text;
   }
-  if (made->kind_ == Kind::One) {
+  if (kind_ == Kind::One) {
     auto record = Record::parse(*found);
     if (record) {
-      made->record_.emplace(std::move(*record));
-      made->prepare();
+      record_.emplace(std::move(*record));
+      prepare();
     } else {
-      made->kind_ = Kind::Malformed;
-      made->error_.emplace(std::move(record.error()));
+      kind_ = Kind::Malformed;
+      error_.emplace(std::move(record.error()));
     }
   }
-  made->bytes_ = made->count_bytes();
-  return selected;
+  bytes_ = count_bytes();
 }
 
 void SelectedRecord::prepare() {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dnscache/question/question.h"
+#include "io/base/local_ref.h"
 #include "rules/net/cidr_set.h"
 #include "rules/spf/record.h"
 
@@ -16,18 +17,19 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace sluice::spf {
 
-class SelectedRecordRef;
+class SelectedRecord;
+using SelectedRecordRef = LocalRef<SelectedRecord>;
 
 class SelectedRecord {
  public:
   enum class Kind : uint8_t { None, One, Several, Malformed };
 
-  static SelectedRecordRef select(const dns::Answer& answer);
+  explicit SelectedRecord(const dns::Answer& answer);
+  static SelectedRecordRef select(const dns::Answer& answer) { return SelectedRecordRef::make(answer); }
   SelectedRecord(const SelectedRecord&) = delete;
   SelectedRecord& operator=(const SelectedRecord&) = delete;
 
@@ -69,10 +71,6 @@ class SelectedRecord {
   }
 
  private:
-  friend class SelectedRecordRef;
-  SelectedRecord() = default;
-  ~SelectedRecord() = default;
-
   void prepare();
   void find_runs();
   Term term_of(Span domain, size_t asking_before);
@@ -85,45 +83,6 @@ class SelectedRecord {
   std::vector<dns::DnsName> names_;
   std::vector<Run> runs_;
   size_t bytes_ = 0;
-  mutable uint32_t references_ = 0;
-};
-
-// Shares a SelectedRecord within its shard; the last one destroys it. May be null.
-class SelectedRecordRef {
- public:
-  SelectedRecordRef() = default;
-  SelectedRecordRef(const SelectedRecordRef& other) noexcept : object_(other.object_) {
-    if (object_ != nullptr) ++object_->references_;
-  }
-  SelectedRecordRef(SelectedRecordRef&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-  SelectedRecordRef& operator=(const SelectedRecordRef& other) noexcept {
-    SelectedRecordRef(other).swap(*this);
-    return *this;
-  }
-  SelectedRecordRef& operator=(SelectedRecordRef&& other) noexcept {
-    SelectedRecordRef(std::move(other)).swap(*this);
-    return *this;
-  }
-  ~SelectedRecordRef() { reset(); }
-
-  void reset() noexcept {
-    const SelectedRecord* left = std::exchange(object_, nullptr);
-    if (left != nullptr && --left->references_ == 0) delete left;
-  }
-  explicit operator bool() const { return object_ != nullptr; }
-  const SelectedRecord* get() const { return object_; }
-  const SelectedRecord& operator*() const { return *object_; }
-  const SelectedRecord* operator->() const { return object_; }
-  size_t references() const { return object_ == nullptr ? 0 : object_->references_; }  // to the same object
-
- private:
-  friend class SelectedRecord;
-  explicit SelectedRecordRef(const SelectedRecord* object) noexcept : object_(object) {
-    ++object_->references_;
-  }
-  void swap(SelectedRecordRef& other) noexcept { std::swap(object_, other.object_); }
-
-  const SelectedRecord* object_ = nullptr;
 };
 
 }  // namespace sluice::spf
