@@ -150,7 +150,6 @@ void write_spf(MetricText& out, const ShardReport& sum) {
   out.counter("sluice_spf_questions_ahead", "Questions that were asked ahead of need.", spf.asked_ahead);
 }
 
-<<<<<<< HEAD
 void write_dmarc_reports(MetricText& out, const ShardReport& sum) {
   const delivery::DmarcReportCounters& reports = sum.dmarc_reports;
   out.counter("sluice_dmarc_report_messages", "Messages that were collected for aggregate reports.",
@@ -165,7 +164,8 @@ void write_dmarc_reports(MetricText& out, const ShardReport& sum) {
               reports.refused);
   out.gauge("sluice_dmarc_report_held_bytes", "What is collected and not yet written.",
             sum.dmarc_report_octets_held);
-=======
+}
+
 template <class Result, size_t kCount>
 void write_results(MetricText& out, const std::array<uint64_t, kCount>& counts,
                    std::string_view (*word)(Result)) {
@@ -193,7 +193,6 @@ void write_authentication(MetricText& out, const ShardReport& sum) {
   out.counter("sluice_arc_sealed", "ARC sets that we made.", all.seals);
   out.counter("sluice_signing_failures", "Signatures and seals that could not be made.",
               all.signature_failures);
->>>>>>> e467b6e (pipeline: authentication counted and on the metrics page, tags, reports handed over; key files read with their permissions; tests of DKIM, DMARC and ARC on the message path)
 }
 
 void write_memory(MetricText& out, const ShardReport& sum) {
@@ -324,11 +323,8 @@ std::string metrics_page(const NodeView& view) {
   write_recipients(out, sum);
   write_times(out, sum);
   write_spf(out, sum);
-<<<<<<< HEAD
   write_dmarc_reports(out, sum);
-=======
   write_authentication(out, sum);
->>>>>>> e467b6e (pipeline: authentication counted and on the metrics page, tags, reports handed over; key files read with their permissions; tests of DKIM, DMARC and ARC on the message path)
   write_memory(out, sum);
   write_dns(out, sum);
   write_journal(out, sum);

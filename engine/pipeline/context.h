@@ -4,11 +4,7 @@
 #pragma once
 
 #include "dnscache/client/dns_client.h"
-<<<<<<< HEAD
 #include "engine/delivery/dmarc_collector.h"
-=======
-#include "engine/delivery/dmarc_reports.h"
->>>>>>> e467b6e (pipeline: authentication counted and on the metrics page, tags, reports handed over; key files read with their permissions; tests of DKIM, DMARC and ARC on the message path)
 #include "engine/delivery/hop_pools.h"
 #include "engine/message/body_store.h"
 #include "engine/message/disposition.h"
@@ -57,8 +53,7 @@ struct PipelineContext {
   delivery::HopPools& hops;
   store::Journal& journal;
   message::BodyStore& bodies;
-  runtime::TaskGroup& background;               // evaluations that outlive their transaction
-  delivery::DmarcCollector* reports = nullptr;  // null: nobody is told of DMARC's results
+  runtime::TaskGroup& background;  // evaluations that outlive their transaction
   // Each lives as long as a session that came in by it.
   std::vector<std::unique_ptr<ListenerInForce>> listeners{};
   delivery::DmarcCollector* dmarc_reports = nullptr;  // null: nobody reports

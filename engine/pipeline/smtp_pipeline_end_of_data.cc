@@ -99,7 +99,7 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
   for (const AcceptedRecipient& recipient : tx.recipients) {
     verdicts.push_back(policy::decide(tx.policy(), recipient.binding, tx.evidence, Stage::EndOfData));
   }
-  if (context_.reports != nullptr && tx.evidence.dmarc) report(verdicts.front());
+  if (context_.dmarc_reports != nullptr && tx.evidence.dmarc) report(verdicts.front());
   // One group (W-4): the same rule, exemption and evidence, so the same action for all.
   smtp::Reply reply;
   switch (verdicts.front().action) {
@@ -146,7 +146,7 @@ void SmtpPipeline::report(const Verdict& verdict) {
       break;
   }
   handling.is_report = dmarc::is_report_mail(tx.header.block());
-  context_.reports->add(tx.evidence, tx.inquiry->dmarc_record(), handling);
+  context_.dmarc_reports->add(tx.evidence, tx.inquiry->dmarc_record(), handling);
 }
 
 Task<void> SmtpPipeline::finish_spf(Shard& shard, MonoTime deadline) {
