@@ -3,7 +3,6 @@
 #include "rules/dmarc/evaluator.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace sluice::dmarc {
 
@@ -43,9 +42,8 @@ void Evaluator::ask_walk(Walk& walk) {
 uint16_t Evaluator::ask(std::string_view prefix, std::string_view domain, dns::RecordType type) {
   std::array<char, 16 + limits::kDnsName> text;
   SLUICE_CHECK(prefix.size() + domain.size() <= text.size());
-  std::memcpy(text.data(), prefix.data(), prefix.size());
-  std::memcpy(text.data() + prefix.size(), domain.data(), domain.size());
-  const auto name = dns::DnsName::from_text({text.data(), prefix.size() + domain.size()});
+  auto* const end = std::ranges::copy(domain, std::ranges::copy(prefix, text.begin()).out).out;
+  const auto name = dns::DnsName::from_text({text.begin(), end});
   if (!name) return kNoLookup;
   for (size_t i = 0; i < lookup_count_; ++i) {
     if (lookups_[i].type == type && lookups_[i].name == *name) return static_cast<uint16_t>(i);
