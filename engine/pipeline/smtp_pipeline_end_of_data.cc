@@ -7,6 +7,7 @@
 #include "io/base/ascii.h"
 #include "io/mail/author.h"
 #include "io/mail/header_writer.h"
+#include "rules/dmarc/aggregate_report.h"
 #include "rules/policy/authentication_results.h"
 #include "rules/policy/result_header.h"
 
