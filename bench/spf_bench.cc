@@ -120,6 +120,33 @@ struct CorpusWorld : World {
   std::vector<spf::Check> checks;
 };
 
+// Goes round the senders. The fastest pass over all of them is what it takes while nobody else uses the
+// machine.
+class Passes {
+ public:
+  explicit Passes(const std::vector<SpfSender>& senders) : senders_(senders), at_(senders.size() - 1) {}
+  const SpfSender& next() {
+    if (++at_ == senders_.size()) start_pass();
+    return senders_[at_];
+  }
+  double best_ns() const {
+    return std::chrono::duration<double, std::nano>(best_).count() / static_cast<double>(senders_.size());
+  }
+
+ private:
+  void start_pass() {
+    const auto now = std::chrono::steady_clock::now();
+    if (began_) best_ = std::min(best_, now - *began_);
+    began_ = now;
+    at_ = 0;
+  }
+
+  const std::vector<SpfSender>& senders_;
+  size_t at_;
+  std::optional<std::chrono::steady_clock::time_point> began_;
+  std::chrono::steady_clock::duration best_ = std::chrono::steady_clock::duration::max();
+};
+
 // --- (a) ---
 
 std::string domain_name(size_t number) {
@@ -154,14 +181,14 @@ void program_hit(benchmark::State& state) {
     }
   }
   for (size_t i = senders.size(); i > 1; --i) std::swap(senders[i - 1], senders[random() % i]);
-  size_t at = 0;
+  Passes passes(senders);
   for ([[maybe_unused]] auto round : state) {
-    const SpfSender& sender = senders[at];
-    if (++at == senders.size()) at = 0;
+    const SpfSender& sender = passes.next();
     const spf::Outcome* outcome = world.verdicts.find(sender.domain, sender.client, spf::Explain::Fetch);
     if (outcome == nullptr) std::abort();
     benchmark::DoNotOptimize(outcome->result);
   }
+  state.counters["best_ns"] = passes.best_ns();
   state.counters["cache_MB"] = static_cast<double>(world.client.cache().statistics().bytes) / 1e6;
   state.SetItemsProcessed(state.iterations());
 }
@@ -169,15 +196,15 @@ void program_hit(benchmark::State& state) {
 void program_corpus(benchmark::State& state) {
   CorpusWorld world;
   world.compile_all();
-  size_t at = 0;
+  Passes passes(world.corpus.senders);
   size_t answered = 0;
   for ([[maybe_unused]] auto round : state) {
-    const SpfSender& sender = world.corpus.senders[at];
-    if (++at == world.corpus.senders.size()) at = 0;
+    const SpfSender& sender = passes.next();
     const spf::Outcome* outcome = world.verdicts.find(sender.domain, sender.client, spf::Explain::Fetch);
     if (outcome != nullptr) ++answered;
     benchmark::DoNotOptimize(outcome);
   }
+  state.counters["best_ns"] = passes.best_ns();
   state.counters["answered_share"] = static_cast<double>(answered) / static_cast<double>(state.iterations());
   state.SetItemsProcessed(state.iterations());
 }

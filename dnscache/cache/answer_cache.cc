@@ -39,14 +39,15 @@ size_t AnswerCache::locate(const DnsName& name, RecordType type, uint32_t hash) 
 }
 
 MonoTime AnswerCache::gone(const Entry& entry) const {
-  return is_failure(entry.answer.status) ? entry.expires : entry.expires + settings_.serve_stale;
+  return is_failure(entry.answer->status) ? entry.expires : entry.expires + settings_.serve_stale;
 }
 
 AnswerCache::Hit AnswerCache::hit(const Bucket& bucket, MonoTime now) {
   Entry& entry = *bucket.entry;
   const bool stale = now >= entry.expires;
-  if (stale != entry.is_told_stale) entry.is_told_stale = entry.answer.stale = stale;
-  Hit found{&entry.answer, {bucket.slot, entry.generation}, seconds(0), stale};
+  if (stale != entry.is_told_stale) entry.is_told_stale = entry.answer->stale = stale;
+  Hit found{entry.answer.get(), {bucket.slot, entry.generation}, seconds(0), stale};
+  found.entry = &entry;
   if (!stale) found.left = std::chrono::floor<seconds>(entry.expires - now);
   return found;
 }
@@ -89,10 +90,11 @@ std::optional<AnswerCache::Hit> AnswerCache::find_or_stale(const Question& quest
 std::optional<AnswerCache::Hit> AnswerCache::peek(const Question& question, MonoTime now) const {
   const Bucket& bucket = buckets_[locate(question.name, question.type, hash(question.name, question.type))];
   if (bucket.entry == nullptr || now >= gone(*bucket.entry)) return std::nullopt;
-  Hit found{&bucket.entry->answer,
+  Hit found{bucket.entry->answer.get(),
             {bucket.slot, bucket.entry->generation},
             seconds(0),
             now >= bucket.entry->expires};
+  found.entry = bucket.entry;
   if (!found.stale) found.left = std::chrono::floor<seconds>(bucket.entry->expires - now);
   return found;
 }
@@ -120,11 +122,11 @@ std::optional<AnswerCache::Hit> AnswerCache::put(const Question& question, Answe
   const size_t at = locate(question.name, question.type, key);
   if (Entry* const known = buckets_[at].entry; known != nullptr) {
     const bool is_servable = now < gone(*known);
-    if (is_failure(answer.status) && !is_failure(known->answer.status) && is_servable) {
+    if (is_failure(answer.status) && !is_failure(known->answer->status) && is_servable) {
       known->refresh_not_before = now + *time;
       return std::nullopt;
     }
-    if (is_servable && known->answer.status == answer.status && known->answer.records == answer.records) {
+    if (is_servable && known->answer->status == answer.status && known->answer->records == answer.records) {
       ++statistics_.puts;
       ++statistics_.renewals;
       begin_time(*known, *time, now);
@@ -135,10 +137,10 @@ std::optional<AnswerCache::Hit> AnswerCache::put(const Question& question, Answe
   auto entry = std::make_unique<Entry>(question, key);
   answer.records.shrink_to_fit();
   entry->is_negative = answer.records.empty();
-  entry->answer = std::move(answer);
+  *entry->answer = std::move(answer);
   begin_time(*entry, *time, now);
   if (entry->bytes() > settings_.bytes_max / kShareMax) {
-    answer = std::move(entry->answer);
+    answer = std::move(*entry->answer);
     return std::nullopt;
   }
   ++statistics_.puts;
@@ -149,11 +151,11 @@ void AnswerCache::begin_time(Entry& entry, seconds time, MonoTime now) {
   const MonoTime expires = now + time;
   if (entry.is_watched && expires < entry.expires) ++watched_changes_;
   entry.expires = entry.refresh_not_before = expires;
-  entry.answer.ttl = static_cast<uint32_t>(time.count());
-  entry.answer.stale = entry.is_told_stale = entry.was_used = false;
-  const bool may_be_due = !is_failure(entry.answer.status) && time >= limits::kDnsRefreshTtlMin;
+  entry.answer->ttl = static_cast<uint32_t>(time.count());
+  entry.answer->stale = entry.is_told_stale = entry.was_used = false;
+  const bool may_be_due = !is_failure(entry.answer->status) && time >= limits::kDnsRefreshTtlMin;
   entry.due_below =
-      may_be_due ? static_cast<uint32_t>(uint64_t{entry.answer.ttl} * settings_.refresh_percent / 100) : 0;
+      may_be_due ? static_cast<uint32_t>(uint64_t{entry.answer->ttl} * settings_.refresh_percent / 100) : 0;
 }
 
 AnswerCache::Hit AnswerCache::add(std::unique_ptr<Entry> entry, MonoTime now) {
@@ -182,7 +184,7 @@ AnswerCache::Hit AnswerCache::add(std::unique_ptr<Entry> entry, MonoTime now) {
 
 const Answer* AnswerCache::find(EntryId id) const {
   const Entry* entry = entry_of(id);
-  return entry == nullptr ? nullptr : &entry->answer;
+  return entry == nullptr ? nullptr : entry->answer.get();
 }
 
 bool AnswerCache::erase(const Question& question) {

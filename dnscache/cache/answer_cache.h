@@ -60,6 +60,9 @@ struct CacheStatistics {
 };
 
 class AnswerCache {
+  struct Attached;
+  struct Entry;
+
  public:
   struct EntryId {
     uint32_t slot = 0;
@@ -73,6 +76,7 @@ class AnswerCache {
     std::chrono::seconds left{0};  // whole seconds to its end, 0 when stale
     bool stale = false;            // answer->stale says the same
     bool refresh_due = false;      // told once for each put: asking anew now spares someone a wait later
+    Entry* entry = nullptr;        // for attached()
   };
 
   AnswerCache(const CacheSettings& settings, uint64_t hash_seed);
@@ -114,7 +118,18 @@ class AnswerCache {
   // evicted, erased or is past its time. Valid until the next put, attach, erase or clear.
   template <class T>
   T* attached(EntryId id, MonoTime now) {
-    return static_cast<T*>(find_attached(id, Attachment::type_of<T>(), now));
+    return static_cast<T*>(find_object(entry_of(id), Attachment::type_of<T>(), now));
+  }
+  // The same of a hit that is still valid, without a second look-up.
+  template <class T>
+  T* attached(const Hit& hit, MonoTime now) {
+    return static_cast<T*>(find_object(hit.entry, Attachment::type_of<T>(), now));
+  }
+
+  // The view of an object whose type has one (attachment.h): the same, and faster.
+  template <class T>
+  const typename T::View* attached_view(const Hit& hit, MonoTime now) {
+    return static_cast<const typename T::View*>(find_view(*hit.entry, Attachment::type_of<T>(), now));
   }
 
   // Answers that are due to be asked for anew because an object that was found was made from them, each told
@@ -127,8 +142,6 @@ class AnswerCache {
   CacheStatistics statistics() const;
 
  private:
-  struct Attached;
-  struct Entry;
   // Open addressing by linear probing over these, four in a cache line; the hash tells nearly all entries
   // apart, so that a look-up goes to one entry or none. Free without an entry; at most half are in use.
   struct Bucket {
@@ -183,7 +196,10 @@ class AnswerCache {
   // --- answer_cache_attachments.cc ---
   Entry* entry_of(EntryId id) const;
   bool attach(EntryId id, Attachment attachment, size_t bytes, std::span<const EntryId> uses);
-  void* find_attached(EntryId id, Attachment::Type type, MonoTime now);
+  Attached* find_attached(Entry* entry, Attachment::Type type, MonoTime now);
+  void* find_object(Entry* entry, Attachment::Type type, MonoTime now);
+  const void* find_view(Entry& entry, Attachment::Type type, MonoTime now);
+  static void forget(Entry& entry, const Attached& attached);
   bool verify(Attached& attached, MonoTime now);
   void detach(Entry& entry, Attachment::Type type);
   size_t objects_max() const { return settings_.bytes_max / kObjectShare; }

@@ -35,14 +35,14 @@ bool AnswerCache::attach(EntryId id, Attachment attachment, size_t bytes, std::s
 void AnswerCache::detach(Entry& entry, Attachment::Type type) {
   for (std::unique_ptr<Attached>* at = &entry.attached; *at != nullptr; at = &(*at)->next) {
     if ((*at)->object.type() != type) continue;
+    forget(entry, **at);
     dequeue(**at);
     *at = std::move((*at)->next);
     return;
   }
 }
 
-void* AnswerCache::find_attached(EntryId id, Attachment::Type type, MonoTime now) {
-  Entry* entry = entry_of(id);
+AnswerCache::Attached* AnswerCache::find_attached(Entry* entry, Attachment::Type type, MonoTime now) {
   if (entry == nullptr || now >= entry->expires) return nullptr;
   for (Attached* each = entry->attached.get(); each != nullptr; each = each->next.get()) {
     if (each->object.type() != type) continue;
@@ -55,9 +55,31 @@ void* AnswerCache::find_attached(EntryId id, Attachment::Type type, MonoTime now
       each->was_found = true;
       hold_used(*each);
     }
-    return each->object.object();
+    return each;
   }
   return nullptr;
+}
+
+void* AnswerCache::find_object(Entry* entry, Attachment::Type type, MonoTime now) {
+  const Attached* found = find_attached(entry, type, now);
+  return found == nullptr ? nullptr : found->object.object();
+}
+
+const void* AnswerCache::find_view(Entry& entry, Attachment::Type type, MonoTime now) {
+  Entry::Last& last = entry.last;
+  if (last.type == type && now < entry.expires && last.verified_at == watched_changes_ &&
+      now < last.verify_next) {
+    return last.view;
+  }
+  const Attached* found = find_attached(&entry, type, now);
+  if (found == nullptr) return nullptr;
+  last = {type, found->object.view(), found->verify_next, found->verified_at};
+  return last.view;
+}
+
+// So that the next to find it looks at it.
+void AnswerCache::forget(Entry& entry, const Attached& attached) {
+  if (entry.last.type == attached.object.type()) entry.last = {};
 }
 
 // Whether all that it was made from is still the same and within its time, which may have begun anew. Tells
@@ -119,6 +141,7 @@ void AnswerCache::make_object_room() {
     if (oldest.was_found && passed < kPassedMax) {
       dequeue(oldest);
       oldest.was_found = false;
+      forget(*slots_[oldest.slot], oldest);
       oldest.is_kept = true;
       enqueue(oldest);
       ++passed;

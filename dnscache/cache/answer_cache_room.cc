@@ -20,10 +20,10 @@ size_t heap_bytes(const std::string& text) {
 
 size_t AnswerCache::Entry::bytes() const {
   // Its two buckets and its slot with it.
-  size_t bytes = sizeof(Entry) + 2 * sizeof(Bucket) + sizeof(std::unique_ptr<Entry>);
+  size_t bytes = sizeof(Entry) + sizeof(Answer) + 2 * sizeof(Bucket) + sizeof(std::unique_ptr<Entry>);
   if (long_name != nullptr) bytes += name_size;
-  bytes += answer.records.capacity() * sizeof(RecordData);
-  for (const RecordData& data : answer.records) {
+  bytes += answer->records.capacity() * sizeof(RecordData);
+  for (const RecordData& data : answer->records) {
     if (const auto* text = std::get_if<std::string>(&data)) bytes += heap_bytes(*text);
   }
   return bytes;

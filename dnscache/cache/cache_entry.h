@@ -1,8 +1,10 @@
 // The entries of AnswerCache, for its own sources only. A look-up touches the first 64 octets of an entry:
-// all that decides whether it is the one and still good, and the name where it is short.
+// all that decides whether it is the one and still good, and the name where it is short. Finding what hangs
+// on it touches the next 64, which processors fetch along with them.
 //
 //   0        8         16          20    24   28    30    31     32                              64
 //   | expires | attached | generation | hash | due | type | size | marks | name, its first octets |
+//   | last found: type, view, verify_next, verified_at | answer | and what only changes look at   | 128
 #pragma once
 
 #include "dnscache/cache/answer_cache.h"
@@ -18,17 +20,26 @@ struct AnswerCache::Attached {
   MonoTime verify_next;      // until then they are in time and none is due, as when it was last looked at
   uint64_t verified_at = 0;  // as watched_changes_ then was
   std::unique_ptr<Attached> next;
-  size_t bytes = 0;
-  std::vector<EntryId> uses;
-  Attached* older = nullptr;  // in its ObjectQueue
-  Attached* newer = nullptr;
   uint32_t slot = 0;       // of its entry
   bool was_found = false;  // since the hand passed
   bool is_kept = false;    // which queue it is in
+  size_t bytes = 0;
+
+  std::vector<EntryId> uses;
+  Attached* older = nullptr;  // in its ObjectQueue
+  Attached* newer = nullptr;
 };
 
-struct alignas(64) AnswerCache::Entry {
-  static constexpr size_t kInline = 32;
+struct alignas(128) AnswerCache::Entry {
+  // The object that was found last, where it has a view: as Attached says. Forgotten when that one goes or is
+  // no longer marked as found.
+  struct Last {
+    Attachment::Type type = nullptr;
+    const void* view = nullptr;
+    MonoTime verify_next;
+    uint64_t verified_at = 0;
+  };
+  static constexpr size_t kInline = DnsName::kPadded;
   static constexpr unsigned kUsesMax = 3;
 
   Entry(const Question& question, uint32_t question_hash)
@@ -48,7 +59,8 @@ struct alignas(64) AnswerCache::Entry {
 
   std::string_view wire() const { return {name_size <= kInline ? name.data() : long_name.get(), name_size}; }
   bool is_of(const DnsName& asked, RecordType asked_type) const {
-    return type == asked_type && asked.has_wire(wire());
+    if (type != asked_type) return false;
+    return name_size <= kInline ? asked.has_padded_wire(name.data(), name_size) : asked.has_wire(wire());
   }
 
   size_t bytes() const;  // that it takes, without its objects
@@ -69,7 +81,8 @@ struct alignas(64) AnswerCache::Entry {
   bool is_kept : 1 = false;        // which queue it is in
   std::array<char, kInline> name{};
 
-  Answer answer;
+  Last last;
+  std::unique_ptr<Answer> answer = std::make_unique<Answer>();
   MonoTime refresh_not_before;  // stale, and asking anew failed: served without asking until then
   uint32_t older = kNoSlot;
   uint32_t newer = kNoSlot;

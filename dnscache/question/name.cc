@@ -3,6 +3,7 @@
 #include "io/base/ascii.h"
 #include "io/base/cursor.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -47,10 +48,44 @@ void copy_lower(char* to, const char* from, size_t size) {
 
 }  // namespace
 
+// Of 8 to kPadded - 2 octets, without a final dot. All words are made in registers, whatever the size.
+bool DnsName::take_usual_text(std::string_view text) {
+  const auto word_from = [&](size_t from) {  // with zeros behind the text
+    const size_t at = std::min(from, text.size() - kWord);
+    const size_t beyond = from - at;
+    return beyond < kWord ? lower(word_at(text.data() + at)) >> (8U * beyond) : 0;
+  };
+  std::array<uint64_t, kPadded / kWord> words{lower(word_at(text.data())) << 8U, word_from(kWord - 1),
+                                              word_from(2 * kWord - 1), word_from(3 * kWord - 1)};
+  uint64_t ends = uint64_t{1} << (text.size() + 1);  // of labels: octets on the wire that are no text
+  for (size_t i = 0; i < words.size(); ++i) {
+    constexpr uint64_t kGather = 0x0102040810204080U;  // the bits of all octets into the highest one
+    const uint64_t dots = (zero_octets(words[i] ^ each('.')) >> 7U) * kGather >> 56U;
+    ends |= dots << (kWord * i);
+  }
+  if (((ends | 1U) & ends >> 1U) != 0) return false;  // a label without octets
+  std::memcpy(octets_.data(), words.data(), kPadded);
+  size_t length_at = 0;
+  for (uint64_t left = ends; left != 0; left &= left - 1) {
+    const auto end = static_cast<size_t>(std::countr_zero(left));
+    char* const word = octets_.data() + length_at / kWord * kWord;
+    const uint64_t change = (end - length_at - 1) ^ (length_at == 0 ? 0U : static_cast<unsigned>('.'));
+    const uint64_t changed = word_at(word) ^ change << (8U * (length_at % kWord));
+    std::memcpy(word, &changed, kWord);
+    length_at = end;
+  }
+  size_ = static_cast<uint8_t>(text.size() + 2);
+  return true;
+}
+
 std::optional<DnsName> DnsName::from_text(std::string_view text) {
   std::optional<DnsName> made(std::in_place);
   if (text.ends_with('.')) text.remove_suffix(1);
   if (text.empty()) return made;
+  if (text.size() >= kWord && text.size() <= kPadded - 2) {
+    if (!made->take_usual_text(text)) made.reset();
+    return made;
+  }
   char* const octets = made->octets_.data();
   size_t length_at = 0;  // where the current label's length octet stands
   // A label ends before the text's octet `end`, whose place on the wire is one further.
@@ -85,6 +120,28 @@ std::optional<DnsName> DnsName::from_text(std::string_view text) {
   octets[text.size() + 1] = 0;
   made->size_ = static_cast<uint8_t>(text.size() + 2);
   return made;
+}
+
+bool DnsName::fold_text(std::string_view text, std::string& into) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.size() < kWord) {
+    into.assign(text);
+    for (char& c : into) c = ascii_lower(c);
+    return !text.empty() &&
+           std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '\\'; });
+  }
+  into.resize(text.size());
+  uint64_t special = 0;  // the highest bits of octets that are not printable, and of backslashes
+  const auto word = [&](size_t at) {
+    const uint64_t octets = word_at(text.data() + at);
+    const uint64_t low = octets & ~kHigh;
+    special |= ~(low + (kHigh - each(0x21))) | (low + kOnes) | octets | zero_octets(octets ^ each('\\'));
+    const uint64_t folded = lower(octets);
+    std::memcpy(into.data() + at, &folded, kWord);
+  };
+  for (size_t at = 0; at + kWord < text.size(); at += kWord) word(at);
+  word(text.size() - kWord);
+  return (special & kHigh) == 0;
 }
 
 std::optional<DnsName> DnsName::from_wire(std::string_view wire) {
@@ -151,8 +208,8 @@ DnsName DnsName::parent() const {
   return result;
 }
 
-// Two words at a time are multiplied under two secrets and folded. The last two overlap those before; short
-// names are read with the zeros behind them. The size tells apart what would read alike.
+// Two words at a time are multiplied under two secrets and folded: the usual names always as four words, of
+// longer ones the last two overlap those before. The size tells apart what would read alike.
 uint64_t DnsName::hash(uint64_t seed) const {
   const uint64_t secret = (seed ^ 0x9E3779B97F4A7C15U) * 0xD6E8FEB86659FD93U;
   const auto fold = [](uint64_t a, uint64_t b) {
@@ -161,14 +218,15 @@ uint64_t DnsName::hash(uint64_t seed) const {
   };
   const char* const octets = octets_.data();
   uint64_t h = seed ^ size_;
-  if (size_ <= kClear) {
+  if (size_ <= kPadded) {
+    const uint64_t other = fold(word_at(octets + 2 * kWord) ^ ~secret, word_at(octets + 3 * kWord) ^ ~h);
     h = fold(word_at(octets) ^ secret, word_at(octets + kWord) ^ h);
-  } else {
-    for (size_t at = 0; at + 2 * kWord < size_; at += 2 * kWord)
-      h = fold(word_at(octets + at) ^ secret, word_at(octets + at + kWord) ^ h);
-    const char* const last = octets + size_ - 2 * kWord;
-    h = fold(word_at(last) ^ secret, word_at(last + kWord) ^ h);
+    return fold(h ^ secret, other ^ seed ^ 0xA0761D6478BD642FU);
   }
+  for (size_t at = 0; at + 2 * kWord < size_; at += 2 * kWord)
+    h = fold(word_at(octets + at) ^ secret, word_at(octets + at + kWord) ^ h);
+  const char* const last = octets + size_ - 2 * kWord;
+  h = fold(word_at(last) ^ secret, word_at(last + kWord) ^ h);
   return fold(h ^ secret, seed ^ 0xA0761D6478BD642FU);
 }
 

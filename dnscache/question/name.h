@@ -18,7 +18,7 @@ namespace sluice::dns {
 class DnsName {
  public:
   constexpr DnsName() noexcept {  // the root
-    for (size_t i = 0; i < kClear; ++i) octets_[i] = 0;
+    for (size_t i = 0; i < kPadded; ++i) octets_[i] = 0;
   }
   DnsName(const DnsName& other) noexcept { assign(other); }
   DnsName& operator=(const DnsName& other) noexcept {
@@ -30,6 +30,8 @@ class DnsName {
   // is empty or over 63 octets, or the whole is over 255 on the wire. Case is folded; nothing is converted to
   // A-labels here.
   static std::optional<DnsName> from_text(std::string_view text);
+  // Writes what to_text() gives for a name of this text. False where that would have escapes.
+  static bool fold_text(std::string_view text, std::string& into);
   // Uncompressed wire form with its final zero octet, and nothing behind it.
   static std::optional<DnsName> from_wire(std::string_view wire);
 
@@ -55,13 +57,23 @@ class DnsName {
     const char* other = wire.data();
     return size_ == wire.size() && equal_octets(octets_.data(), other, size_);
   }
+  // The same for a wire form of at most kPadded octets with zeros behind it, without a branch on its size.
+  bool has_padded_wire(const char* wire, size_t size) const {
+    if (size_ != size) return false;
+    uint64_t differs = 0;
+    for (size_t at = 0; at < kPadded; at += 8) differs |= word_at(octets_.data() + at) ^ word_at(wire + at);
+    return differs == 0;
+  }
+  // Octets behind the name are not set, but for the first of all: up to here they are zero, so that the usual
+  // names can be read and written by whole words, always the same ones: a processor that finds in one load
+  // what several stores wrote waits for them.
+  static constexpr size_t kPadded = 32;
   friend bool operator==(const DnsName& a, const DnsName& b) { return a.has_wire(b.wire()); }
 
  private:
-  // Octets behind the name are not set, but for the first of all: up to here they are zero, so that short
-  // names can be read by words.
-  static constexpr size_t kClear = 16;
   static constexpr size_t kShort = 64;  // copied as a whole
+
+  bool take_usual_text(std::string_view text);
 
   static uint64_t word_at(const char* octets) {
     uint64_t word = 0;

@@ -26,6 +26,8 @@ constexpr size_t kBytesEarned = size_t{32} * 1024;
 // One type of attachment for each family.
 template <IpFamily family>
 struct Compiled {
+  using View = spf::ProgramImage;
+  const View* view() const { return &program.image(); }
   spf::Program program;
 };
 
@@ -111,17 +113,13 @@ const spf::Outcome* SpfVerdicts::find(std::string_view domain, const IpAddress& 
     client_.refresh_soon(question_);
   }
   const IpAddress address = client.unmap();
-  const spf::Program* program = nullptr;
-  if (address.is_v4()) {
-    const auto* compiled = cache.attached<Compiled<IpFamily::V4>>(hit->id, now);
-    if (compiled != nullptr) program = &compiled->program;
-  } else {
-    const auto* compiled = cache.attached<Compiled<IpFamily::V6>>(hit->id, now);
-    if (compiled != nullptr) program = &compiled->program;
-  }
+  const spf::ProgramImage* program = address.is_v4() ? cache.attached_view<Compiled<IpFamily::V4>>(*hit, now)
+                                                     : cache.attached_view<Compiled<IpFamily::V6>>(*hit, now);
   client_.refresh_told();
   const spf::Outcome* outcome = program == nullptr ? nullptr : program->run(address, explain, outcome_);
-  if (outcome != nullptr) ++counters_.program_hits;
+  if (outcome == nullptr) return nullptr;
+  ++counters_.program_hits;
+  if (!dns::DnsName::fold_text(domain, outcome_.domain)) outcome_.domain = name->to_text();
   return outcome;
 }
 
@@ -150,7 +148,7 @@ std::optional<AnswerCache::Hit> SpfVerdicts::in_cache(const Question& question) 
 
 SelectedRecordRef SpfVerdicts::meaning(const AnswerCache::Hit& hit) {
   AnswerCache& cache = client_.cache();
-  const Known* kept = cache.attached<Known>(hit.id, shard_.now());
+  const Known* kept = cache.attached<Known>(hit, shard_.now());
   if (kept != nullptr && kept->meaning) return kept->meaning;
   SelectedRecordRef made = spf::SelectedRecord::select(*hit.answer);
   if (hit.stale) return made;

@@ -37,11 +37,22 @@ class CidrSet {
     if (answer == kNoAnswer) return std::nullopt;
     return answer;
   }
+  // The same in a placed table; kNoAnswer where none does.
+  [[gnu::always_inline]] static uint32_t find(const V4Family::Placed& placed, const IpAddress& address) {
+    return placed.search(placed.table, address.v4_value());
+  }
+  [[gnu::always_inline]] static uint32_t find(const V6Family::Placed& placed, const IpAddress& address) {
+    return placed.search(placed.table, half(address, 0), half(address, 8));
+  }
   bool contains(const IpAddress& address) const { return first_match(address).has_value(); }
 
   size_t size() const { return size_t{v4_.added()} + v6_.added(); }
   bool empty() const { return size() == 0; }
   size_t bytes() const { return v4_.bytes() + v6_.bytes(); }  // of memory beside the object itself
+
+  // One family's search for those who lay out their memory themselves (FamilyTable::place).
+  const V4Family& v4() const { return v4_; }
+  const V6Family& v6() const { return v6_; }
   Form form(IpFamily family) const { return family == IpFamily::V4 ? v4_.form() : v6_.form(); }
 
  private:

@@ -4,6 +4,7 @@
 #include "rules/net/intervals.h"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@ struct Layout<uint32_t> {
   static constexpr size_t kGroup = kV4RowGroup;
   static constexpr size_t kNodeKeys = kV4NodeKeys;
   static constexpr size_t kNodeWords = kV4NodeKeys;
+  static constexpr size_t kLeafWords = kV4LeafWords;
   static constexpr uint32_t kRowsMost = kV4RowsMost;
   static constexpr Row kNever{1, 0};  // under an empty mask nothing is left of an address, so never a 1
 
@@ -38,6 +40,7 @@ struct Layout<uint64_t> {
   static constexpr size_t kGroup = kV6RowGroup;
   static constexpr size_t kNodeKeys = kV6NodeKeys;
   static constexpr size_t kNodeWords = 2 * kV6NodeKeys;
+  static constexpr size_t kLeafWords = kV6LeafWords;
   static constexpr uint32_t kRowsMost = kV6RowsMost;
   static constexpr Row kNever{1, 0, 0, 0};
 
@@ -50,37 +53,48 @@ struct Layout<uint64_t> {
   }
 };
 
-// Where each level of nodes over `keys` keys begins, in words; and at the end where all of it ends.
+struct Level {
+  size_t nodes = 0;
+  size_t begin = 0;  // in words
+};
+
+// The levels of nodes over `keys` keys, the lowest first, which stands last.
 template <class L>
-std::vector<size_t> level_begins(size_t keys) {
-  std::vector<size_t> begins{kLevelWords};
-  size_t nodes = (keys + L::kNodeKeys - 1) / L::kNodeKeys;
-  begins.push_back(begins.back() + nodes * L::kNodeWords);
-  while (nodes > 1) {
-    nodes = (nodes + L::kNodeKeys) / (L::kNodeKeys + 1);
-    begins.push_back(begins.back() + nodes * L::kNodeWords);
-  }
-  return begins;
+std::vector<Level> levels_over(size_t keys) {
+  std::vector<Level> levels{{(keys + L::kNodeKeys - 1) / L::kNodeKeys, 0}};
+  while (levels.back().nodes > 1)
+    levels.push_back({(levels.back().nodes + L::kNodeKeys) / (L::kNodeKeys + 1), 0});
+  for (size_t i = levels.size() - 1; i > 0; --i)
+    levels[i - 1].begin = levels[i].begin + levels[i].nodes * L::kNodeWords;
+  return levels;
 }
 
 template <class Word>
-void put_levels(Word* words, std::span<const size_t> begins,
+void put_levels(Word* words, std::span<const Level> levels,
                 std::span<const Interval<typename Layout<Word>::Key>> intervals) {
   using L = Layout<Word>;
   size_t span = 1;                 // keys of the lowest level under one child of this level
   size_t children = L::kNodeKeys;  // of one node; above the lowest level one more than it has keys
-  for (size_t level = 0; level + 1 < begins.size(); ++level) {
-    words[level] = static_cast<Word>(begins[level]);
-    const size_t nodes = (begins[level + 1] - begins[level]) / L::kNodeWords;
-    for (size_t key = 0; key < nodes * L::kNodeKeys; ++key) {
+  size_t stride = L::kLeafWords;
+  for (const Level& level : levels) {
+    for (size_t key = 0; key < level.nodes * L::kNodeKeys; ++key) {
       const size_t node = key / L::kNodeKeys;
       const size_t at = key % L::kNodeKeys;
       const size_t highest = std::min((node * children + at + 1) * span, intervals.size()) - 1;
-      L::put_key(words + begins[level] + node * L::kNodeWords, at, intervals[highest].last);
+      L::put_key(words + level.begin + node * stride, at, intervals[highest].last);
     }
     span *= children;
     children = L::kNodeKeys + 1;
+    stride = L::kNodeWords;
   }
+  for (size_t i = 0; i < levels[0].nodes * L::kNodeKeys; ++i) {
+    const Word* leaf = words + levels[0].begin + i / L::kNodeKeys * L::kLeafWords;
+    const Interval<typename L::Key>& last = intervals[std::min(i, intervals.size() - 1)];
+    const_cast<uint32_t*>(answers_of_leaf(leaf))[i % L::kNodeKeys] = last.answer;
+  }
+  if (levels.size() <= kLevelsPlain) return;
+  Word* begins = words + levels[0].begin + levels[0].nodes * L::kLeafWords;
+  for (const Level& level : levels) *begins++ = static_cast<Word>(level.begin);
 }
 
 }  // namespace
@@ -148,13 +162,24 @@ void FamilyTable<Word, Search>::make_intervals(Form form) {
   for (uint32_t row = 0; row < table_.rows; ++row)
     prefixes.push_back(L::prefix(row_at(row), row, table_.answers[row]));
   const std::vector<Interval<typename L::Key>> intervals = disjoint_intervals(std::move(prefixes));
-  const std::vector<size_t> begins = level_begins<L>(intervals.size());
-  renew(begins.back(), intervals.size());
-  put_levels(words(), begins, std::span(intervals));
-  for (size_t i = 0; i < intervals.size(); ++i) answers()[i] = intervals[i].answer;
+  const std::vector<Level> levels = levels_over<L>(intervals.size());
+  const size_t begins = levels.size() > kLevelsPlain ? levels.size() : 0;
+  renew(levels[0].begin + levels[0].nodes * L::kLeafWords + begins, 0);
+  put_levels(words(), levels, std::span(intervals));
   table_.rows = static_cast<uint32_t>(intervals.size());
-  table_.extent = static_cast<uint32_t>(begins.size() - 1);
+  table_.extent = static_cast<uint32_t>(levels.size());
+  table_.lowest = static_cast<uint32_t>(levels[0].begin);
   form_ = form;
+}
+
+template <class Word, class Search>
+auto FamilyTable<Word, Search>::place(std::byte* memory) const -> Placed {
+  if (bytes_ == 0) return {search_, {}};
+  std::memcpy(memory, block_.get(), bytes_);
+  Placed placed{search_, table_};
+  placed.table.words = reinterpret_cast<const Word*>(memory);
+  placed.table.answers = reinterpret_cast<const uint32_t*>(memory + bytes_) - answers_;
+  return placed;
 }
 
 template <class Word, class Search>

@@ -26,11 +26,20 @@ class FamilyTable {
   // IPv4: network, mask. IPv6: high, low, high mask, low mask.
   using Row = std::array<Word, sizeof(Word) == sizeof(uint32_t) ? 2 : 4>;
 
+  // A search whose table lies in memory of somebody else's.
+  struct Placed {
+    Search search = nullptr;
+    Table<Word> table;
+  };
+
   explicit FamilyTable(Search nothing) : search_(nothing) {}
 
   // Not after seal(). The answer is below kNoAnswer.
   void add(const Row& row, uint32_t answer, Search scan);
   void seal(Form form, Search (*rows)(size_t extent), Search (*intervals)(size_t levels));
+
+  // A copy in bytes() of memory that begins on kBlockAlignment. Valid as long as that memory.
+  Placed place(std::byte* memory) const;
 
   const Table<Word>& table() const { return table_; }
   Search search() const { return search_; }

@@ -132,12 +132,14 @@ V6Search rows_v6(size_t extent) {
 // How many keys of a node are below the address.
 struct V4Nodes {
   static constexpr size_t kKeys = kV4NodeKeys;
-  const uint32_t* words;
+  static constexpr size_t kNodeWords = kKeys;
+  static constexpr size_t kLeafWords = kV4LeafWords;
+  const V4Table& table;
   uint32_t address;
-  HWY_INLINE size_t below(size_t level, size_t node) const {
+  HWY_INLINE size_t below(const uint32_t* node) const {
     const hn::CappedTag<int32_t, kKeys> d;
     const auto wanted = hn::Set(d, static_cast<int32_t>(address ^ kV4KeyTurn));
-    const auto* keys = reinterpret_cast<const int32_t*>(words + words[level] + node * kKeys);
+    const auto* keys = reinterpret_cast<const int32_t*>(node);
     uint64_t word = 0;
     for (size_t at = 0; at < kKeys; at += hn::Lanes(d))
       word |= bits_of(d, hn::Lt(hn::Load(d, keys + at), wanted)) << at;
@@ -147,13 +149,15 @@ struct V4Nodes {
 
 struct V6Nodes {
   static constexpr size_t kKeys = kV6NodeKeys;
-  const uint64_t* words;
+  static constexpr size_t kNodeWords = 2 * kKeys;
+  static constexpr size_t kLeafWords = kV6LeafWords;
+  const V6Table& table;
   uint64_t high, low;
-  HWY_INLINE size_t below(size_t level, size_t node) const {
+  HWY_INLINE size_t below(const uint64_t* node) const {
     const hn::CappedTag<int64_t, kKeys> d;
     const auto wanted_high = hn::Set(d, static_cast<int64_t>(high ^ kV6KeyTurn));
     const auto wanted_low = hn::Set(d, static_cast<int64_t>(low ^ kV6KeyTurn));
-    const auto* keys = reinterpret_cast<const int64_t*>(words + words[level] + node * 2 * kKeys);
+    const auto* keys = reinterpret_cast<const int64_t*>(node);
     uint64_t word = 0;
     for (size_t at = 0; at < kKeys; at += hn::Lanes(d)) {
       const auto key_high = hn::Load(d, keys + at);
@@ -165,23 +169,36 @@ struct V6Nodes {
   }
 };
 
+// Where a level but the lowest begins.
 template <class Nodes>
-HWY_INLINE size_t descend(const Nodes& nodes, size_t levels) {
+HWY_INLINE size_t begin_of(const Nodes& nodes, size_t level, size_t levels) {
+  if (level + 1 == levels) return 0;
+  if (level + 2 == levels) return Nodes::kNodeWords;
+  const size_t lowest_nodes = (nodes.table.rows + Nodes::kKeys - 1) / Nodes::kKeys;
+  return nodes.table.words[nodes.table.lowest + lowest_nodes * Nodes::kLeafWords + level];
+}
+
+template <class Nodes>
+HWY_INLINE uint32_t descend(const Nodes& nodes, size_t levels) {
+  const auto* words = nodes.table.words;
   size_t node = 0;
-  for (size_t level = levels - 1; level > 0; --level)
-    node = node * (Nodes::kKeys + 1) + nodes.below(level, node);
-  return node * Nodes::kKeys + nodes.below(0, node);
+  for (size_t level = levels - 1; level > 0; --level) {
+    const size_t begin = begin_of(nodes, level, levels);
+    node = node * (Nodes::kKeys + 1) + nodes.below(words + begin + node * Nodes::kNodeWords);
+  }
+  const auto* leaf = words + nodes.table.lowest + node * Nodes::kLeafWords;
+  return answers_of_leaf(leaf)[nodes.below(leaf)];
 }
 
 // kLevels is 0 for any number.
 template <size_t kLevels>
 uint32_t find_v4(const V4Table& table, uint32_t address) {
-  return table.answers[descend(V4Nodes{table.words, address}, kLevels == 0 ? table.extent : kLevels)];
+  return descend(V4Nodes{table, address}, kLevels == 0 ? table.extent : kLevels);
 }
 
 template <size_t kLevels>
 uint32_t find_v6(const V6Table& table, uint64_t high, uint64_t low) {
-  return table.answers[descend(V6Nodes{table.words, high, low}, kLevels == 0 ? table.extent : kLevels)];
+  return descend(V6Nodes{table, high, low}, kLevels == 0 ? table.extent : kLevels);
 }
 
 V4Search intervals_v4(size_t levels) {
@@ -233,17 +250,22 @@ size_t count_below(size_t keys, IsBelow is_below) {
 }
 
 uint32_t intervals_v4_scalar(const V4Table& table, uint32_t address) {
-  const uint32_t* keys = table.words + table.words[0];
-  return table.answers[count_below(table.rows, [&](size_t i) { return (keys[i] ^ kV4KeyTurn) < address; })];
+  const uint32_t* leaves = table.words + table.lowest;
+  const auto leaf = [leaves](size_t i) { return leaves + i / kV4NodeKeys * kV4LeafWords; };
+  const size_t found =
+      count_below(table.rows, [&](size_t i) { return (leaf(i)[i % kV4NodeKeys] ^ kV4KeyTurn) < address; });
+  return answers_of_leaf(leaf(found))[found % kV4NodeKeys];
 }
 
 uint32_t intervals_v6_scalar(const V6Table& table, uint64_t high, uint64_t low) {
-  const uint64_t* nodes = table.words + table.words[0];
+  const uint64_t* leaves = table.words + table.lowest;
+  const auto leaf = [leaves](size_t i) { return leaves + i / kV6NodeKeys * kV6LeafWords; };
   const Key128 wanted = key128(high, low);
-  return table.answers[count_below(table.rows, [&](size_t i) {
-    const uint64_t* key = nodes + i / kV6NodeKeys * 2 * kV6NodeKeys + i % kV6NodeKeys;
+  const size_t found = count_below(table.rows, [&](size_t i) {
+    const uint64_t* key = leaf(i) + i % kV6NodeKeys;
     return key128(key[0] ^ kV6KeyTurn, key[kV6NodeKeys] ^ kV6KeyTurn) < wanted;
-  })];
+  });
+  return answers_of_leaf(leaf(found))[found % kV6NodeKeys];
 }
 
 constexpr Kernel kScalar{

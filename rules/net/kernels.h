@@ -8,13 +8,13 @@
 //   rows, IPv6     high[extent] low[extent] high_mask[extent] low_mask[extent]     uint64_t
 //                  row i holds the prefix network[i] under mask[i], host bits clear. The columns are padded
 //                  with rows that match nothing (see padded_rows), so that no kernel has a tail to finish.
-//   intervals      words[level]: where each level begins; then the levels, the lowest first. The lowest is
-//   the
-//                  intervals' last addresses in order; key i of a node above is the highest key of its child
-//                  i, and child i of node n is node n * (keys of a node + 1) + i of the level below. What is
-//                  left over is filled with the highest address. An IPv6 node is its keys' high halves, then
-//                  the low.
-//   both           `answers` has one entry per row or interval; behind the rows stands kNoAnswer for "none".
+//   intervals      levels of nodes, the highest, which is one node, first. The lowest begins at `lowest` and
+//                  has the intervals' last addresses in order, each node with its answers behind it, so that
+//                  they are fetched together; key i of a node above is the highest key of its child i, and
+//                  child i of node n is node n * (keys of a node + 1) + i of the level below. What is left
+//                  over is filled with the highest address. An IPv6 node is its keys' high halves, then the
+//                  low. Of more than three levels, the begins stand behind the lowest.
+//                  `answers` of rows has one entry for each, and behind them kNoAnswer for "none".
 //
 // A search gives the answer of the first matching row, or of the interval that holds the address. Any thread.
 #pragma once
@@ -40,8 +40,11 @@ inline constexpr size_t kRowsLeast = 8;
 inline constexpr size_t kBlockAlignment = 64;
 // 8 * 9^10 keys are more than two for each of 2^32 prefixes.
 inline constexpr size_t kLevelsMost = 11;
-inline constexpr size_t kLevelWords = 16;  // a whole line for the begins of the levels
-static_assert(kLevelsMost <= kLevelWords);
+// A node of the lowest level with its answers, whole lines.
+inline constexpr size_t kV4LeafWords = 32;
+inline constexpr size_t kV6LeafWords = 24;
+// Of up to so many levels the begins are known without a look into the block.
+inline constexpr size_t kLevelsPlain = 3;
 
 // Powers of two up to a group, then whole groups.
 constexpr size_t padded_rows(size_t rows, size_t group) {
@@ -53,9 +56,10 @@ constexpr size_t padded_rows(size_t rows, size_t group) {
 template <class Word>
 struct Table {
   const Word* words = nullptr;
-  const uint32_t* answers = nullptr;
-  uint32_t rows = 0;    // of prefixes, or of intervals
-  uint32_t extent = 0;  // rows of a column with the padding, or levels
+  const uint32_t* answers = nullptr;  // of rows
+  uint32_t rows = 0;                  // of prefixes, or of intervals
+  uint32_t extent = 0;                // rows of a column with the padding, or levels
+  uint32_t lowest = 0;                // of intervals: where the lowest level begins, in words
 };
 using V4Table = Table<uint32_t>;
 using V6Table = Table<uint64_t>;  // an address as two numbers: `high` holds its first eight octets
@@ -64,6 +68,12 @@ using V6Table = Table<uint64_t>;  // an address as two numbers: `high` holds its
 // them.
 inline constexpr uint32_t kV4KeyTurn = uint32_t{1} << 31;
 inline constexpr uint64_t kV6KeyTurn = uint64_t{1} << 63;
+
+// Behind its keys.
+inline const uint32_t* answers_of_leaf(const uint32_t* leaf) { return leaf + kV4NodeKeys; }
+inline const uint32_t* answers_of_leaf(const uint64_t* leaf) {
+  return reinterpret_cast<const uint32_t*>(leaf + 2 * kV6NodeKeys);
+}
 
 using V4Search = uint32_t (*)(const V4Table& table, uint32_t address);
 using V6Search = uint32_t (*)(const V6Table& table, uint64_t high, uint64_t low);

@@ -17,12 +17,11 @@
 #include "rules/net/cidr_set.h"
 #include "rules/spf/evaluator.h"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace sluice::spf {
@@ -61,53 +60,38 @@ struct ProgramBreadth {
   bool complete = false;   // false: at least so many; other clients are evaluated step by step
 };
 
-class Program {
+// What runs: one block of memory, laid out for the cache. A run touches its first pair of lines, which hold
+// what is always looked at and the first rows or the highest node, then a pair for each further step.
+class alignas(64) ProgramImage {
  public:
-  // `domain` is the one checked. What source gives need only live as stated there. Compiling costs about as
-  // much as the program becomes large, which `bytes_max` bounds; what is beyond it is evaluated step by step
-  // (ProgramGaps::limits).
-  static Program compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source,
-                         size_t bytes_max = limits::kSpfProgramBytes);
+  ProgramImage(const ProgramImage&) = delete;
+  ProgramImage& operator=(const ProgramImage&) = delete;
 
-  // The outcome for a client (unmapped, see IpAddress::unmap), written into `into`, which it gives back.
-  // Null: it must be evaluated step by step. Allocates nothing that `into` has room for already.
+  // As Program::run, but for Outcome::domain, which is left as it is: whoever found the program by its domain
+  // has that at hand, and here it would be a cache miss.
   const Outcome* run(const IpAddress& client, Explain explain, Outcome& into) const;
 
-  IpFamily family() const { return family_; }
-  // Every client of the family is covered, explanations included.
-  bool whole() const { return !gaps_.any(); }
-  const ProgramGaps& gaps() const { return gaps_; }
-  // The first kMissingMax answers that were missing: with any of them a program covers more.
-  const std::vector<dns::Question>& missing() const { return missing_; }
-
-  const ProgramBreadth& breadth() const { return breadth_; }
-  size_t rows() const { return rows_; }  // prefixes
-  size_t blocks() const { return 1 + others_.size(); }
-  size_t bytes() const { return bytes_; }  // memory, estimated
-
  private:
+  friend class Program;
   friend class ProgramCompiler;
-  Program() = default;
   static constexpr uint32_t kStepByStep = UINT32_MAX;
-  static constexpr size_t kMissingMax = 8;
-  static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr size_t kPair = 128;  // cache lines as they are fetched; images begin on one
 
-  // An outcome, written small: there is one for each term, and thousands of programs are in use at a time, so
-  // that each part that lies elsewhere is a cache miss. Hence a short mechanism stands in it.
+  // An outcome, written small: there is one for each term. Its mechanism stands behind it.
   struct Final {
-    static constexpr size_t kShort = 23;  // "ip4:203.0.113.100/32"
-    uint32_t rest = kNone;                // index into rests_
-    auth::SpfResult result = auth::SpfResult::None;
-    uint8_t lookups = 0;
-    uint8_t void_lookups = 0;
-    bool has_mechanism = false;
-    uint8_t short_size = 0;
-    std::array<char, kShort> short_mechanism{};
+    uint8_t result : 4;  // auth::SpfResult
+    uint8_t has_mechanism : 1;
+    uint8_t has_rest : 1;  // its index into rests stands behind the mechanism
+    uint8_t lookups;
+    uint8_t void_lookups;
+    uint8_t size;  // of the mechanism
   };
-  static_assert(sizeof(Final) == 32);
+  static constexpr size_t kFinalUnit = 4;
+  static_assert(sizeof(Final) == kFinalUnit);
+  static_assert(limits::kSpfTerms < 255 && limits::kSpfVoid < 255);
   // What few outcomes have.
   struct Rest {
-    std::string long_mechanism;  // empty: it is short
+    std::string long_mechanism;  // empty: it stands behind the Final
     std::optional<std::string> explanation;
     std::string problem;
     std::string problem_domain;
@@ -115,10 +99,9 @@ class Program {
     size_t problem_offset = 0;
     friend bool operator==(const Rest&, const Rest&) = default;
   };
-  static_assert(limits::kSpfTerms < 255 && limits::kSpfVoid < 255);
 
-  // What happens to a client is a code: an outcome (index into finals_), or with kIndirect an action (index
-  // into actions_): outcomes that differ by Explain, or a block in which the search goes on.
+  // What happens to a client is a code: an outcome (where it is written, in units), or with kIndirect an
+  // action (index into actions): outcomes that differ by Explain, or a block in which the search goes on.
   using Code = uint32_t;
   static constexpr Code kIndirect = 0x80000000;
   struct Action {
@@ -130,24 +113,83 @@ class Program {
     cidr::CidrSet prefixes;  // their index is a code
     Code otherwise = 0;      // for clients that no prefix holds
   };
+  // What most runs do not look at.
+  struct Rare {
+    std::vector<Action> actions;
+    std::vector<Block> others;  // behind the first block
+    std::vector<Rest> rests;
+  };
+  // What is compiled, before it is laid out.
+  struct Draft {
+    Block first;
+    std::string finals;
+  };
+  struct Free {
+    void operator()(ProgramImage* image) const;
+  };
+  using Owner = std::unique_ptr<ProgramImage, Free>;
 
-  static size_t memory_of(const Outcome& outcome);
-  uint32_t add(const Outcome& outcome);
-  // Index into finals_, or kStepByStep.
-  uint32_t find(const IpAddress& client, Explain explain) const;
-  std::string_view mechanism(const Final& outcome) const;
-  Code code_of(uint32_t action) const;
-  const Block& block(uint32_t index) const { return index == 0 ? first_ : others_[index - 1]; }
-  void finish(const std::vector<Cidr>& prefixes);
+  ProgramImage() = default;
+  ~ProgramImage() = default;
+  static Owner make(IpFamily family, const Draft& draft, const Rare& rare);
+
+  Code find(const IpAddress& client, Explain explain) const;  // of an outcome, or kStepByStep
+  const std::byte* at(Code code) const {
+    return reinterpret_cast<const std::byte*>(this) + finals_at_ + size_t{code} * kFinalUnit;
+  }
+  auth::SpfResult result_at(Code code) const;
+  void add_rest(const Final& found, const std::byte* behind, Outcome& into) const;
+
+  // Where a run starts. The table lies behind this object, and behind that the outcomes.
+  union First {
+    cidr::V4Family::Placed v4{};
+    cidr::V6Family::Placed v6;
+  };
+  First first_;
+  const Rare* rare_ = nullptr;
+  uint32_t finals_at_ = 0;
+  Code otherwise_ = 0;  // for clients that no prefix of the first block holds
+  IpFamily family_ = IpFamily::V4;
+};
+
+class Program {
+ public:
+  // `domain` is the one checked. What source gives need only live as stated there. Compiling costs about as
+  // much as the program becomes large, which `bytes_max` bounds; what is beyond it is evaluated step by step
+  // (ProgramGaps::limits).
+  static Program compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source,
+                         size_t bytes_max = limits::kSpfProgramBytes);
+
+  // The outcome for a client (unmapped, see IpAddress::unmap), written into `into`, which it gives back.
+  // Null: it must be evaluated step by step. Allocates nothing that `into` has room for already.
+  const Outcome* run(const IpAddress& client, Explain explain, Outcome& into) const;
+  // Lives as long as this object or what it is moved to.
+  const ProgramImage& image() const { return *image_; }
+
+  IpFamily family() const { return family_; }
+  // Every client of the family is covered, explanations included.
+  bool whole() const { return !gaps_.any(); }
+  const ProgramGaps& gaps() const { return gaps_; }
+  // The first kMissingMax answers that were missing: with any of them a program covers more.
+  const std::vector<dns::Question>& missing() const { return missing_; }
+
+  const ProgramBreadth& breadth() const { return breadth_; }
+  size_t rows() const { return rows_; }  // prefixes
+  size_t blocks() const { return 1 + rare_->others.size(); }
+  size_t bytes() const { return bytes_; }  // memory, estimated
+
+ private:
+  friend class ProgramCompiler;
+  static constexpr size_t kMissingMax = 8;
+
+  Program() = default;
+  void finish(ProgramImage::Draft& draft, const std::vector<Cidr>& prefixes);
   void measure(const std::vector<Cidr>& prefixes);
 
+  std::unique_ptr<ProgramImage::Rare> rare_ = std::make_unique<ProgramImage::Rare>();
+  ProgramImage::Owner image_;
   IpFamily family_ = IpFamily::V4;
-  Block first_;  // where a run starts; here rather than with the others for fewer cache misses
-  std::vector<Final> finals_;
   std::string domain_;
-  std::vector<Action> actions_;
-  std::vector<Block> others_;
-  std::vector<Rest> rests_;
   ProgramGaps gaps_;
   std::vector<dns::Question> missing_;
   ProgramBreadth breadth_;

@@ -99,7 +99,7 @@ uint32_t ProgramCompiler::final_action(const Position& at, SpfResult result, std
     std::optional<Explanation>& explanation = levels_[at.level].explanation;
     if (!explanation) explanation = find_explanation(level(at));
     if (!explanation->fixed) {
-      fetch = Program::kStepByStep;
+      fetch = ProgramImage::kStepByStep;
     } else if (explanation->text) {
       outcome.explanation = explanation->text;
       fetch = add_outcome(outcome);
@@ -129,8 +129,8 @@ uint32_t ProgramCompiler::jump(const Position& to) {
   const auto known = jumps_.find(to);
   if (known != jumps_.end()) return known->second;
   if (starts_.size() == limits::kSpfProgramBlocks) return gap(&ProgramGaps::limits);
-  const uint32_t action = add_action(Program::kStepByStep, Program::kStepByStep);
-  program_.actions_[action].block = static_cast<uint32_t>(starts_.size());
+  const uint32_t action = add_action(ProgramImage::kStepByStep, ProgramImage::kStepByStep);
+  program_.rare_->actions[action].block = static_cast<uint32_t>(starts_.size());
   starts_.push_back(to);
   jumps_.emplace(to, action);
   return action;
@@ -163,22 +163,71 @@ bool ProgramCompiler::add_prefix(const Cidr& prefix, uint32_t action) {
   constexpr size_t kPerRow = 3 * sizeof(Cidr);  // as intervals
   if (prefixes_.size() == limits::kSpfProgramRows || !take_bytes(kPerRow)) return false;
   prefixes_.push_back(prefix);
-  block().prefixes.add(prefix, program_.code_of(action));
+  block().prefixes.add(prefix, code_of(action));
   return true;
 }
 
 uint32_t ProgramCompiler::add_action(uint32_t skip, uint32_t fetch) {
-  bytes_ += sizeof(Program::Action);
-  program_.actions_.push_back({skip, fetch, Program::kStepByStep});
-  return static_cast<uint32_t>(program_.actions_.size() - 1);
+  bytes_ += sizeof(ProgramImage::Action);
+  program_.rare_->actions.push_back({skip, fetch, ProgramImage::kStepByStep});
+  return static_cast<uint32_t>(program_.rare_->actions.size() - 1);
 }
 
+// `outcome` is of this program's domain, and its identity MailFrom.
 uint32_t ProgramCompiler::add_outcome(const Outcome& outcome) {
-  if (!take_bytes(Program::memory_of(outcome))) {
+  const std::string_view mechanism = outcome.mechanism ? std::string_view(*outcome.mechanism) : "";
+  const bool is_short = mechanism.size() <= UINT8_MAX;
+  ProgramImage::Rest rest{is_short ? std::string() : std::string(mechanism),
+                          outcome.explanation,
+                          outcome.problem,
+                          outcome.problem_domain,
+                          outcome.problem_term,
+                          outcome.problem_offset};
+  const bool has_rest = rest != ProgramImage::Rest{};
+  if (!take_bytes(memory_of(outcome, has_rest))) {
     program_.gaps_.limits = true;
-    return Program::kStepByStep;
+    return ProgramImage::kStepByStep;
   }
-  return program_.add(outcome);
+  ProgramImage::Final made{};
+  made.result = static_cast<uint8_t>(outcome.result);
+  made.has_mechanism = outcome.mechanism.has_value() ? 1 : 0;
+  made.has_rest = has_rest ? 1 : 0;
+  made.lookups = static_cast<uint8_t>(outcome.lookups);
+  made.void_lookups = static_cast<uint8_t>(outcome.void_lookups);
+  made.size = static_cast<uint8_t>(is_short ? mechanism.size() : 0);
+  std::string& finals = draft_.finals;
+  const size_t at = finals.size();
+  finals.append(reinterpret_cast<const char*>(&made), sizeof made).append(mechanism, 0, made.size);
+  if (has_rest) {
+    std::vector<ProgramImage::Rest>& rests = program_.rare_->rests;
+    // Neighbours often have the same explanation.
+    if (rests.empty() || rests.back() != rest) rests.push_back(std::move(rest));
+    const auto index = static_cast<uint32_t>(rests.size() - 1);
+    finals.append(reinterpret_cast<const char*>(&index), sizeof index);
+  }
+  finals.resize((finals.size() + ProgramImage::kFinalUnit - 1) / ProgramImage::kFinalUnit *
+                ProgramImage::kFinalUnit);
+  return static_cast<uint32_t>(at / ProgramImage::kFinalUnit);
+}
+
+// At most what add_outcome() takes for it.
+size_t ProgramCompiler::memory_of(const Outcome& outcome, bool has_rest) {
+  const size_t mechanism = outcome.mechanism ? outcome.mechanism->size() : 0;
+  size_t bytes = sizeof(ProgramImage::Final) + mechanism + ProgramImage::kFinalUnit;
+  if (!has_rest) return bytes;
+  bytes += sizeof(uint32_t) + sizeof(ProgramImage::Rest);
+  for (const std::string* text : {&outcome.problem, &outcome.problem_domain, &outcome.problem_term}) {
+    bytes += text->size() + 1;
+  }
+  if (outcome.explanation) bytes += outcome.explanation->size() + 1;
+  return bytes;
+}
+
+ProgramImage::Code ProgramCompiler::code_of(uint32_t action) const {
+  const ProgramImage::Action& named = program_.rare_->actions[action];
+  const bool is_outcome = named.block == ProgramImage::kStepByStep && named.skip == named.fetch &&
+                          named.skip != ProgramImage::kStepByStep;
+  return is_outcome ? named.skip : ProgramImage::kIndirect | action;
 }
 
 bool ProgramCompiler::take_bytes(size_t bytes) {

@@ -22,22 +22,22 @@ Program Program::compile(const dns::DnsName& domain, IpFamily family, ProgramSou
 // --- Blocks ---
 
 Program ProgramCompiler::compile() {
-  step_by_step_ = add_action(Program::kStepByStep, Program::kStepByStep);
+  step_by_step_ = add_action(ProgramImage::kStepByStep, ProgramImage::kStepByStep);
   first_record();
   // Blocks are added on the way; jump() bounds their number.
   for (size_t i = 0; i < starts_.size(); ++i) {
-    if (i != 0) program_.others_.emplace_back();
+    if (i != 0) program_.rare_->others.emplace_back();
     const uint32_t otherwise = compile_block(starts_[i]);
-    block().otherwise = program_.code_of(otherwise);
+    block().otherwise = code_of(otherwise);
   }
-  program_.finish(prefixes_);
+  program_.finish(draft_, prefixes_);
   return std::move(program_);
 }
 
 void ProgramCompiler::first_record() {
   const Found found = ask(name_, RecordType::Txt);
   if (found.answer == nullptr) {
-    block().otherwise = program_.code_of(gap(found.reason));
+    block().otherwise = code_of(gap(found.reason));
     return;
   }
   const SelectedRecord& selected = *source_.record({name_, RecordType::Txt});
@@ -67,7 +67,7 @@ void ProgramCompiler::first_record() {
       break;
   }
   const uint32_t index = add_outcome(outcome);
-  block().otherwise = program_.code_of(add_action(index, index));
+  block().otherwise = code_of(add_action(index, index));
 }
 
 // Gives the action of those whom no prefix of the block holds.

@@ -30,6 +30,7 @@ class ProgramCompiler {
   ProgramCompiler(const dns::DnsName& domain, IpFamily family, ProgramSource& source, size_t bytes_max)
       : domain_(domain.to_text()), name_(domain), source_(source), bytes_max_(bytes_max) {
     program_.family_ = family;
+    program_.domain_ = domain_;
   }
 
   Program compile();
@@ -132,6 +133,8 @@ class ProgramCompiler {
   bool add_prefix(const Cidr& prefix, uint32_t action);
   uint32_t add_action(uint32_t skip, uint32_t fetch);
   uint32_t add_outcome(const Outcome& outcome);
+  static size_t memory_of(const Outcome& outcome, bool has_rest);
+  ProgramImage::Code code_of(uint32_t action) const;
   bool take_bytes(size_t bytes);
 
   // The directive at `at` matched, and with it those above whose record passed thereby. Where the last of
@@ -144,7 +147,9 @@ class ProgramCompiler {
   Place place(const Position& at) const;
 
   // That is being compiled.
-  Program::Block& block() { return program_.others_.empty() ? program_.first_ : program_.others_.back(); }
+  ProgramImage::Block& block() {
+    return program_.rare_->others.empty() ? draft_.first : program_.rare_->others.back();
+  }
   const Level& level(const Position& at) const { return levels_[at.level]; }
   const Directive& directive(const Position& at) const { return level(at).record->directives()[at.next]; }
   bool at_redirect(const Position& at) const { return at.next == level(at).record->directives().size(); }
@@ -160,6 +165,7 @@ class ProgramCompiler {
   ProgramSource& source_;
   size_t bytes_max_;
   Program program_;
+  ProgramImage::Draft draft_;
 
   std::deque<Level> levels_;
   std::map<std::pair<uint32_t, uint32_t>, Opened> opened_;  // by level and directive

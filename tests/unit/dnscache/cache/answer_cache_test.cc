@@ -203,6 +203,46 @@ TEST_F(AnswerCacheKeeps, OneAttachmentOfEachType) {
   EXPECT_EQ(cache_.attached<int>(id, at(60s)), nullptr);
 }
 
+// A type of which most users need a part.
+template <int kFamily>
+struct WithView {
+  using View = int;
+  const View* view() const { return &part; }
+  int part = 0;
+};
+
+TEST_F(AnswerCacheKeeps, FindsAViewAsLongAsItsObject) {
+  const auto below = cache_.put(question("b.example"), text("b", 40), at(0s));
+  const auto hit = cache_.put(question("a.example"), text("a", 60), at(0s));
+  const std::array uses{below->id};
+  EXPECT_EQ(cache_.attached_view<WithView<4>>(*hit, at(1s)), nullptr);
+  ASSERT_TRUE(cache_.attach(hit->id, std::make_unique<WithView<4>>(4), 10, uses));
+  ASSERT_TRUE(cache_.attach(hit->id, std::make_unique<WithView<6>>(6), 10));
+  // Turn about, so that each is found where the other was last.
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(*cache_.attached_view<WithView<4>>(*hit, at(1s)), 4);
+    EXPECT_EQ(*cache_.attached_view<WithView<4>>(*hit, at(1s)), 4);
+    EXPECT_EQ(*cache_.attached_view<WithView<6>>(*hit, at(1s)), 6);
+  }
+  ASSERT_TRUE(cache_.attach(hit->id, std::make_unique<WithView<6>>(7), 10));
+  EXPECT_EQ(*cache_.attached_view<WithView<6>>(*hit, at(1s)), 7);
+  EXPECT_EQ(*cache_.attached_view<WithView<4>>(*hit, at(40s) - 1ns), 4);
+  EXPECT_EQ(cache_.attached_view<WithView<4>>(*hit, at(40s)), nullptr);
+  EXPECT_EQ(*cache_.attached_view<WithView<6>>(*hit, at(60s) - 1ns), 7);
+  EXPECT_EQ(cache_.attached_view<WithView<6>>(*hit, at(60s)), nullptr);
+}
+
+TEST_F(AnswerCacheKeeps, FindsNoViewOfWhatWasMadeFromAChangedAnswer) {
+  const auto below = cache_.put(question("b.example"), text("b", 60), at(0s));
+  const auto hit = cache_.put(question("a.example"), text("a", 60), at(0s));
+  const std::array uses{below->id};
+  ASSERT_TRUE(cache_.attach(hit->id, std::make_unique<WithView<4>>(4), 10, uses));
+  EXPECT_NE(cache_.attached_view<WithView<4>>(*hit, at(1s)), nullptr);
+  cache_.put(question("b.example"), text("changed", 60), at(1s));
+  const auto again = cache_.find(question("a.example"), at(2s));
+  EXPECT_EQ(cache_.attached_view<WithView<4>>(*again, at(2s)), nullptr);
+}
+
 class AnswerCacheUses : public AnswerCacheTest {
  protected:
   AnswerCache::EntryId put(std::string_view name, uint32_t ttl, MonoTime now = at(0s)) {
@@ -447,6 +487,32 @@ TEST_F(AnswerCacheFlood, OfObjectsLeavesThoseThatAreFound) {
     EXPECT_TRUE(cache_.attach(id, std::make_unique<int>(1), kBytes / 20));
   }
   for (const auto id : used) EXPECT_NE(cache_.attached<int>(id, at(1s)), nullptr);
+}
+
+// Finding a view counts as finding its object, also after that was passed over.
+TEST(AnswerCacheObjects, StayAsLongWhenTheirViewIsFound) {
+  const CacheSettings settings{.bytes_max = 100000};
+  std::array<AnswerCache, 2> caches{AnswerCache{settings, 1}, AnswerCache{settings, 1}};
+  uint64_t found = 0;
+  Random random(5);
+  for (int round = 0; round < 5000; ++round) {
+    std::array<bool, 2> has{};
+    const uint32_t number = random.below(1 + random.below(100));  // low ones often
+    for (size_t way = 0; way < 2; ++way) {
+      AnswerCache& cache = caches[way];
+      const std::string name = "n" + std::to_string(number) + ".example";
+      const auto hit = cache.put(question(name), text("x", 60), at(0s));
+      const bool known = way == 0 ? cache.attached<WithView<4>>(*hit, at(1s)) != nullptr
+                                  : cache.attached_view<WithView<4>>(*hit, at(1s)) != nullptr;
+      if (!known) EXPECT_TRUE(cache.attach(hit->id, std::make_unique<WithView<4>>(round), 1000));
+      has[way] = known;
+    }
+    ASSERT_EQ(has[0], has[1]) << round;
+    found += has[0] ? 1 : 0;
+  }
+  EXPECT_GT(found, 100U);
+  EXPECT_EQ(caches[0].statistics().passed_over, caches[1].statistics().passed_over);
+  EXPECT_GT(caches[0].statistics().passed_over, 100U);
 }
 
 TEST_F(AnswerCacheFlood, ObjectsThatAreNotFoundKeepNothing) {

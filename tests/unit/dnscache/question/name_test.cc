@@ -79,7 +79,7 @@ std::optional<std::string> plain_wire(std::string_view text) {
 }
 
 TEST(DnsNameModel, ReadsTextAsOneOctetAtATimeWould) {
-  constexpr std::string_view kOctets = "..aAzZ@[`{09\x80\xC1\xDA\xFF-";
+  constexpr std::string_view kOctets = "..aAzZ@[`{09\x80\xC1\xDA\xFF-\\ ~\x7f";
   Random random(3);
   for (int round = 0; round < 40000; ++round) {
     std::string text(random.below(round % 4 == 0 ? 260 : 40), '.');
@@ -94,6 +94,20 @@ TEST(DnsNameModel, ReadsTextAsOneOctetAtATimeWould) {
     std::string upper = *expected;
     for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
     ASSERT_EQ(*DnsName::from_wire(upper), *name);
+    ASSERT_EQ(DnsName::from_wire(upper)->hash(7), name->hash(7));
+    if (name->wire_size() <= DnsName::kPadded) {
+      std::string padded = *expected;
+      padded.resize(DnsName::kPadded);
+      ASSERT_TRUE(name->has_padded_wire(padded.data(), name->wire_size()));
+      padded[random.below(static_cast<uint32_t>(name->wire_size()))] ^= 1;
+      ASSERT_FALSE(name->has_padded_wire(padded.data(), name->wire_size()));
+    }
+    std::string folded = "what stood there before";
+    if (DnsName::fold_text(text, folded)) {
+      ASSERT_EQ(folded, name->to_text());
+    } else {
+      ASSERT_TRUE(name->is_root() || name->to_text().find('\\') != std::string::npos) << text;
+    }
   }
 }
 
