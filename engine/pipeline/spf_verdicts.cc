@@ -223,7 +223,9 @@ bool SpfVerdicts::would_cover_more(const spf::Program& program) {
 template <IpFamily family>
 void SpfVerdicts::compile_for(const dns::DnsName& domain, AnswerCache::EntryId id) {
   AnswerCache& cache = client_.cache();
-  const Earned before = known(id)->of(family);
+  Known* const earning = known(id);
+  if (earning == nullptr) return;
+  const Earned before = earning->of(family);  // a copy: room is made while we compile
   if (const auto* made = cache.attached<Compiled<family>>(id, shard_.now())) {
     if (!before.cut && !would_cover_more(made->program)) return;
   }
