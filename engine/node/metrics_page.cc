@@ -248,8 +248,14 @@ void write_dns(MetricText& out, const ShardReport& sum) {
               cache.refreshes);
   out.counter("sluice_dns_cache_evictions", "Answers that went before their time, for want of room.",
               cache.evictions);
+  out.counter("sluice_dns_cache_object_evictions",
+              "Of what was made of answers (SPF programs), what went before its answer, for want of room.",
+              cache.object_evictions);
+  out.counter("sluice_dns_cache_passed_over", "Looked at for eviction, and left since it is in use.",
+              cache.passed_over);
   out.gauge("sluice_dns_cache_entries", "Answers in the cache.", cache.entries);
   out.gauge("sluice_dns_cache_bytes", "Memory of the cache, estimated.", cache.bytes);
+  out.gauge("sluice_dns_cache_object_bytes", "Of these, of what was made of answers.", cache.object_bytes);
   out.gauge("sluice_dns_outage", "1 while no DNS server answers a shard.", as_number(sum.dns_outage));
 }
 
