@@ -18,7 +18,7 @@ class LocalRef {
   }
   LocalRef(LocalRef&& other) noexcept : box_(std::exchange(other.box_, nullptr)) {}
   LocalRef& operator=(const LocalRef& other) noexcept {
-    LocalRef(other).swap(*this);
+    if (this != &other) LocalRef(other).swap(*this);
     return *this;
   }
   LocalRef& operator=(LocalRef&& other) noexcept {
