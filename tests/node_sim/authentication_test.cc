@@ -197,6 +197,45 @@ TEST_F(NodeAuthentication, ADmarcRuleRefusesAtEndOfDataWhereItSaysSo) {
   EXPECT_EQ(row["rule"], "dmarc");
 }
 
+// Shows: RUL-11, W-22, W-34, TM-07, TM-10
+TEST_F(NodeAuthentication, ADmarcFailureIsDeliveredWithAMarkedSubjectUnlessTheOperatorSaysReject) {
+  start("observe", "",
+        "[result_header]\ntm_forms = true\n[dkim.default_rule]\nenabled = true\n"
+        "[dmarc.default_rule]\nenabled = true\n");
+  EXPECT_THAT(send(fmt::format("{}\r\n{}", kHeader, kBody)).replies.at(7), StartsWith("250"));
+  world_->stop();
+  const std::string& octets = world_->hop().messages().at(0).octets;
+  EXPECT_THAT(octets, HasSubstr("\r\nSubject: [DMARC] test\r\nDate: "));
+  EXPECT_THAT(octets, HasSubstr("dkim=pass; No signatures and verification is not enforced\r\n"));
+  EXPECT_THAT(octets, HasSubstr("dmarc=fail action=reject header.from=author.example;\r\n"));
+  EXPECT_THAT(octets, EndsWith(on_the_wire(kBody)));
+  const nlohmann::json row = world_->row();
+  EXPECT_EQ(row["disposition"], "relayed");
+  EXPECT_EQ(row["action"], "tag");
+  EXPECT_EQ(row["rule_kind"], "dmarc");
+  EXPECT_EQ(row["tags"], nlohmann::json::array({"[DMARC]"}));
+  const std::vector<nlohmann::json> events = world_->events();
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back()["threat_subtype"], "threat.subtype_dmarc");
+  EXPECT_EQ(events.back()["result"], "fail");
+}
+
+// Shows: W-20
+TEST_F(NodeAuthentication, AForgedResultThatNoSignatureCoversIsRemovedWithoutAMark) {
+  start("observe", "",
+        "[result_header]\nauthserv_id = \"mx.node.example\"\n"
+        "[dkim.default_rule]\nenabled = true\non_fail = \"tag\"\n");
+  std::string message = signed_message(now());
+  message.insert(message.find("From: "), "Authentication-Results: mx.node.example; spf=pass\r\n");
+  EXPECT_THAT(send(message).replies.at(7), StartsWith("250"));
+  world_->stop();
+  EXPECT_THAT(world_->hop().messages().at(0).octets, Not(HasSubstr("mx.node.example; spf=pass")));
+  const nlohmann::json row = world_->row();
+  EXPECT_EQ(row["dkim"][0]["result"], "pass");
+  EXPECT_EQ(row["removed_fields"], nlohmann::json::array({"Authentication-Results"}));
+  EXPECT_FALSE(row.contains("removed_signed_fields"));  // it stood outside of what was signed
+}
+
 // Shows: W-32
 TEST_F(NodeAuthentication, RejectAuthenticatedSparesWhatDmarcPasses) {
   start("reject-authenticated");
