@@ -1,3 +1,4 @@
+#include "rules/arc/override.h"
 #include "rules/policy/policy_check.h"
 #include "tests/unit/rules/policy/policy_text.h"
 
@@ -161,6 +162,7 @@ TEST(AuthenticationReader, TrustsTheSixteenSealersByDefault) {
       ElementsAre("google.com", "gmail.com", "googlegroups.com", "messagingengine.com", "fastmail.com",
                   "fastmail.fm", "outlook.com", "hotmail.com", "office365.com", "microsoft.com", "yahoo.com",
                   "ymail.com", "icloud.com", "me.com", "amazon.com", "aws.amazon.com"));
+  EXPECT_EQ(arc.trusted_sealers, arc::default_trusted_sealers());
   EXPECT_EQ(arc.seal, std::nullopt);
   EXPECT_TRUE(policy_of(with_base("[arc]\ntrusted_sealers = []\n")).arc().trusted_sealers.empty());
 }
