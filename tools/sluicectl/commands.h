@@ -15,7 +15,7 @@ inline constexpr int kExitUsage = 2;
 // `exit_status` must live until the command line was parsed.
 void add_check(CLI::App& app, int& exit_status);
 void add_sign(CLI::App& app, int& exit_status);
-void add_dkim(CLI::App& app, int& exit_status);  // dkim keygen, dkim check-dns
+void add_dkim(CLI::App& app, int& exit_status);  // dkim keygen, check-dns, which-key
 void add_selftest(CLI::App& app, int& exit_status);
 void add_policy(CLI::App& app, int& exit_status);
 void add_node(CLI::App& app, int& exit_status);  // reload, drain, stats

@@ -1,4 +1,7 @@
+#include "engine/node/policy_files.h"
+#include "io/mail/domain.h"
 #include "rules/dkim/signer.h"
+#include "rules/policy/reader.h"
 #include "tools/sluicectl/commands.h"
 #include "tools/sluicectl/dkim_record.h"
 #include "tools/sluicectl/key_file.h"
@@ -19,7 +22,7 @@ namespace {
 struct Options {
   std::string type = "rsa";
   unsigned bits = 2048;
-  std::string out, selector, domain, key_file;
+  std::string out, selector, domain, key_file, address, policy_file;
   SourceOptions source;
 };
 
@@ -75,6 +78,38 @@ int check_dns(const Options& options) {
   return report.usable ? kExitDone : kExitFailed;
 }
 
+// As a node with this policy would choose, its key files read and judged as it would.
+int which_key(const Options& options) {
+  const Result<std::string> text = read_file(options.policy_file);
+  if (!text) return complain("which-key", text.error(), kExitUsage);
+  const policy::ReadPolicy read = policy::read_policy(*text, 0);
+  if (!read.policy) {
+    return complain("which-key",
+                    {ErrorKind::Invalid, 0, options.policy_file + " is refused: see policy check"},
+                    kExitUsage);
+  }
+  const Result<pipeline::PolicyFiles> files = node::read_policy_files(*read.policy);
+  if (!files) return complain("which-key", files.error(), kExitFailed);
+  const size_t at = options.address.rfind('@');
+  const auto domain =
+      mail::to_a_labels(std::string_view(options.address).substr(at == std::string::npos ? 0 : at + 1));
+  if (!domain || domain->empty()) {
+    return complain("which-key", {ErrorKind::Invalid, 0, options.address + " has no domain"}, kExitUsage);
+  }
+  const auto identities = files->signing.find(*domain);
+  if (identities.empty()) {
+    fmt::print("{}: nothing signs\n", *domain);
+    return kExitFailed;
+  }
+  fmt::print("{}: by the entry \"{}\"\n", *domain, files->signing.pattern_for(*domain));
+  for (const dkim::SigningIdentity& identity : identities) {
+    fmt::print("d={} s={} {} ({} bits) c={}/{}\n", identity.spec.domain, identity.spec.selector,
+               dkim::to_word(identity.key.algorithm()), identity.key.bits(),
+               dkim::to_word(identity.spec.header), dkim::to_word(identity.spec.body));
+  }
+  return kExitDone;
+}
+
 }  // namespace
 
 void add_dkim(CLI::App& app, int& exit_status) {
@@ -98,6 +133,12 @@ void add_dkim(CLI::App& app, int& exit_status) {
   checking->add_option("--key", options->key_file, "The private key that the record must belong to");
   add_source_options(*checking, options->source);
   checking->callback([options, &exit_status] { exit_status = check_dns(*options); });
+
+  CLI::App* choosing =
+      dkim->add_subcommand("which-key", "Which signatures a message of this author would get");
+  choosing->add_option("ADDRESS", options->address, "The author's address, or its domain")->required();
+  choosing->add_option("--policy", options->policy_file, "The policy document")->required();
+  choosing->callback([options, &exit_status] { exit_status = which_key(*options); });
 }
 
 }  // namespace sluice::ctl

@@ -18,14 +18,15 @@ inline WallTime at_second(int64_t seconds) { return WallTime(std::chrono::second
 inline constexpr int64_t kNow = 1'790'000'000;
 
 struct CutMessage {
+  std::string text;
   mail::HeaderReader reader;
   std::vector<std::string_view> fields;
   std::string_view body;
 
-  explicit CutMessage(std::string_view message) {
-    const size_t taken = reader.feed(message);
+  explicit CutMessage(std::string_view message) : text(message) {
+    const size_t taken = reader.feed(text);
     reader.finish();
-    body = message.substr(taken);
+    body = std::string_view(text).substr(taken);
     for (size_t i = 0; i < reader.block().size(); ++i) fields.push_back(reader.block()[i].raw);
   }
   CutMessage(const CutMessage&) = delete;
