@@ -7,20 +7,23 @@ import stat
 import cases
 
 POLICY = """\
+trusted_networks = ["198.18.0.0/16"]
+
+[outbound]
+next_hop = "127.0.0.1:2527"
+
 [node]
-host_name = "mx.example.com"
-data_directory = "{folder}"
+hostname = "mx.example.com"
+
+[journal]
+path = "{folder}/journal.jsonl"
 
 [[listener]]
-address = "127.0.0.1:0"
-
-[[next_hop]]
-name = "mail"
-hosts = ["127.0.0.1"]
+address = "127.0.0.1:2525"
 
 [[domain]]
 name = "example.com"
-next_hop = "mail"
+next_hops = ["127.0.0.1:2526"]
 
 [[dkim.sign]]
 domain = "example.com"

@@ -5,6 +5,7 @@
 #include "tools/sluicectl/commands.h"
 #include "tools/sluicectl/dkim_record.h"
 #include "tools/sluicectl/key_file.h"
+#include "tools/sluicectl/message_file.h"
 #include "tools/sluicectl/source_options.h"
 
 #include <cstdio>
