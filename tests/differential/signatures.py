@@ -39,12 +39,18 @@ def has_no_last_line_end(file):
     return not file.read_bytes().endswith(b"\r\n")
 
 
+def ends_in_white_space(file):
+    return file.read_bytes().endswith((b" ", b"\t"))
+
+
 # Why a difference is right: whose answer, of what kind, about which files. README.md says more of each.
 EXPLAINED = [
     ("no CRLF at the end of the body (RFC 6376 3.4.3 adds it; libopendkim and Mail::DKIM do not)",
      ("opendkim", "Mail::DKIM", "Sluice"),
      r"Bad signature|Syntax error|body hash|body has been altered|message has been altered|body-hash-mismatch|message-mismatch",
      has_no_last_line_end),
+    ("white space at the end of a last line without CRLF (RFC 6376 3.4.4 ignores it; dkimpy only in front of CRLF)",
+     ("dkimpy", "Sluice"), r"body hash mismatch|did not validate|body-hash-mismatch|message-mismatch", ends_in_white_space),
 ]
 
 

@@ -2,6 +2,7 @@
 is signed and sealed, and checked again."""
 import json
 import os
+import pathlib
 import stat
 
 import cases
@@ -52,11 +53,11 @@ class Signing(cases.EndToEnd):
     # Shows: P-09
     def test_a_new_key_is_its_owners_alone_and_is_not_overwritten(self):
         self.assertEqual(stat.S_IMODE(os.stat(self.path("r.pem")).st_mode), 0o600)
-        before = open(self.path("r.pem")).read()
+        before = pathlib.Path(self.path("r.pem")).read_text()
         again = self.ctl("dkim", "keygen", "--out", self.path("r.pem"))
         self.assertEqual(again.returncode, 1)
         self.assertIn("File exists", again.stderr)
-        self.assertEqual(open(self.path("r.pem")).read(), before)
+        self.assertEqual(pathlib.Path(self.path("r.pem")).read_text(), before)
         self.assertEqual(self.ctl("dkim", "keygen", "--bits", "1024", "--out", self.path("short.pem")).returncode, 2)
 
     # Shows: P-09
@@ -100,7 +101,7 @@ class Signing(cases.EndToEnd):
         answers = [json.loads(text) for text in refused.stdout.splitlines()]
         self.assertEqual([answer.get("id") for answer in answers], [None, 3])
         self.assertTrue(all("error" in answer for answer in answers))
-        sealed = open(self.path("sealed.eml"), "rb").read()
+        sealed = pathlib.Path(self.path("sealed.eml")).read_bytes()
         self.assertIn(b"dkim=pass header.d=example.com", sealed)
         self.assertNotIn(b"\n", sealed.replace(b"\r\n", b""))
         check = {"id": 4, "ip": "192.0.2.1", "helo": "h.example.com", "mail_from": "a@example.com",
