@@ -15,6 +15,9 @@ class Message:
     disposition: str  # expected
     result: str  # expected SPF result; "" where SPF is not looked at
     mechanism: str = ""  # expected, where one matched
+    author: str = ""  # From:, where it is not the sender
+    signed_by: str = ""  # a domain whose DKIM signature it has
+    dmarc: str = ""  # expected, where DMARC is looked at
 
 
 MESSAGES = [
@@ -32,6 +35,10 @@ MESSAGES = [
             "refused", "Fail", "all"),
     Message("a forgery, deleted", "203.0.113.66", "stranger.example", "gus@strict.example", "joe@archive.example",
             "deleted", "Fail", "all"),
+    Message("forwarded, with its author's signature", "203.0.113.77", "forwarder.example", "lea@strict.example",
+            "joe@corp.example", "relayed", "Fail", "all", signed_by="strict.example", dmarc="pass"),
+    Message("a false author, marked", "203.0.113.1", "mail.sender.example", "max@sender.example", "joe@corp.example",
+            "relayed", "Pass", "ip4:203.0.113.1", author="boss@strict.example", dmarc="fail"),
     Message("a bounce: HELO is checked", "203.0.113.5", "mail.strict.example", "", "joe@corp.example",
             "relayed", "Pass", "a"),
     Message("an excluded peer", "203.0.113.200", "relay.partner.example", "hal@strict.example", "joe@corp.example",

@@ -13,7 +13,16 @@ WORDS = {
     "spf.not_intercepted": "not intercepted (SPF rule)",
     "spf.ignored": "ignored (SPF rule)",
     "spf.excluded_peer": "matched excluded peer",
+    "spf.authenticated_by_dmarc": "authenticated by DMARC, whose policy is",
+    "dmarc.policy": "published policy",
+    "dmarc.not_matched": "not matched (DMARC rule)",
+    "dmarc.not_intercepted": "not intercepted (DMARC rule)",
+    "dmarc.tagged": "subject tagged (DMARC rule)",
+    "dmarc.ignored": "ignored (DMARC rule)",
+    "dmarc.excluded_peer": "matched excluded peer",
 }
+# Said by the results themselves.
+UNSAID = {"spf.result", "dkim.result", "dmarc.result"}
 
 
 def read_json_lines(path):
@@ -62,7 +71,7 @@ def decided(row):
 
 
 def why(row):
-    """In a person's words: the SPF evaluation, and the rule's part in it."""
+    """In a person's words: what was found, and the rules' part in it."""
     parts = []
     spf = row.get("spf")
     if spf:
@@ -76,9 +85,13 @@ def why(row):
             text += f" (identity {identity})"
         text += f", lookups {spf.get('lookups', 0)}"
         parts.append(text)
+    for signature in row.get("dkim", []):
+        parts.append(f"DKIM {signature['result']} of {signature['domain']}")
+    if row.get("dmarc"):
+        parts.append(f"DMARC {row['dmarc']['result']}")
     for note in row.get("policies", []):
         arguments = " ".join(note.get("arguments", []))
-        if note.get("id") != "spf.result":
+        if note.get("id") not in UNSAID:
             parts.append(f"{WORDS.get(note.get('id'), note.get('id'))} {arguments}".strip())
     if row.get("rule"):
         parts.append(f"rule \"{row['rule']}\"")
@@ -108,6 +121,9 @@ def judge(message, row, entry):
         wrong.append(f"expected SPF {message.result}, was {spf.get('result')}")
     if message.mechanism and spf.get("mechanism") != message.mechanism:
         wrong.append(f"expected mechanism {message.mechanism}, was {spf.get('mechanism')}")
+    dmarc = row.get("dmarc") or {}
+    if message.dmarc and dmarc.get("result") != message.dmarc:
+        wrong.append(f"expected DMARC {message.dmarc}, was {dmarc.get('result')}")
     if (message.disposition == "relayed") != (entry is not None):
         wrong.append("the sink has it" if entry is not None else "the sink does not have it")
     return wrong

@@ -7,6 +7,8 @@ All on loopback, on ports that are free, with its state in a folder of its own. 
 Ctrl-C. Exit code 0: every message did what messages.py expects.
 """
 import argparse
+import email.utils
+import json
 import pathlib
 import shutil
 import signal
@@ -20,6 +22,7 @@ from programs import Failure, Program, find_program, first_listener
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "docs" / "examples" / "quickstart"
+SELECTOR = "quickstart"
 
 
 def policy_text(listen, dns, sink, journal):
@@ -33,14 +36,49 @@ def policy_text(listen, dns, sink, journal):
     return text
 
 
-def send(server, number, message):
+def signing_key(build, state):
+    """A key for the domain whose mail is signed: the path of its private half, and the record of its public one."""
+    path = state / "key.pem"
+    made = subprocess.run([find_program(build, "sluicectl"), "dkim", "keygen", "--type", "ed25519", "--out", str(path)],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    if made.returncode != 0:
+        raise Failure(f"no key could be made: {made.stderr.strip()}")
+    return path, made.stdout.strip()
+
+
+def zone_text(record):
+    return (EXAMPLE / "zone.yml").read_text() + f'\n{SELECTOR}._domainkey.strict.example:\n  - TXT: "{record}"\n'
+
+
+def octets_of(number, message):
+    author = message.author or message.sender or f"mailer-daemon@{message.helo}"
+    lines = [f"Date: {email.utils.formatdate()}", f"From: {author}", f"To: {message.recipient}",
+             f"Subject: Quick start {number}: {message.title}",
+             f"Message-ID: <{number}.{int(time.time())}@quickstart.example>", "", "Sent by ./quickstart.", ""]
+    return "\r\n".join(lines).encode()
+
+
+def write_message(build, state, number, message, key):
+    """The message in a file, signed where it is to be."""
+    path = state / f"message-{number}.eml"
+    path.write_bytes(octets_of(number, message))
+    if not message.signed_by:
+        return path
+    order = {"id": number, "mode": "dkim", "message_file": str(path), "out_file": str(path.with_suffix(".signed.eml")),
+             "domain": message.signed_by, "selector": SELECTOR, "key_file": str(key), "algorithm": "ed25519-sha256",
+             "canonicalization": "relaxed/relaxed", "now": int(time.time())}
+    done = subprocess.run([find_program(build, "sluicectl"), "sign", "--batch"], input=json.dumps(order) + "\n",
+                          capture_output=True, text=True, timeout=60)
+    if not json.loads(done.stdout or "{}").get("ok"):
+        raise Failure(f"message {number} could not be signed: {(done.stdout + done.stderr).strip()}")
+    return path.with_suffix(".signed.eml")
+
+
+def send(server, message, path):
     """One message by swaks; the last reply that it got."""
     command = ["swaks", "--server", server.rsplit(":", 1)[0], "--port", server.rsplit(":", 1)[1], "--timeout", "60",
                "--ehlo", message.helo, "--from", message.sender or "<>", "--to", message.recipient,
-               "--xclient-addr", message.client, "--xclient-helo", message.helo,
-               "--header", f"Subject: Quick start {number}: {message.title}",
-               "--header", f"Message-ID: <{number}.{int(time.time())}@quickstart.example>",
-               "--body", "Sent by ./quickstart."]
+               "--xclient-addr", message.client, "--xclient-helo", message.helo, "--data", f"@{path}"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
                           timeout=120)
     replies = [line[4:] for line in done.stdout.splitlines() if line.startswith(("<-  ", "<** "))]
@@ -80,17 +118,20 @@ def run(arguments, programs):
     state = arguments.build / "run"
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True)
-    journal, record = state / "journal.jsonl", state / "sink.jsonl"
+    journal, taken = state / "journal.jsonl", state / "sink.jsonl"
 
     def start(name, *options):
         program = Program(name, [find_program(arguments.build, name), *options], state / f"{name}.log")
         programs.append(program)
         return program
 
-    dns = first_listener(start("sluice-dns", "--zone", str(EXAMPLE / "zone.yml"), "--listen", "127.0.0.1:0")
+    key, record = signing_key(arguments.build, state)
+    zone = state / "zone.yml"
+    zone.write_text(zone_text(record))
+    dns = first_listener(start("sluice-dns", "--zone", str(zone), "--listen", "127.0.0.1:0")
                          .wait_until_ready())
     sink = Program("sluice-load sink", [find_program(arguments.build, "sluice-load"), "sink", "--listen",
-                                        "127.0.0.1:0", "--record", str(record)], state / "sink.log")
+                                        "127.0.0.1:0", "--record", str(taken)], state / "sink.log")
     programs.append(sink)
     hop = first_listener(sink.wait_until_ready())
     policy = state / "policy.toml"
@@ -99,10 +140,10 @@ def run(arguments, programs):
     print(f"sluiced is at {node}, its DNS at {dns}, the sink behind it at {hop}; all they write is in {state}")
 
     for number, message in enumerate(MESSAGES, 1):
-        reply = send(node, number, message)
+        reply = send(node, message, write_message(arguments.build, state, number, message, key))
         print(f"  {number:2} {message.title}: {reply}", flush=True)
     wait_for_rows(journal, len(MESSAGES))
-    failures = report.report(MESSAGES, journal, record)
+    failures = report.report(MESSAGES, journal, taken)
     if not arguments.once:
         stay_up(node, programs)
     return failures
