@@ -34,7 +34,13 @@ void MessageAuthenticator::start(const mail::HeaderBlock& block, const Wanted& w
   body_.reset();
 
   if (wanted.dkim) dkim_.start(block, body_, settings.dkim);
-  if (!arc_done_) arc_.start(block, body_, {.now = settings.dkim.now});
+  if (!arc_done_) {
+    arc::ArcOptions options;
+    options.now = settings.dkim.now;
+    options.clock_skew = settings.dkim.clock_skew;
+    options.rsa_bits_min = settings.dkim.rsa_bits_min;
+    arc_.start(block, body_, options);
+  }
   block_ = &block;
   if (wanted.dmarc) start_dmarc();
 }

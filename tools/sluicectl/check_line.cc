@@ -133,8 +133,7 @@ std::optional<spf::Outcome> run_checks(const Request& request, std::string_view 
   if (spf) {
     const bool by_helo = spf->identity == auth::Identity::Helo;
     (by_helo ? evidence.spf.helo : evidence.spf.mail_from) = to_evidence(*spf);
-    // Whether the null sender was given is all that DMARC asks of it.
-    if (!by_helo) evidence.sender.domain = spf->domain.empty() ? "invalid" : spf->domain;
+    evidence.sender = to_sender(request.check.sender);
   }
   const arc::TrustedSealers sealers(request.trusted_sealers ? *request.trusted_sealers
                                                             : arc::default_trusted_sealers());

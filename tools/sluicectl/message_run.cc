@@ -4,6 +4,8 @@
 #include "io/mail/header_block.h"
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 namespace sluice::ctl {
 
@@ -28,6 +30,16 @@ void run_message(std::string_view octets, const authentication::Wanted& wanted,
     }
   }
   machine.conclude(evidence);
+  // One entry for each field, also of those that were too many to be looked at.
+  std::vector<dkim::SignatureOutcome>& signatures = evidence.dkim.signatures;
+  const size_t fields = reader.block().count("DKIM-Signature");
+  if (!signatures.empty() && signatures.size() < fields) signatures.resize(fields, signatures.back());
+}
+
+evidence::Sender to_sender(std::string_view mail_from) {
+  const size_t at = mail_from.rfind('@');
+  if (at == std::string_view::npos) return {std::string(mail_from), {}};
+  return {std::string(mail_from.substr(0, at)), std::string(mail_from.substr(at + 1))};
 }
 
 evidence::SpfOutcome to_evidence(const spf::Outcome& outcome) {

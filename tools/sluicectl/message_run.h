@@ -16,6 +16,8 @@ void run_message(std::string_view octets, const authentication::Wanted& wanted,
                  const authentication::Settings& settings, AnswerSource& source,
                  evidence::Evidence& evidence);
 
+// An address without angle brackets; empty: the null sender.
+evidence::Sender to_sender(std::string_view mail_from);
 evidence::SpfOutcome to_evidence(const spf::Outcome& outcome);
 
 }  // namespace sluice::ctl

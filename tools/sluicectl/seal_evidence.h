@@ -3,7 +3,6 @@
 #pragma once
 
 #include "io/base/clock.h"
-#include "io/mail/header_block.h"
 #include "rules/evidence/evidence.h"
 #include "tools/sluicectl/answer_source.h"
 
@@ -19,8 +18,7 @@ struct Envelope {
   WallTime now{};
 };
 
-// `body`: behind the header block, as on the wire. Past limits::kSpfDeadline nothing more is asked.
-evidence::Evidence evidence_for_seal(const Envelope& envelope, const mail::HeaderBlock& block,
-                                     std::string_view body, AnswerSource& source);
+// `octets` as on the wire, without dot-stuffing.
+evidence::Evidence evidence_for_seal(const Envelope& envelope, std::string_view octets, AnswerSource& source);
 
 }  // namespace sluice::ctl

@@ -269,8 +269,7 @@ Result<void> SignLines::sign(const Request& request) {
     std::optional<ZoneSource> zone;
     if (request.zone != nullptr) zone.emplace(*request.zone);
     AnswerSource& source = zone ? static_cast<AnswerSource&>(*zone) : source_;
-    const evidence::Evidence evidence =
-        evidence_for_seal(request.envelope, read.reader.block(), read.body, source);
+    const evidence::Evidence evidence = evidence_for_seal(request.envelope, read.text, source);
     const std::string results = policy::arc_results_payload(evidence);
     const std::string& id = request.authserv_id.empty() ? request.spec.domain : request.authserv_id;
     arc::SealSpec spec;
