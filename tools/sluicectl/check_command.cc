@@ -6,6 +6,9 @@
 #include "tools/sluicectl/commands.h"
 #include "tools/sluicectl/line_reader.h"
 #include "tools/sluicectl/message_file.h"
+#include "tools/sluicectl/message_json.h"
+#include "tools/sluicectl/message_run.h"
+#include "tools/sluicectl/message_settings.h"
 #include "tools/sluicectl/printable.h"
 #include "tools/sluicectl/source_options.h"
 #include "tools/sluicectl/spf_run.h"
@@ -26,7 +29,7 @@ namespace sluice::ctl {
 namespace {
 
 struct Options {
-  std::string ip, helo, mail_from, receiver, message_file;
+  std::string ip, helo, mail_from, receiver, message_file, policy_file;
   SourceOptions source;
   bool helo_identity = false;
   bool json = false;
@@ -36,6 +39,10 @@ struct Options {
 int complain(const Error& error) {
   fmt::print(stderr, "sluicectl check: {}\n", error.to_string());
   return kExitUsage;
+}
+
+Result<MessageSettings> settings_of(const Options& options) {
+  return options.policy_file.empty() ? MessageSettings() : MessageSettings::of_policy(options.policy_file);
 }
 
 // --- Many messages ---
@@ -62,7 +69,9 @@ int end_status(const Sources& sources) {
 int check_batch(const Options& options) {
   Result<Sources> sources = open_sources(options.source);
   if (!sources) return complain(sources.error());
-  CheckLines lines(sources->get());
+  const Result<MessageSettings> settings = settings_of(options);
+  if (!settings) return complain(settings.error());
+  CheckLines lines(sources->get(), *settings);
   LineReader reader(STDIN_FILENO);
   std::string out;
   while (true) {
@@ -119,7 +128,25 @@ void print_outcome(const spf::Outcome& outcome, const spf::Check& check,
   if (unlisted) line("others get", auth::rfc_word(*unlisted));
 }
 
-std::string outcome_json(const spf::Outcome& outcome, std::optional<auth::SpfResult> unlisted) {
+void print_message(const evidence::Evidence& found) {
+  for (const dkim::SignatureOutcome& signature : found.dkim.signatures) {
+    fmt::print("{:<13}{} of {}, selector {}: {}\n", "DKIM", dkim::rfc_word(signature.result),
+               printable(signature.domain), printable(signature.selector), dkim::to_word(signature.reason));
+  }
+  if (found.dkim.signatures.empty()) fmt::print("{:<13}no signature\n", "DKIM");
+  fmt::print("{:<13}{}: {}\n", "ARC", arc::rfc_word(found.arc->result), arc::to_word(found.arc->reason));
+  const dmarc::Outcome& dmarc = *found.dmarc;
+  fmt::print("{:<13}{}: {}; policy {} of {}, aligned: SPF {}, DKIM {}\n", "DMARC",
+             dmarc::rfc_word(dmarc.result), dmarc::to_word(dmarc.reason), dmarc::rfc_word(dmarc.policy),
+             dmarc.policy_domain.empty() ? "nobody" : printable(dmarc.policy_domain),
+             dmarc.spf_aligned ? "yes" : "no", dmarc.dkim_aligned ? "yes" : "no");
+  const arc::Override& set_aside = found.arc_override;
+  if (!set_aside.reason.empty())
+    fmt::print("{:<13}{}: {}\n", "override", set_aside.applied ? "yes" : "no", printable(set_aside.reason));
+}
+
+std::string outcome_json(const spf::Outcome& outcome, std::optional<auth::SpfResult> unlisted,
+                         const std::optional<evidence::Evidence>& found) {
   std::string out;
   JsonObject object(out);
   JsonObject spf = object.object("spf");
@@ -132,8 +159,29 @@ std::string outcome_json(const spf::Outcome& outcome, std::optional<auth::SpfRes
     spf.null("unlisted");
   }
   spf.end();
+  if (found) {
+    append_dkim(object, found->dkim);
+    append_arc(object, *found->arc, found->arc_override);
+    append_dmarc(object, *found->dmarc);
+  }
   object.end();
   return out;
+}
+
+// Null without a message.
+Result<std::optional<evidence::Evidence>> check_message(const Options& options, const spf::Check& check,
+                                                        const spf::Outcome& outcome, AnswerSource& source) {
+  if (options.message_file.empty()) return std::nullopt;
+  const Result<MessageSettings> settings = settings_of(options);
+  if (!settings) return std::unexpected(settings.error());
+  const Result<std::string> octets = read_message(options.message_file);
+  if (!octets) return std::unexpected(octets.error());
+  evidence::Evidence evidence;
+  evidence.sender = to_sender(check.sender);
+  (evidence.sender.is_null() ? evidence.spf.helo : evidence.spf.mail_from) = to_evidence(outcome);
+  run_message(*octets, {.dkim = true, .dmarc = true, .chain = true}, settings->at(check.now), source,
+              evidence);
+  return evidence;
 }
 
 int check_one(const Options& options) {
@@ -159,7 +207,9 @@ int check_one(const Options& options) {
   std::vector<Exchange> log;
   const spf::Outcome outcome = run_spf(check, source, &log);
   const auto unlisted = unlisted_result(outcome.domain, source);
-  const std::string json = outcome_json(outcome, unlisted);
+  const Result<std::optional<evidence::Evidence>> found = check_message(options, check, outcome, source);
+  if (!found) return complain(found.error());
+  const std::string json = outcome_json(outcome, unlisted, *found);
   if (const std::string problem = source.check_problem(); !problem.empty()) {
     fmt::print(stderr, "sluicectl check: {}\n", printable(problem));
     return kExitFailed;
@@ -170,6 +220,7 @@ int check_one(const Options& options) {
     return end_status(*sources);
   }
   print_outcome(outcome, check, unlisted);
+  if (*found) print_message(**found);
   for (const Exchange& exchange : log) {
     fmt::print("{:<13}{} {}: {}\n", "asked", exchange.question.name.to_text(),
                dns::to_string(exchange.question.type), status_word(exchange.answer.status));
@@ -180,7 +231,8 @@ int check_one(const Options& options) {
 }  // namespace
 
 void add_check(CLI::App& app, int& exit_status) {
-  CLI::App* check = app.add_subcommand("check", "Checks who may send for a domain: one message, or a batch");
+  CLI::App* check =
+      app.add_subcommand("check", "Checks one message, or a batch, with SPF, DKIM, ARC and DMARC");
   auto options = std::make_shared<Options>();
   check->add_flag("--batch", options->batch, "Read JSON lines on standard input, answer each with one");
   add_source_options(*check, options->source);
@@ -190,8 +242,11 @@ void add_check(CLI::App& app, int& exit_status) {
   check->add_option("--receiver", options->receiver, "Our host name, for explanations");
   check->add_flag("--helo-identity", options->helo_identity, "Check the HELO name instead of MAIL FROM");
   check->add_flag("--json", options->json, "Print JSON");
-  check->add_option("FILE", options->message_file,
-                    "A message, for its Return-Path where --mail-from is not given");
+  check->add_option("--policy", options->policy_file,
+                    "Check as a node with this policy would: its dkim, arc and dmarc sections");
+  check->add_option(
+      "FILE", options->message_file,
+      "A message, for DKIM, ARC and DMARC, and for its Return-Path where --mail-from is not given");
   check->callback([options, &exit_status] {
     exit_status = options->batch ? check_batch(*options) : check_one(*options);
   });

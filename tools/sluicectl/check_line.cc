@@ -124,7 +124,8 @@ bool is_of_message(std::string_view check) { return check == "dkim" || check == 
 
 // Runs what the checks need of each other: DMARC needs SPF and DKIM, and whether a chain changes its result
 // is part of "arc".
-std::optional<spf::Outcome> run_checks(const Request& request, std::string_view octets, AnswerSource& source,
+std::optional<spf::Outcome> run_checks(const Request& request, const MessageSettings& settings,
+                                       std::string_view octets, AnswerSource& source,
                                        evidence::Evidence& evidence) {
   const bool with_dmarc = request.wants("dmarc") || request.wants("arc");
   std::optional<spf::Outcome> spf;
@@ -135,14 +136,12 @@ std::optional<spf::Outcome> run_checks(const Request& request, std::string_view 
     (by_helo ? evidence.spf.helo : evidence.spf.mail_from) = to_evidence(*spf);
     evidence.sender = to_sender(request.check.sender);
   }
-  const arc::TrustedSealers sealers(request.trusted_sealers ? *request.trusted_sealers
-                                                            : arc::default_trusted_sealers());
-  authentication::Settings settings;
-  settings.dkim.now = request.check.now;
-  settings.trusted_sealers = &sealers;
+  std::optional<arc::TrustedSealers> sealers;
+  if (request.trusted_sealers) sealers.emplace(*request.trusted_sealers);
   const authentication::Wanted wanted{
       .dkim = request.wants("dkim") || with_dmarc, .dmarc = with_dmarc, .chain = request.wants("arc")};
-  run_message(octets, wanted, settings, source, evidence);
+  run_message(octets, wanted, settings.at(request.check.now, sealers ? &*sealers : nullptr), source,
+              evidence);
   return spf;
 }
 
@@ -179,7 +178,8 @@ struct CheckLines::LineZone {
   dns::Zone zone;
 };
 
-CheckLines::CheckLines(AnswerSource& source) : source_(source) {}
+CheckLines::CheckLines(AnswerSource& source, const MessageSettings& settings)
+    : source_(source), settings_(settings) {}
 CheckLines::~CheckLines() = default;
 
 std::string CheckLines::answer(std::string_view line) {
@@ -234,7 +234,7 @@ std::string CheckLines::evaluate(std::string_view text) {
   AnswerSource& source = of_line ? static_cast<AnswerSource&>(*of_line) : source_;
   if (!request.has_time) request.check.now = source_.now();
   evidence::Evidence evidence;
-  const std::optional<spf::Outcome> spf = run_checks(request, octets, source, evidence);
+  const std::optional<spf::Outcome> spf = run_checks(request, settings_, octets, source, evidence);
 
   std::string out;
   JsonObject object(out);

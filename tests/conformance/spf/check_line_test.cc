@@ -1,9 +1,13 @@
 #include "tools/sluicectl/check_line.h"
 
 #include "dnscache/zone/zone_file.h"
+#include "rules/dkim/signer.h"
 
+#include <fstream>
 #include <string>
+#include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -23,7 +27,7 @@ constexpr std::string_view kZone =
 
 class CheckLinesTest : public testing::Test {
  protected:
-  CheckLinesTest() : zone_(*dns::zone_from_json(kZone)), source_(zone_), lines_(source_) {}
+  CheckLinesTest() : zone_(*dns::zone_from_json(kZone)), source_(zone_), lines_(source_, settings_) {}
 
   std::string answer(const std::string& line) { return lines_.answer(line); }
   json spf(const std::string& members) {
@@ -32,6 +36,7 @@ class CheckLinesTest : public testing::Test {
 
   dns::Zone zone_;
   ZoneSource source_;
+  MessageSettings settings_;
   CheckLines lines_;
 };
 
@@ -127,6 +132,104 @@ TEST_F(CheckLinesTest, TakesNestingThatIsVeryDeep) {
   EXPECT_THAT(answer(deep), HasSubstr("error"));
   EXPECT_THAT(answer("{\"id\":\"1\",\"ip\":\"192.0.2.1\",\"x\":" + deep + std::string(100000, ']') + "}"),
               HasSubstr("spf"));
+}
+
+// --- of messages ---
+
+class CheckMessagesTest : public testing::Test {
+ protected:
+  static constexpr int64_t kNow = 1'700'000'000;
+
+  CheckMessagesTest()
+      : key_(*dkim::SigningKey::generate(dkim::Algorithm::Ed25519Sha256)), lines_(none_, settings_) {}
+
+  static std::string path_of(std::string_view name) { return testing::TempDir() + std::string(name); }
+  static void write(const std::string& path, std::string_view octets) {
+    std::ofstream(path, std::ios::binary) << octets;
+  }
+  std::string signature_of(std::string_view fields, std::string_view body) const {
+    dkim::BodyHashes hashes;
+    const auto id = hashes.want(dkim::Canonicalization::Relaxed);
+    hashes.feed(body);
+    hashes.finish();
+    dkim::SignSpec spec;
+    spec.domain = "a.example";
+    spec.selector = "s";
+    const std::vector<std::string_view> each{fields};
+    return *dkim::sign(each, hashes.digest(*id), spec, key_, WallTime(std::chrono::seconds(kNow)));
+  }
+  json check(std::string_view octets, std::string_view members) {
+    const std::string path = path_of("check_message.eml");
+    write(path, octets);
+    return check_file(path, members);
+  }
+  json check_file(const std::string& path, std::string_view members) {
+    json line = json::parse(fmt::format("{{{}}}", members));
+    line["id"] = "1";
+    line["now"] = kNow + 60;
+    line["message_file"] = path;
+    line["zone"] = {{"a.example", {{{"SPF", "v=spf1 ip4:192.0.2.0/24 -all"}}}},
+                    {"_dmarc.a.example", {{{"TXT", "v=DMARC1; p=quarantine"}}}},
+                    {"s._domainkey.a.example", {{{"TXT", key_.public_record()}}}}};
+    return json::parse(lines_.answer(line.dump()));
+  }
+
+  dkim::SigningKey key_;
+  dns::Zone empty_;
+  ZoneSource none_{empty_};
+  MessageSettings settings_;
+  CheckLines lines_;
+};
+
+constexpr std::string_view kFrom = "From: x@a.example\r\n";
+
+TEST_F(CheckMessagesTest, AnswersForSpfDkimArcAndDmarcOfAMessage) {
+  const json found = check(signature_of(kFrom, "hello\r\n") + std::string(kFrom) + "\r\nhello\r\n",
+                           R"("ip":"203.0.113.9","helo":"h.example","mail_from":"x@a.example",)"
+                           R"("checks":["spf","dkim","arc","dmarc"])");
+  EXPECT_EQ(found["spf"]["result"], "fail");
+  ASSERT_EQ(found["dkim"].size(), 1U);
+  EXPECT_EQ(found["dkim"][0]["result"], "pass");
+  EXPECT_EQ(found["dkim"][0]["selector"], "s");
+  EXPECT_EQ(found["dkim"][0]["reason"], "verified");
+  EXPECT_EQ(found["arc"]["result"], "none");
+  EXPECT_EQ(found["arc"]["oldest_pass"], 0);
+  EXPECT_EQ(found["dmarc"]["result"], "pass");
+  EXPECT_EQ(found["dmarc"]["policy"], "quarantine");
+  EXPECT_EQ(found["dmarc"]["disposition"], "none");
+  EXPECT_EQ(found["dmarc"]["alignment"]["dkim"], true);
+  EXPECT_EQ(found["dmarc"]["alignment"]["spf"], false);
+}
+
+TEST_F(CheckMessagesTest, AMutatedMessageFailsByThePublishedPolicy) {
+  const json found = check(signature_of(kFrom, "hello\r\n") + std::string(kFrom) + "\r\nhallo\r\n",
+                           R"("ip":"203.0.113.9","mail_from":"x@a.example","checks":["dkim","dmarc"])");
+  EXPECT_FALSE(found.contains("spf"));
+  EXPECT_EQ(found["dkim"][0]["result"], "fail");
+  EXPECT_EQ(found["dkim"][0]["reason"], "body-hash-mismatch");
+  EXPECT_EQ(found["dmarc"]["result"], "fail");
+  EXPECT_EQ(found["dmarc"]["disposition"], "quarantine");
+}
+
+TEST_F(CheckMessagesTest, FilesWithBareLineFeedsAreTakenAsTextFiles) {
+  std::string octets = signature_of(kFrom, "hello\r\n") + std::string(kFrom) + "\r\nhello\r\n";
+  std::erase(octets, '\r');
+  EXPECT_EQ(check(octets, R"("ip":"192.0.2.1","checks":["dkim"])")["dkim"][0]["result"], "pass");
+}
+
+TEST_F(CheckMessagesTest, EverySignatureFieldHasAnEntry) {
+  std::string octets;
+  for (int i = 0; i < 40; ++i) octets += "DKIM-Signature: v=1\r\n";
+  const json found = check(octets + std::string(kFrom) + "\r\n", R"("ip":"192.0.2.1","checks":["dkim"])");
+  ASSERT_EQ(found["dkim"].size(), 40U);
+  EXPECT_EQ(found["dkim"][0]["result"], "permerror");
+  EXPECT_EQ(found["dkim"][39]["reason"], "too-many-signatures");
+}
+
+TEST_F(CheckMessagesTest, AMessageThatCannotBeReadIsTheLinesError) {
+  const json found = check_file(path_of("nowhere.eml"), R"("ip":"192.0.2.1","checks":["spf","dkim"])");
+  EXPECT_THAT(found["error"].get<std::string>(), HasSubstr("nowhere.eml"));
+  EXPECT_FALSE(found.contains("spf"));
 }
 
 }  // namespace

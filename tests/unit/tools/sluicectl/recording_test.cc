@@ -51,7 +51,8 @@ class RecordingTest : public testing::Test {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
   static std::vector<std::string> answers(AnswerSource& source, const std::vector<std::string>& lines) {
-    CheckLines checks(source);
+    const MessageSettings settings;
+    CheckLines checks(source, settings);
     std::vector<std::string> out;
     for (const std::string& line : lines) out.push_back(checks.answer(line));
     return out;
