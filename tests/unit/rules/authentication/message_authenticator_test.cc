@@ -1,0 +1,233 @@
+#include "rules/authentication/message_authenticator.h"
+
+#include "dnscache/zone/zone_file.h"
+#include "rules/arc/sealer.h"
+#include "rules/dkim/signer.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sluice::authentication {
+namespace {
+
+using auth::PendingQuestion;
+using auth::Progress;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+constexpr WallTime kNow{std::chrono::seconds(1'700'000'000)};
+constexpr std::string_view kHeader = "From: x@a.example\r\nSubject: hello\r\n";
+constexpr std::string_view kBody = "some text\r\nmore  of it\r\n";
+
+const dkim::SigningKey& key() {
+  static const dkim::SigningKey made = *dkim::SigningKey::generate(dkim::Algorithm::Ed25519Sha256);
+  return made;
+}
+
+dns::Zone zone() {
+  return *dns::zone_from_json(fmt::format(
+      R"({{"s._domainkey.a.example":[{{"TXT":"{0}"}}],"s._domainkey.list.example":[{{"TXT":"{0}"}}],)"
+      R"("_dmarc.a.example":[{{"TXT":"v=DMARC1; p=reject"}}]}})",
+      key().public_record()));
+}
+
+mail::HeaderReader read(std::string_view octets) {
+  mail::HeaderReader reader;
+  reader.feed(octets);
+  reader.finish();
+  return reader;
+}
+
+dkim::Digest body_digest() {
+  dkim::BodyHashes hashes;
+  const auto id = hashes.want(dkim::Canonicalization::Relaxed);
+  hashes.feed(kBody);
+  hashes.finish();
+  dkim::Digest digest{};
+  std::ranges::copy(hashes.digest(*id), digest.begin());
+  return digest;
+}
+
+std::vector<std::string_view> fields_of(const mail::HeaderBlock& block) {
+  std::vector<std::string_view> fields;
+  for (size_t i = 0; i < block.size(); ++i) fields.push_back(block[i].raw);
+  return fields;
+}
+
+std::string plain_message() { return fmt::format("{}\r\n{}", kHeader, kBody); }
+
+std::string signed_message() {
+  const std::string message = plain_message();
+  const mail::HeaderReader reader = read(message);
+  dkim::SignSpec spec;
+  spec.domain = "a.example";
+  spec.selector = "s";
+  return *dkim::sign(fields_of(reader.block()), body_digest(), spec, key(), kNow) + message;
+}
+
+std::string sealed_message() {
+  const std::string message = plain_message();
+  const mail::HeaderReader reader = read(message);
+  arc::SealRequest request;
+  request.authserv_id = "mx.list.example";
+  request.results = "; dmarc=pass header.from=a.example";
+  request.now = kNow;
+  const arc::SealSpec spec{.domain = "list.example", .selector = "s"};
+  return *arc::seal(fields_of(reader.block()), body_digest(), {}, request, spec, key()) + message;
+}
+
+evidence::Evidence with_spf(auth::SpfResult result, std::string_view domain) {
+  evidence::Evidence evidence;
+  evidence.sender = {"x", std::string(domain)};
+  evidence.spf.mail_from.emplace();
+  evidence.spf.mail_from->result = result;
+  evidence.spf.mail_from->domain = domain;
+  return evidence;
+}
+
+struct Findings {
+  evidence::Evidence evidence;
+  std::vector<std::string> asked;
+};
+
+enum class Order : uint8_t { First, Last };
+
+// Answers come in their order or turned round; SPF is known early or late.
+Findings run(const std::string& message, const Wanted& wanted, evidence::Evidence spf, Order order = Order::First,
+        const arc::TrustedSealers* sealers = nullptr) {
+  const dns::Zone answers = zone();
+  const mail::HeaderReader reader = read(message);
+  MessageAuthenticator machine;
+  Settings settings;
+  settings.dkim.now = kNow;
+  settings.trusted_sealers = sealers;
+  machine.start(reader.block(), wanted, settings);
+  Findings done{std::move(spf), {}};
+  std::vector<PendingQuestion> waiting;
+  if (order == Order::First) machine.spf_known(done.evidence);
+  bool body_given = false;
+  while (machine.step() == Progress::NeedAnswers) {
+    for (const PendingQuestion& pending : machine.questions()) {
+      waiting.push_back(pending);
+      done.asked.push_back(pending.question.name.to_text());
+    }
+    if (!body_given) {
+      body_given = true;
+      machine.body().feed(std::string_view(message).substr(reader.block().body_offset()));
+      machine.body_done();
+      if (order == Order::Last) machine.spf_known(done.evidence);
+    }
+    if (order == Order::Last) std::ranges::reverse(waiting);
+    for (const PendingQuestion& pending : waiting)
+      machine.answer(pending.id, answers.lookup(pending.question));
+    waiting.clear();
+  }
+  machine.conclude(done.evidence);
+  return done;
+}
+
+TEST(MessageAuthenticator, FindsTheSameInWhateverOrderAnswersAndSpfCome) {
+  const arc::TrustedSealers trusted(std::vector<std::string>{"list.example"});
+  for (const std::string& message : {plain_message(), signed_message(), sealed_message()}) {
+    const Wanted wanted{.dkim = true, .dmarc = true, .arc = true};
+    const Findings early =
+        run(message, wanted, with_spf(auth::SpfResult::Fail, "a.example"), Order::First, &trusted);
+    const Findings late =
+        run(message, wanted, with_spf(auth::SpfResult::Fail, "a.example"), Order::Last, &trusted);
+    EXPECT_EQ(early.evidence.dkim, late.evidence.dkim);
+    EXPECT_EQ(early.evidence.dmarc, late.evidence.dmarc);
+    EXPECT_EQ(early.evidence.arc, late.evidence.arc);
+    EXPECT_EQ(early.evidence.arc_override, late.evidence.arc_override);
+  }
+}
+
+// Shows: ESE-07
+TEST(MessageAuthenticator, LooksAtTheChainOnlyWhereSomethingFailsOrSomebodySeals) {
+  const Wanted wanted{.dkim = true, .dmarc = true, .arc = true};
+  const Findings passing = run(sealed_message(), wanted, with_spf(auth::SpfResult::Pass, "a.example"));
+  EXPECT_FALSE(passing.evidence.arc.has_value());
+  EXPECT_THAT(passing.asked, ElementsAre("_dmarc.a.example", "_dmarc.example"));
+  for (const auth::SpfResult result : {auth::SpfResult::Fail, auth::SpfResult::SoftFail}) {
+    const Wanted without_dmarc{.dkim = true, .arc = true};
+    EXPECT_TRUE(run(sealed_message(), without_dmarc, with_spf(result, "b.example")).evidence.arc.has_value());
+  }
+  EXPECT_TRUE(run(sealed_message(), wanted, with_spf(auth::SpfResult::Pass, "b.example")).evidence.arc);
+  const Wanted sealing{.dkim = true, .chain = true};
+  const Findings sealed = run(sealed_message(), sealing, {});
+  ASSERT_TRUE(sealed.evidence.arc.has_value());
+  EXPECT_EQ(sealed.evidence.arc->result, arc::Result::Pass);
+}
+
+TEST(MessageAuthenticator, ADkimFailureAloneAsksForTheChain) {
+  std::string message = signed_message();
+  message.replace(message.find("some text"), 4, "Some");
+  const Findings done = run(message, {.dkim = true, .arc = true}, {});
+  EXPECT_EQ(done.evidence.dkim.signatures.at(0).result, dkim::Result::Fail);
+  EXPECT_TRUE(done.evidence.arc.has_value());
+}
+
+// Shows: W-32
+TEST(MessageAuthenticator, AsksForDmarcOnlyOnceSpfFailsWhereThatIsWanted) {
+  const Wanted wanted{.dkim = true, .dmarc_if_spf_fails = true};
+  const Findings passing = run(plain_message(), wanted, with_spf(auth::SpfResult::Pass, "a.example"));
+  EXPECT_THAT(passing.asked, IsEmpty());
+  EXPECT_FALSE(passing.evidence.dmarc.has_value());
+  const Findings failing =
+      run(signed_message(), wanted, with_spf(auth::SpfResult::Fail, "a.example"), Order::Last);
+  ASSERT_TRUE(failing.evidence.dmarc.has_value());
+  EXPECT_EQ(failing.evidence.dmarc->result, dmarc::Result::Pass);
+}
+
+// Shows: W-33
+TEST(MessageAuthenticator, TheResultsOfATrustedSealerSetADmarcFailureAside) {
+  const arc::TrustedSealers trusted(std::vector<std::string>{"list.example"});
+  const Wanted wanted{.dkim = true, .dmarc = true, .arc = true};
+  const Findings done =
+      run(sealed_message(), wanted, with_spf(auth::SpfResult::None, "b.example"), Order::First, &trusted);
+  EXPECT_EQ(done.evidence.dmarc->result, dmarc::Result::Fail);
+  EXPECT_TRUE(done.evidence.arc_override.applied);
+  const Findings nobody = run(sealed_message(), wanted, with_spf(auth::SpfResult::None, "b.example"));
+  EXPECT_FALSE(nobody.evidence.arc_override.applied);
+}
+
+TEST(MessageAuthenticator, WantsNoBodyWhereNothingIsSigned) {
+  const std::string message = plain_message();
+  const mail::HeaderReader reader = read(message);
+  MessageAuthenticator machine;
+  machine.start(reader.block(), {.dkim = true, .dmarc = true, .arc = true}, {});
+  EXPECT_TRUE(machine.body().empty());
+}
+
+TEST(MessageAuthenticator, OneObjectServesOneMessageAfterAnother) {
+  const dns::Zone answers = zone();
+  MessageAuthenticator machine;
+  for (const bool has_signature : {true, false, true}) {
+    const std::string message = has_signature ? signed_message() : plain_message();
+    const mail::HeaderReader reader = read(message);
+    Settings settings;
+    settings.dkim.now = kNow;
+    machine.start(reader.block(), {.dkim = true, .dmarc = true}, settings);
+    machine.body().feed(std::string_view(message).substr(reader.block().body_offset()));
+    machine.body_done();
+    evidence::Evidence found;
+    machine.spf_known(found);
+    while (machine.step() == Progress::NeedAnswers) {
+      for (const PendingQuestion& pending : machine.questions())
+        machine.answer(pending.id, answers.lookup(pending.question));
+    }
+    machine.conclude(found);
+    EXPECT_EQ(found.dkim.signatures.size(), has_signature ? 1U : 0U);
+    EXPECT_EQ(found.dmarc->result, has_signature ? dmarc::Result::Pass : dmarc::Result::Fail);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::authentication
