@@ -5,9 +5,9 @@
 //   bare-source --port P [--connections 16] [--messages 10000] [--messages-per-connection 1] [--size 20480]
 //               [--corpus FILE] [--from A] [--to A] [--seconds 120]
 //
-// FILE is a folder of messages packed by bench/make_corpus.py: "octets sender recipient" lines and a blank
-// line, then the messages one behind the other in wire form without the final dot. MAIL, RCPT and DATA leave
-// together.
+// FILE is a folder of messages packed by bench/make_corpus.py: "octets sender recipient [client helo]" lines
+// and a blank line, then the messages one behind the other in wire form without the final dot. Where a line
+// names a client, the receiver is told so by XCLIENT before the message. MAIL, RCPT and DATA leave together.
 // Prints a line of JSON when done, and ends with 1 where a message got no 2xx.
 
 #include "bench/bare_ring.h"
@@ -50,12 +50,14 @@ struct Options {
 
 // What is written for one message, in the ways in which it can be needed.
 struct Item {
+  std::string client;  // XCLIENT and the EHLO behind it, one after the other; empty: the connection's own
+  std::string hello;
   std::string envelope;  // MAIL to DATA
   std::string body;      // with its final dot
 };
 
 enum class Kind : uint8_t { Receive, Send };
-enum class Step : uint8_t { Greeting, Hello, Envelope, Body, Quit };
+enum class Step : uint8_t { Greeting, Hello, Client, Envelope, Body, Quit };
 
 struct Connection {
   uint16_t generation = 0;
@@ -76,7 +78,7 @@ constexpr std::string_view kQuit = "QUIT\r\n";
 
 Item make_item(const std::string& from, const std::string& to, std::string text) {
   text += ".\r\n";
-  return {"MAIL FROM:<" + from + ">\r\nRCPT TO:<" + to + ">\r\nDATA\r\n", std::move(text)};
+  return {{}, {}, "MAIL FROM:<" + from + ">\r\nRCPT TO:<" + to + ">\r\nDATA\r\n", std::move(text)};
 }
 
 Item generated(const Options& options) {
@@ -98,19 +100,24 @@ std::vector<Item> read_corpus(const std::string& path) {
     size_t octets = 0;
     std::string from;
     std::string to;
+    std::string client;
+    std::string helo;
   };
   std::vector<Row> rows;
   for (std::string line; std::getline(file, line) && !line.empty();) {
     std::istringstream words(line);
     Row row;
-    words >> row.octets >> row.from >> row.to;
+    words >> row.octets >> row.from >> row.to >> row.client >> row.helo;
     rows.push_back(std::move(row));
   }
   std::vector<Item> items;
   for (const Row& row : rows) {
     std::string text(row.octets, '\0');
     if (!file.read(text.data(), static_cast<std::streamsize>(row.octets))) die(path.c_str());
-    items.push_back(make_item(row.from, row.to, std::move(text)));
+    Item& item = items.emplace_back(make_item(row.from, row.to, std::move(text)));
+    if (row.helo.empty()) continue;
+    item.client = "XCLIENT NAME=[UNAVAILABLE] ADDR=" + row.client + " HELO=" + row.helo + "\r\n";
+    item.hello = "EHLO " + row.helo + "\r\n";
   }
   if (items.empty()) die(path.c_str());
   return items;
@@ -156,6 +163,7 @@ class Source {
     connection.step = Step::Greeting;
     connection.awaited = 1;
     connection.sent = connection.column = 0;
+    connection.item = nullptr;
     receive(index);
   }
 
@@ -250,8 +258,14 @@ class Source {
         say(index, Step::Hello, kHello, 1);
         break;
       case Step::Hello:
-        next_item(connection);
-        say(index, Step::Envelope, connection.item->envelope, 3);
+        if (connection.item == nullptr) {
+          begin_item(index);
+        } else {
+          say(index, Step::Envelope, connection.item->envelope, 3);
+        }
+        break;
+      case Step::Client:
+        say(index, Step::Hello, connection.item->hello, 1);
         break;
       case Step::Envelope:
         send_body(index);
@@ -259,8 +273,7 @@ class Source {
       case Step::Body:
         if (another(connection)) {
           ++begun_;
-          next_item(connection);
-          say(index, Step::Envelope, connection.item->envelope, 3);
+          begin_item(index);
         } else {
           say(index, Step::Quit, kQuit, 1);
         }
@@ -277,7 +290,15 @@ class Source {
     say(index, Step::Body, connection.item->body, 1);
   }
 
-  void next_item(Connection& connection) { connection.item = &items_[next_++ % items_.size()]; }
+  void begin_item(unsigned index) {
+    const Item& item = items_[next_++ % items_.size()];
+    connections_[index].item = &item;
+    if (item.client.empty()) {
+      say(index, Step::Envelope, item.envelope, 3);
+    } else {
+      say(index, Step::Client, item.client, 1);
+    }
+  }
 
   void report(double seconds) {
     rusage usage{};
