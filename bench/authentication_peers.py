@@ -22,6 +22,7 @@ import measure
 import postfix_proxy
 
 DNS = "127.0.0.1"
+SUFFIXES = "/usr/share/publicsuffix/public_suffix_list.dat"
 HOST = "mx.bench.example"
 INSIDE = "SLUICE_BENCH_OWN_NETWORK"
 
@@ -70,6 +71,7 @@ TrustedAuthservIDs {host}
 RejectFailures false
 RequiredHeaders false
 IgnoreHosts {folder}/hosts
+{suffixes}
 """
 
 RSPAMD = """lua = "{folder}/init.lua";
@@ -179,12 +181,13 @@ class System:
 def start_chain(programs, folder, sink_port):
     """Postfix with policyd-spf, OpenDKIM and OpenDMARC."""
     folder = _folder(folder, "chain", "root")
+    suffixes = f"PublicSuffixList {SUFFIXES}" if os.path.exists(SUFFIXES) else ""
     helpers = []
     for name, text, command in (("opendkim", OPENDKIM, ["opendkim", "-f", "-x"]),
                                 ("opendmarc", OPENDMARC, ["opendmarc", "-f", "-c"])):
         own = _folder(folder, name, name)
         (own / "hosts").write_text("192.0.2.1\n")
-        (own / "conf").write_text(text.format(folder=own, host=HOST, dns=DNS))
+        (own / "conf").write_text(text.format(folder=own, host=HOST, dns=DNS, suffixes=suffixes))
         helpers.append(programs.add(Daemon([*command, str(own / "conf")], str(own / "sock"))))
     milters = [f"unix:{folder}/{name}/sock" for name in ("opendkim", "opendmarc")]
     return System(programs.add(QueuedPostfix(folder, sink_port, milters, with_spf=True)), helpers)

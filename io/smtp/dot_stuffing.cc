@@ -1,5 +1,7 @@
 #include "io/smtp/dot_stuffing.h"
 
+#include "io/smtp/dotted_line.h"
+
 namespace sluice::smtp {
 
 bool Unstuffer::next(std::string_view& rest, std::string_view& span) {
@@ -8,7 +10,7 @@ bool Unstuffer::next(std::string_view& rest, std::string_view& span) {
     line_start_ = false;
   }
   if (rest.empty()) return false;
-  const size_t stuffed = rest.find("\n.");
+  const size_t stuffed = find_dotted_line(rest);
   span = stuffed == std::string_view::npos ? rest : rest.substr(0, stuffed + 1);
   rest.remove_prefix(span.size());
   line_start_ = span.ends_with('\n');
