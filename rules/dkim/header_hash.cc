@@ -104,19 +104,24 @@ void append_relaxed(std::string& out, std::string_view raw) {
   });
 }
 
-// Tells most names apart; names that differ in case only have the same.
-uint32_t key_of(std::string_view name) {
-  constexpr uint64_t kCase = 0x2020202020202020;
-  uint64_t first = 0;
-  uint64_t last = 0;
-  if (name.size() >= sizeof first) {
-    std::memcpy(&first, name.data(), sizeof first);
-    std::memcpy(&last, name.data() + name.size() - sizeof last, sizeof last);
-  } else {
-    std::memcpy(&first, name.data(), name.size());
+// The order of names in the index: their first octets as a number, so that most are told apart at once, and
+// the whole name where those are the same. No choice of names makes finding one slower than a binary search.
+uint64_t key_of(std::string_view name) {
+  uint64_t key = 0;
+  for (size_t i = 0; i < sizeof key; ++i) {
+    key = key << 8 | static_cast<unsigned char>(i < name.size() ? ascii_lower(name[i]) : '\0');
   }
-  const uint64_t mixed = ((first | kCase) * 0x9E3779B97F4A7C15) ^ ((last | kCase) + name.size());
-  return static_cast<uint32_t>((mixed * 0x9E3779B97F4A7C15) >> 32);
+  return key;
+}
+
+int compare_ignoring_case(std::string_view a, std::string_view b) {
+  const size_t common = std::min(a.size(), b.size());
+  for (size_t i = 0; i < common; ++i) {
+    const auto x = static_cast<unsigned char>(ascii_lower(a[i]));
+    const auto y = static_cast<unsigned char>(ascii_lower(b[i]));
+    if (x != y) return x < y ? -1 : 1;
+  }
+  return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
 }
 
 }  // namespace
@@ -152,6 +157,7 @@ void FieldIndex::build(const mail::HeaderBlock& block) {
     const mail::HeaderField field = block[i];
     if (field.kind == mail::FieldKind::Field) add(field.name, field.raw);
   }
+  sort();
 }
 
 void FieldIndex::build(std::span<const std::string_view> fields) {
@@ -160,35 +166,64 @@ void FieldIndex::build(std::span<const std::string_view> fields) {
     const size_t colon = raw.find(':');
     if (colon != std::string_view::npos) add(trim(raw.substr(0, colon)), raw);
   }
+  sort();
 }
 
 void FieldIndex::clear() {
   entries_.clear();
-  keys_.clear();
-  taken_.clear();
+  names_.clear();
   selection_ = 0;
+  comparisons_ = 0;
 }
 
 void FieldIndex::add(std::string_view name, std::string_view raw) {
-  entries_.push_back({name, raw});
-  keys_.push_back(key_of(name));
-  taken_.push_back(0);
+  entries_.push_back({key_of(name), entries_.size(), name, raw});
+}
+
+int FieldIndex::compare(uint64_t key, std::string_view name, const Entry& entry) {
+  ++comparisons_;
+  if (key != entry.key) return key < entry.key ? -1 : 1;
+  return compare_ignoring_case(name, entry.name);
+}
+
+// By name; of one name the lowest field first.
+void FieldIndex::sort() {
+  std::ranges::sort(entries_, [this](const Entry& a, const Entry& b) {
+    const int order = compare(a.key, a.name, b);
+    return order != 0 ? order < 0 : a.position > b.position;
+  });
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const Entry& entry = entries_[i];
+    if (i == 0 || compare(entry.key, entry.name, entries_[i - 1]) != 0) names_.push_back({.begin = i});
+    names_.back().end = i + 1;
+  }
 }
 
 void FieldIndex::begin(std::string_view except) {
   ++selection_;
-  if (except.empty()) return;
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    if (entries_[i].raw.data() == except.data()) taken_[i] = selection_;
-  }
+  except_ = except.data();
 }
 
 std::optional<std::string_view> FieldIndex::take(std::string_view name) {
-  const uint32_t key = key_of(name);
-  for (size_t i = keys_.size(); i-- > 0;) {
-    if (keys_[i] != key || taken_[i] == selection_ || !equals_ignore_case(entries_[i].name, name)) continue;
-    taken_[i] = selection_;
-    return entries_[i].raw;
+  const uint64_t key = key_of(name);
+  size_t low = 0;
+  for (size_t high = names_.size(); low < high;) {
+    const size_t middle = low + (high - low) / 2;
+    const int order = compare(key, name, entries_[names_[middle].begin]);
+    if (order == 0) return take_of(names_[middle]);
+    (order < 0 ? high : low) = order < 0 ? middle : middle + 1;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> FieldIndex::take_of(Name& name) {
+  if (name.selection != selection_) {
+    name.selection = selection_;
+    name.next = name.begin;
+  }
+  while (name.next < name.end) {
+    const std::string_view raw = entries_[name.next++].raw;
+    if (raw.data() != except_) return raw;
   }
   return std::nullopt;
 }

@@ -29,6 +29,9 @@ void append_signature_field(std::string& out, Canonicalization canonicalization,
 
 // Finds fields as h= names them: each name takes the lowest field of that name that was not taken before
 // (5.4.2); compared without case. One message, several selections one after the other.
+//
+// Senders choose the names, so nothing rests on a hash of them: n fields are sorted once, and a name is found
+// by binary search, at most log2(n) + 1 comparisons of names whichever they are.
 class FieldIndex {
  public:
   // All fields of the block, Junk left out; the block outlives the index.
@@ -42,17 +45,33 @@ class FieldIndex {
   // The raw field; null when there is none (left): then the name covers the absence of a field.
   std::optional<std::string_view> take(std::string_view name);
 
+  // Of names, since build(): what the index has cost.
+  uint64_t comparisons() const { return comparisons_; }
+
  private:
   struct Entry {
+    uint64_t key;
+    size_t position;  // in the message
     std::string_view name, raw;
+  };
+  // The fields of one name, the lowest first: entries_ from `begin` to `end`.
+  struct Name {
+    size_t begin = 0;
+    size_t end = 0;
+    size_t next = 0;         // in the selection below
+    uint32_t selection = 0;  // that last took of it
   };
   void clear();
   void add(std::string_view name, std::string_view raw);
+  void sort();
+  int compare(uint64_t key, std::string_view name, const Entry& entry);
+  std::optional<std::string_view> take_of(Name& name);
 
-  std::vector<Entry> entries_;
-  std::vector<uint32_t> keys_;   // of the names
-  std::vector<uint32_t> taken_;  // the selection that took it
+  std::vector<Entry> entries_;  // by name
+  std::vector<Name> names_;     // in the same order
+  const char* except_ = nullptr;
   uint32_t selection_ = 0;
+  uint64_t comparisons_ = 0;
 };
 
 // What a signature's header hash is over: the fields that `names` (the value of h=) select, in that order,
