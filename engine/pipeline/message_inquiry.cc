@@ -112,7 +112,6 @@ void MessageInquiry::on_answer(uint64_t tag, const Answer& answer) {
 }
 
 Task<bool> MessageInquiry::finish(Shard& shard, evidence::Evidence& evidence, MonoTime deadline) {
-  machine_.spf_known(evidence);
   bool in_time = true;
   while (!run()) {
     SLUICE_CHECK(!outstanding_.empty());

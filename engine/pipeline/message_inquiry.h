@@ -42,8 +42,13 @@ class MessageInquiry final : public dns::AnswerReceiver {
   void feed(std::string_view octets);
   void body_done();
 
-  // Once, behind body_done(): ends when all is known that `evidence` (with SPF in it) asks for, and puts it
-  // there. False when the deadline came first.
+  // SPF has ended and is in the evidence. `dmarc_wanted`: as of MessageAuthenticator.
+  void spf_known(const evidence::Evidence& evidence, bool dmarc_wanted) {
+    machine_.spf_known(evidence, dmarc_wanted);
+  }
+
+  // Once, behind body_done() and spf_known(): ends when all that is wanted is known, and puts it into the
+  // evidence. False when the deadline came first.
   runtime::Task<bool> finish(reactor::Shard& shard, evidence::Evidence& evidence, MonoTime deadline);
   // What is not answered yet counts as timed out.
   void finish_now();

@@ -90,21 +90,20 @@ std::optional<smtp::Reply> SmtpPipeline::read_header(Shard& shard, std::string_v
 void SmtpPipeline::start_authentication(Shard& shard) {
   Transaction& tx = *transaction_;
   const policy::Policy& policy = tx.policy();
+  const policy::RecipientBinding& recipient = tx.recipients.front().binding;
   const policy::AuthenticationNeeds needs = policy::needs_authentication(
-      policy, tx.recipients.front().binding, tx.evidence.client, tx.evidence.sender, tx.listener->direction);
+      policy, recipient, tx.evidence.client, tx.evidence.sender, tx.listener->direction);
   authentication::Wanted wanted{.dkim = needs.dkim, .arc = needs.arc};
   wanted.dmarc = needs.dmarc == policy::DmarcNeed::Always;
-  if (needs.dmarc == policy::DmarcNeed::OnSpfFail) {
-    wanted.dmarc_if_spf_fails = true;
-    // Asked already now where that is known, as it is with SPF at RCPT.
-    if (tx.spf.started() && tx.spf.finished()) {
-      tx.evidence.spf = tx.spf.outcome();
-      wanted.dmarc = authentication::spf_fails(tx.evidence);
-    }
+  // Asked already now where SPF has ended. The From field's, which comes later, decides again at the end.
+  if (needs.dmarc == policy::DmarcNeed::OnSpfIntercept && tx.spf.started() && tx.spf.finished()) {
+    tx.evidence.spf = tx.spf.outcome();
+    wanted.dmarc = policy::needs_dmarc_now(policy, recipient, tx.evidence);
   }
   wanted.chain = seals_in_any_case();
   tx.signing = signing_identities();
-  const bool evaluates = wanted.dkim || wanted.dmarc || wanted.dmarc_if_spf_fails || wanted.chain;
+  const bool may_need_dmarc = needs.dmarc != policy::DmarcNeed::Never;
+  const bool evaluates = wanted.dkim || may_need_dmarc || wanted.chain;
   if (!evaluates && tx.signing.empty()) return;
   authentication::Settings settings;
   settings.dkim.now = shard.wall_now();

@@ -124,6 +124,9 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
 Task<void> SmtpPipeline::finish_authentication(Shard& shard, MonoTime deadline) {
   Transaction& tx = *transaction_;
   tx.inquiry->body_done();
+  // By all of SPF, the From field's included. One group (W-4): the same for all recipients.
+  const bool dmarc_wanted = policy::needs_dmarc_now(tx.policy(), tx.recipients.front().binding, tx.evidence);
+  tx.inquiry->spf_known(tx.evidence, dmarc_wanted);
   const bool in_time = co_await tx.inquiry->finish(shard, tx.evidence, deadline);
   AuthenticationCounters& counters = context_.counters.authentication;
   if (!in_time) ++counters.cut_off;

@@ -12,11 +12,6 @@ using auth::Progress;
 using auth::QuestionId;
 using auth::SpfResult;
 
-bool spf_fails(const evidence::Evidence& evidence) {
-  const evidence::SpfOutcome* outcome = evidence::spf_for_dmarc(evidence);
-  return outcome != nullptr && outcome->result == SpfResult::Fail;
-}
-
 void MessageAuthenticator::start(const mail::HeaderBlock& block, const Wanted& wanted,
                                  const Settings& settings) {
   wanted_ = wanted;
@@ -62,13 +57,13 @@ void MessageAuthenticator::body_done() {
   if (wanted_.arc || wanted_.chain) arc_.body_done();
 }
 
-void MessageAuthenticator::spf_known(const evidence::Evidence& evidence) {
+void MessageAuthenticator::spf_known(const evidence::Evidence& evidence, bool dmarc_wanted) {
   spf_known_ = true;
-  const evidence::SpfOutcome* outcome = evidence::spf_for_dmarc(evidence);
-  if (outcome == nullptr) return;
-  spf_result_ = outcome->result;
-  spf_domain_ = outcome->domain;
-  if (wanted_.dmarc || !wanted_.dmarc_if_spf_fails || spf_result_ != SpfResult::Fail) return;
+  if (const evidence::SpfOutcome* outcome = evidence::spf_for_dmarc(evidence)) {
+    spf_result_ = outcome->result;
+    spf_domain_ = outcome->domain;
+  }
+  if (wanted_.dmarc || !dmarc_wanted) return;
   wanted_.dmarc = true;
   start_dmarc();
 }

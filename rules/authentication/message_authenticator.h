@@ -5,7 +5,7 @@
 //   m.start(block, wanted, settings);               // the header block is there
 //   m.step() ... m.questions() ... m.answer(...)    // keys and policies, asked while the body still comes
 //   m.body().feed(octets) ... m.body_done();        // the body, without dot-stuffing, in pieces of any size
-//   m.spf_known(evidence);                          // once SPF has ended
+//   m.spf_known(evidence, dmarc_wanted);            // once SPF has ended
 //   while (m.step() == NeedAnswers) ...             // what DMARC and ARC ask now
 //   m.conclude(evidence);
 //
@@ -35,8 +35,7 @@ namespace sluice::authentication {
 struct Wanted {
   bool dkim = true;
   bool dmarc = false;
-  bool dmarc_if_spf_fails = false;  // only then, and so only once SPF is known
-  bool arc = false;                 // where a trigger of ESE-07 holds
+  bool arc = false;    // where a trigger of ESE-07 holds
   bool chain = false;  // the ARC chain whatever the results are: it will be sealed, or a person asks
 };
 
@@ -46,9 +45,6 @@ struct Settings {
   const dmarc::PublicSuffixes* suffixes = nullptr;       // Rfc7489 and Both; outlives the evaluation
   const arc::TrustedSealers* trusted_sealers = nullptr;  // null: nobody; outlives the evaluation
 };
-
-// SPF as DMARC sees it says Fail.
-bool spf_fails(const evidence::Evidence& evidence);
 
 // What a question is for, so that whoever keeps parsed records knows which.
 enum class Purpose : uint8_t { Key, DmarcPolicy, Existence };
@@ -61,8 +57,9 @@ class MessageAuthenticator {
   // A further body hash may be wanted of it (for signing) before the first octet.
   dkim::BodyHashes& body() { return body_; }
   void body_done();
-  // SPF has ended, with what it found in the evidence (nothing, where it was not needed).
-  void spf_known(const evidence::Evidence& evidence);
+  // SPF has ended, with what it found in the evidence (nothing, where it was not needed). `dmarc_wanted`:
+  // DMARC too, where only what SPF found decided that; what was wanted from the start stays wanted.
+  void spf_known(const evidence::Evidence& evidence, bool dmarc_wanted = false);
 
   // NeedAnswers also while the body or SPF is awaited.
   auth::Progress step();

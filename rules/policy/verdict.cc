@@ -77,7 +77,8 @@ struct Otherwise {
   std::optional<Note> why;  // not with Defer, which its reply explains
 };
 std::optional<Otherwise> authenticated_otherwise(const Evidence& evidence, Action wanted) {
-  if (evidence.dmarc && evidence.dmarc->result == dmarc::Result::Pass) {
+  if (!evidence.dmarc) return std::nullopt;  // nobody looked: needs_dmarc_now() was not asked
+  if (evidence.dmarc->result == dmarc::Result::Pass) {
     return Otherwise{Action::Pass, Note{MessageId::SpfAuthenticatedByDmarc, {std::string(to_word(wanted))}}};
   }
   if (evidence.arc_override.applied) {
@@ -85,22 +86,35 @@ std::optional<Otherwise> authenticated_otherwise(const Evidence& evidence, Actio
                                         {std::string(to_word(wanted)), evidence.arc_override.sealer}}};
   }
   // It might have passed, had the DNS answered: neither refused for good nor let in.
-  const bool unknown = !evidence.dmarc || evidence.dmarc->result == dmarc::Result::TempError;
-  return unknown ? std::optional(Otherwise{Action::Defer, std::nullopt}) : std::nullopt;
+  if (evidence.dmarc->result == dmarc::Result::TempError) return Otherwise{Action::Defer, std::nullopt};
+  return std::nullopt;
+}
+
+// What the table says of the outcome (none: TempError), and why that must not be done, where it must not.
+struct TableAction {
+  SpfResult result = SpfResult::TempError;
+  Action action = Action::Pass;
+  std::optional<MessageId> pardoned;
+  bool stands_unless_authenticated = false;
+};
+TableAction table_action(const RecipientBinding& recipient, const Evidence& evidence,
+                         const SpfOutcome* outcome) {
+  TableAction table;
+  if (outcome != nullptr) table.result = outcome->result;
+  table.action = recipient.rule->actions.at(table.result);
+  if (!intercepts(table.action)) return table;
+  table.pardoned = pardon(recipient, evidence, outcome);
+  table.stands_unless_authenticated = recipient.rule->unless_authenticated && !table.pardoned;
+  return table;
 }
 
 // The rule applies.
 Finding spf_finding(const RecipientBinding& recipient, const Evidence& evidence, const SpfOutcome* outcome,
                     const Policy& policy) {
   const SpfRule& rule = *recipient.rule;
-  const SpfResult result = outcome != nullptr ? outcome->result : SpfResult::TempError;
-  const Action wanted = rule.actions.at(result);
-  const std::optional<MessageId> pardoned =
-      intercepts(wanted) ? pardon(recipient, evidence, outcome) : std::nullopt;
+  const auto [result, wanted, pardoned, unless_authenticated] = table_action(recipient, evidence, outcome);
   std::optional<Otherwise> otherwise;
-  if (rule.unless_authenticated && intercepts(wanted) && !pardoned) {
-    otherwise = authenticated_otherwise(evidence, wanted);
-  }
+  if (unless_authenticated) otherwise = authenticated_otherwise(evidence, wanted);
   Finding found;
   found.looked = true;
   found.action = pardoned ? Action::Pass : otherwise ? otherwise->action : wanted;
@@ -218,10 +232,19 @@ AuthenticationNeeds needs_authentication(const Policy& policy, const RecipientBi
     const SpfRule& rule = *recipient.rule;
     const bool at_rcpt = rule.enforce_at == EnforceAt::Rcpt && may_refuse(rule) && !recipient.exempt;
     needs.spf = at_rcpt ? SpfNeed::AtRcpt : SpfNeed::AtEndOfData;
-    if (rule.unless_authenticated && needs.dmarc == DmarcNeed::Never) needs.dmarc = DmarcNeed::OnSpfFail;
+    if (rule.unless_authenticated && needs.dmarc == DmarcNeed::Never) {
+      needs.dmarc = DmarcNeed::OnSpfIntercept;
+    }
   }
   needs.arc = policy.arc().verify && needs.dmarc != DmarcNeed::Never;
   return needs;
+}
+
+bool needs_dmarc_now(const Policy& policy, const RecipientBinding& recipient, const Evidence& evidence) {
+  const DmarcNeed need =
+      needs_authentication(policy, recipient, evidence.client, evidence.sender, evidence.direction).dmarc;
+  if (need != DmarcNeed::OnSpfIntercept) return need == DmarcNeed::Always;
+  return table_action(recipient, evidence, governing_spf(policy, evidence)).stands_unless_authenticated;
 }
 
 SpfNeed needs_spf(const Policy& policy, const RecipientBinding& recipient, const Client& client,

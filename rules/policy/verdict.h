@@ -27,8 +27,8 @@ enum class Stage : uint8_t { Rcpt, EndOfData };
 // When the SPF result is needed. Never: no question may be asked for its sake (RUL-15, W-30).
 enum class SpfNeed : uint8_t { Never, AtRcpt, AtEndOfData };
 
-// OnSpfFail: for nothing but the preset `reject-authenticated`, which asks where SPF says Fail.
-enum class DmarcNeed : uint8_t { Never, OnSpfFail, Always };
+// OnSpfIntercept: for nothing but the preset `reject-authenticated`; needs_dmarc_now() knows.
+enum class DmarcNeed : uint8_t { Never, OnSpfIntercept, Always };
 
 // What must be evaluated for one recipient (W-30): for its rules, for Authentication-Results, for reports.
 // Each is evaluated once for all recipients of a transaction.
@@ -42,6 +42,11 @@ struct AuthenticationNeeds {
 AuthenticationNeeds needs_authentication(const Policy& policy, const RecipientBinding& recipient,
                                          const evidence::Client& client, const evidence::Sender& sender,
                                          Direction direction);
+
+// Whether DMARC must be evaluated, by the SPF that is in the evidence: Always, or the SPF rule would
+// intercept the message unless it is authenticated, whichever identity and result that comes from (W-32).
+bool needs_dmarc_now(const Policy& policy, const RecipientBinding& recipient,
+                     const evidence::Evidence& evidence);
 
 // needs_authentication().spf
 SpfNeed needs_spf(const Policy& policy, const RecipientBinding& recipient, const evidence::Client& client,

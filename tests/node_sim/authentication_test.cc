@@ -245,6 +245,40 @@ TEST_F(NodeAuthentication, RejectAuthenticatedSparesWhatDmarcPasses) {
   EXPECT_EQ(world_->hop().messages().size(), 1U);
 }
 
+// Shows: W-31, W-32
+TEST_F(NodeAuthentication, RejectAuthenticatedSparesItWhereHeloFailsAndMailFromPasses) {
+  start("reject-authenticated", "", "[spf]\ncheck_helo = true\n");
+  const auto send_as = [&](const std::string& octets) {
+    const Dialogue said = world_->send({.helo = "helo-fails.example", .octets = on_the_wire(octets)});
+    return said.replies.at(7);
+  };
+  EXPECT_THAT(send_as(fmt::format("{}\r\n{}", kHeader, kBody)), StartsWith("550 5.7."));
+  EXPECT_THAT(send_as(signed_message(now())), StartsWith("250"));
+  world_->stop();
+}
+
+// Shows: W-32
+TEST_F(NodeAuthentication, RejectAuthenticatedSparesItWhicheverResultTheTableRefuses) {
+  start("reject-authenticated", "[spf.rule.actions]\nsoftfail = \"reject\"");
+  const std::string plain = fmt::format("{}\r\n{}", kHeader, kBody);
+  EXPECT_THAT(send(plain, kForger, "user@soft.example").replies.at(7), StartsWith("550 5.7."));
+  EXPECT_THAT(send(signed_message(now()), kForger, "user@soft.example").replies.at(7), StartsWith("250"));
+  world_->stop();
+}
+
+// Shows: ESE-16, W-32
+TEST_F(NodeAuthentication, RejectAuthenticatedSparesItWhereTheAuthorsSpfFailsForTheNullSender) {
+  start("reject-authenticated", "", "[spf]\nfrom_header_if_null_sender = true\n");
+  const auto bounce = [&](const std::string& octets) {
+    const Dialogue said =
+        world_->send({.helo = "unknown.example", .sender = "", .octets = on_the_wire(octets)});
+    return said.replies.at(7);
+  };
+  EXPECT_THAT(bounce(fmt::format("{}\r\n{}", kHeader, kBody)), StartsWith("550 5.7."));
+  EXPECT_THAT(bounce(signed_message(now())), StartsWith("250"));
+  world_->stop();
+}
+
 // Shows: RUL-15
 TEST_F(NodeAuthentication, NothingIsAskedForAMessageWithoutSignaturesWhereNobodyNeedsIt) {
   world_.emplace(kBase, zone_with_keys());

@@ -355,11 +355,12 @@ TEST(RejectAuthenticated, SaysWhatSavedTheMessage) {
   EXPECT_TRUE(by_arc.insert_header);
 }
 
-TEST(RejectAuthenticated, NeverRefusesAtRcptAndNeverWithoutDmarc) {
+// What nobody has evaluated is not a DNS that does not answer: it would be deferred for ever.
+TEST(RejectAuthenticated, NeverRefusesAtRcptAndNeverDefersForWantOfAnEvaluation) {
   const Policy policy = policy_of(authenticated_rule());
   Evidence evidence = evidence_of({.spf = SpfResult::Fail});
   evidence.dmarc.reset();
-  EXPECT_EQ(at_end(policy, evidence).action, Action::Defer);
+  EXPECT_EQ(at_end(policy, evidence).action, Action::Reject);
   EXPECT_FALSE(decide(policy, bind(policy), evidence, Stage::Rcpt).enforce_now);
   EXPECT_EQ(at_end(policy, evidence, "postmaster").action, Action::Pass);
 }
@@ -470,9 +471,55 @@ TEST(AuthenticationNeed, DmarcNeedsSpfToo) {
             everything);
   // Only where SPF fails is DMARC looked at, with this preset.
   EXPECT_EQ(needs(authenticated_rule()),
-            (AuthenticationNeeds{SpfNeed::AtEndOfData, true, DmarcNeed::OnSpfFail, true}));
+            (AuthenticationNeeds{SpfNeed::AtEndOfData, true, DmarcNeed::OnSpfIntercept, true}));
   EXPECT_EQ(needs(authenticated_rule() + "[dmarc.default_rule]\nenabled = true\n").dmarc, DmarcNeed::Always);
   EXPECT_FALSE(needs(dmarc_rule("") + "[arc]\nverify = false\n").arc);
+}
+
+bool needs_now(std::string_view text, const Evidence& evidence, std::string_view local = "joe") {
+  const Policy policy = policy_of(text);
+  return needs_dmarc_now(policy, bind(policy, local), evidence);
+}
+
+// Shows: W-32
+TEST(DmarcNeededNow, WhereTheTableIntercepts) {
+  const std::string softfail = authenticated_rule() + "[spf.default_rule.actions]\nsoftfail = \"reject\"\n";
+  for (const SpfResult spf : {SpfResult::Pass, SpfResult::Fail, SpfResult::SoftFail, SpfResult::Neutral,
+                              SpfResult::None, SpfResult::PermError, SpfResult::TempError}) {
+    const Evidence evidence = evidence_of({.spf = spf});
+    EXPECT_EQ(needs_now(authenticated_rule(), evidence), spf == SpfResult::Fail);
+    EXPECT_EQ(needs_now(softfail, evidence), spf == SpfResult::Fail || spf == SpfResult::SoftFail);
+    EXPECT_TRUE(needs_now(dmarc_rule(""), evidence));
+    EXPECT_FALSE(needs_now(with_base("[spf.default_rule]\nenabled = true\n"), evidence));
+    EXPECT_FALSE(needs_now(authenticated_rule(), evidence, "postmaster"));
+  }
+  // SPF that was cut off is TempError.
+  Evidence nothing = evidence_of({});
+  nothing.spf = {};
+  EXPECT_FALSE(needs_now(authenticated_rule(), nothing));
+  const std::string temperror = authenticated_rule() + "[spf.default_rule.actions]\ntemperror = \"defer\"\n";
+  EXPECT_TRUE(needs_now(temperror, nothing));
+}
+
+// Shows: W-31, W-32, ESE-16
+TEST(DmarcNeededNow, WhicheverIdentityTheFailureIsOf) {
+  const auto outcome = [](SpfResult result, Identity identity) {
+    SpfOutcome made;
+    made.result = result;
+    made.identity = identity;
+    return made;
+  };
+  Evidence helo_fails = evidence_of({.spf = SpfResult::Pass});
+  helo_fails.spf.helo = outcome(SpfResult::Fail, Identity::Helo);
+  EXPECT_FALSE(needs_now(authenticated_rule(), helo_fails));
+  EXPECT_TRUE(needs_now(authenticated_rule() + "[spf]\ncheck_helo = true\n", helo_fails));
+  Evidence bounce = evidence_of({});
+  bounce.sender = {};
+  bounce.spf = {};
+  bounce.spf.helo = outcome(SpfResult::None, Identity::Helo);
+  bounce.spf.from_header = outcome(SpfResult::Fail, Identity::From);
+  EXPECT_FALSE(needs_now(authenticated_rule(), bounce));
+  EXPECT_TRUE(needs_now(authenticated_rule() + "[spf]\nfrom_header_if_null_sender = true\n", bounce));
 }
 
 // Shows: W-30, RUL-15
