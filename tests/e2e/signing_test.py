@@ -6,6 +6,8 @@ import pathlib
 import stat
 
 import cases
+from programs import Sink
+from smtp_talk import SmtpTalk
 
 POLICY = """\
 trusted_networks = ["198.18.0.0/16"]
@@ -30,6 +32,15 @@ next_hops = ["127.0.0.1:2526"]
 domain = "example.com"
 signing_domain = "example.com"
 keys = [{{selector = "r", file = "{folder}/r.pem"}}, {{selector = "e", file = "{folder}/e.pem"}}]
+"""
+
+SIGNING_NODE = """
+[outbound]
+next_hop = "{hop}"
+[[dkim.sign]]
+domain = "example.com"
+signing_domain = "example.com"
+keys = [{{selector = "r", file = "{folder}/r.pem"}}]
 """
 
 
@@ -109,6 +120,54 @@ class Signing(cases.EndToEnd):
         found = json.loads(self.ctl("check", "--batch", "--dns-zone", str(self.zone), input_text=json.dumps(check) + "\n").stdout)
         self.assertEqual(found["dkim"][0]["result"], "pass")
         self.assertEqual((found["arc"]["result"], found["arc"]["oldest_pass"]), ("pass", 1))
+
+    def send(self, node, sink, subject):
+        """An outbound message, and how it arrived at the next hop."""
+        with SmtpTalk(node.addresses[0]) as talk:
+            self.assertRegex(talk.begin("a@example.com", ("b@example.net",)), "^354 ")
+            talk.send(f"From: a@example.com\r\nTo: b@example.net\r\nSubject: {subject}\r\n\r\nbody\r\n.\r\n".encode())
+            self.assertRegex(talk.reply(), "^250 ")
+        arrived = [text for _, text in sink.messages() if f"Subject: {subject}\n" in text]
+        self.assertEqual(len(arrived), 1)
+        return arrived[0][arrived[0].index("DKIM-Signature:"):]
+
+    def verified(self, message, record):
+        """The result of the message's one signature where `record` is what the selector's name has."""
+        zone = self.folder / "one.zone"
+        zone.write_text(record.replace(" IN ", " 300 IN "))
+        file = self.folder / "arrived.eml"
+        file.write_text(message)
+        line = {"id": 1, "ip": "192.0.2.1", "helo": "h.example.com", "mail_from": "a@example.com",
+                "message_file": str(file), "checks": ["dkim"]}
+        found = json.loads(self.ctl("check", "--batch", "--dns-zone", str(zone), input_text=json.dumps(line) + "\n").stdout)
+        self.assertEqual(len(found["dkim"]), 1, found)
+        return found["dkim"][0]["result"]
+
+    # Shows: P-11
+    def test_a_key_that_was_replaced_signs_after_a_reload_and_one_that_others_may_read_does_not(self):
+        sink = self.start(Sink(self.folder))
+        policy = self.policy("127.0.0.1:9", extra=SIGNING_NODE.format(hop=sink.address, folder=self.folder))
+        node = cases.Node(self, 'trusted_networks = ["127.0.0.0/8"]\n' + policy).started()
+        old = self.records["r"]
+        self.assertEqual(self.verified(self.send(node, sink, "first"), old), "pass")
+
+        other = self.ctl("dkim", "keygen", "--type", "rsa", "--out", self.path("new.pem"), "--selector", "r", "--domain",
+                         "example.com")
+        new = other.stdout
+        os.chmod(self.path("new.pem"), 0o644)
+        os.replace(self.path("new.pem"), self.path("r.pem"))
+        refused = self.ctl("reload", "--control", str(node.control))
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn(self.path("r.pem") + " has mode 0644", refused.stdout + refused.stderr)
+        second = self.send(node, sink, "second")
+        self.assertEqual((self.verified(second, old), self.verified(second, new)), ("pass", "fail"))
+
+        os.chmod(self.path("r.pem"), 0o600)
+        done = self.ctl("reload", "--control", str(node.control))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        third = self.send(node, sink, "third")
+        self.assertEqual((self.verified(third, old), self.verified(third, new)), ("fail", "pass"))
+        node.stopped()
 
 
 if __name__ == "__main__":
