@@ -22,8 +22,8 @@ bool is_protected(std::string_view name) {
 }
 
 // Reads RFC 8601 values. Every step goes forward in the text, so time is linear. Stricter than the reader of
-// rules/auth, which makes the best of what it is given ("us,x" and a comment without an end among it): what is
-// no exact authserv-id is unreadable here, so that the search for ours in it decides (W-20).
+// rules/auth, which makes the best of what it is given ("us,x" and a comment without an end among it): what
+// is no exact authserv-id is unreadable here, so that the search for ours in it decides (W-20).
 class ValueReader {
  public:
   explicit ValueReader(std::string_view text) : text_(text) {}
