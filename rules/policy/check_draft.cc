@@ -100,6 +100,7 @@ std::string_view needs_signatures(const PolicySections& sections) {
   if (std::ranges::any_of(sections.dkim_rules, enabled)) return "an enabled DKIM rule";
   if (std::ranges::any_of(sections.dmarc_rules, enabled)) return "an enabled DMARC rule";
   if (sections.dmarc.reports.enabled) return "dmarc.reports";
+  if (sections.arc.seal) return "arc.seal";
   const auto by_preset = [](const SpfRule& rule) { return rule.enabled && rule.unless_authenticated; };
   if (std::ranges::any_of(sections.rules, by_preset))
     return "an SPF rule with the preset \"reject-authenticated\"";

@@ -181,6 +181,12 @@ void read_seal(SectionReader& arc, Draft& draft, Diagnostics& diagnostics) {
   check_selector(reader, seal.selector);
   check_file(reader, seal.file);
   seal.headers = reader.fields("headers");
+  for (const std::string& name : seal.headers) {
+    if (name != "authentication-results" && !name.starts_with("arc-")) continue;
+    reader.error("headers", fmt::format("{} may not be covered by an ARC-Message-Signature (RFC 8617 section "
+                                        "4.1.2); remove it",
+                                        shown(name)));
+  }
   seal.when = static_cast<SealWhen>(reader.choice("when").value_or(0));
   draft.arc_seal = {table->position, "arc.seal"};
   draft.sections.arc.seal = std::move(seal);

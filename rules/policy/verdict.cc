@@ -78,12 +78,12 @@ struct Otherwise {
 };
 std::optional<Otherwise> authenticated_otherwise(const Evidence& evidence, Action wanted) {
   if (!evidence.dmarc) return std::nullopt;  // nobody looked: needs_dmarc_now() was not asked
-  if (evidence.dmarc->result == dmarc::Result::Pass) {
-    return Otherwise{Action::Pass, Note{MessageId::SpfAuthenticatedByDmarc, {std::string(to_word(wanted))}}};
-  }
-  if (evidence.arc_override.applied) {
-    return Otherwise{Action::Pass, Note{MessageId::SpfAuthenticatedByArc,
-                                        {std::string(to_word(wanted)), evidence.arc_override.sealer}}};
+  if (evidence::is_dmarc_satisfied(evidence)) {
+    const std::string word(to_word(wanted));
+    const bool by_dmarc = evidence.dmarc->result == dmarc::Result::Pass;
+    return Otherwise{Action::Pass,
+                     by_dmarc ? Note{MessageId::SpfAuthenticatedByDmarc, {word}}
+                              : Note{MessageId::SpfAuthenticatedByArc, {word, evidence.arc_override.sealer}}};
   }
   // It might have passed, had the DNS answered: neither refused for good nor let in.
   if (evidence.dmarc->result == dmarc::Result::TempError) return Otherwise{Action::Defer, std::nullopt};
@@ -157,9 +157,11 @@ void add_finding(Verdict& verdict, RuleKind kind, const std::string& rule_name, 
                        std::make_move_iterator(found.notes.end()));
 }
 
-// Whatever the rules say: Authentication-Results and reports want to know of every message from outside.
+// Whatever the rules say: Authentication-Results, seals (whose results are the same) and reports want to know
+// of every message from outside.
 bool everything_is_wanted(const Policy& policy) {
-  return policy.result_header().authentication_results || policy.dmarc().reports.enabled;
+  return policy.result_header().authentication_results || policy.dmarc().reports.enabled ||
+         policy.arc().seal.has_value();
 }
 
 void decide_spf(Verdict& verdict, const Policy& policy, const RecipientBinding& recipient,
@@ -201,7 +203,6 @@ void decide_dmarc(Verdict& verdict, const Policy& policy, const RecipientBinding
   Finding found = dmarc_finding(policy, recipient, evidence);
   if (found.looked) {
     verdict.insert_dmarc_form = recipient.dmarc_rule->insert_header && evidence.dmarc.has_value();
-    verdict.dmarc_action = found.action;
   }
   if (!found.notes.empty()) {
     add_finding(verdict, RuleKind::Dmarc, recipient.dmarc_rule->name, std::move(found));
@@ -219,12 +220,18 @@ AuthenticationNeeds needs_authentication(const Policy& policy, const RecipientBi
                                          const Client& client, const Sender& sender, Direction direction) {
   AuthenticationNeeds needs;
   if (direction != Direction::Inbound || recipient.rule == nullptr) return needs;
-  needs.dkim = policy.dkim().verify;
-  const bool spf_applies = assess(policy, recipient.rule, client, sender).standing == Standing::Applies;
+  const Standing spf_standing = assess(policy, recipient.rule, client, sender).standing;
+  const bool spf_applies = spf_standing == Standing::Applies;
+  const bool dkim_applies = assess(policy, recipient.dkim_rule, client, sender).standing == Standing::Applies;
   const bool dmarc_applies =
       assess(policy, recipient.dmarc_rule, client, sender).standing == Standing::Applies;
   const bool from_outside = !policy.is_trusted(client.address) && !is_hidden(policy, client);
-  if (dmarc_applies || (from_outside && everything_is_wanted(policy))) {
+  const bool somebody_asks = dmarc_applies || (from_outside && everything_is_wanted(policy));
+  // Of our own side nobody asks, and of an excluded peer only who is named here.
+  const bool spared = policy.is_trusted(client.address) ||
+                      (spf_standing == Standing::ExcludedPeer && !dkim_applies && !somebody_asks);
+  needs.dkim = policy.dkim().verify && !spared;
+  if (somebody_asks) {
     needs.dmarc = DmarcNeed::Always;
     needs.spf = SpfNeed::AtEndOfData;
   }
@@ -250,18 +257,6 @@ bool needs_dmarc_now(const Policy& policy, const RecipientBinding& recipient, co
 SpfNeed needs_spf(const Policy& policy, const RecipientBinding& recipient, const Client& client,
                   const Sender& sender) {
   return needs_authentication(policy, recipient, client, sender, Direction::Inbound).spf;
-}
-
-bool needs_arc(const Evidence& evidence) {
-  const SpfOutcome* spf = evidence::spf_for_dmarc(evidence);
-  const bool spf_fails =
-      spf != nullptr && (spf->result == SpfResult::Fail || spf->result == SpfResult::SoftFail);
-  const bool dkim_fails =
-      !evidence::has_passing_signature(evidence.dkim) &&
-      std::ranges::any_of(evidence.dkim.signatures, [](const dkim::SignatureOutcome& signature) {
-        return signature.result == dkim::Result::Fail;
-      });
-  return spf_fails || dkim_fails || (evidence.dmarc && evidence.dmarc->result == dmarc::Result::Fail);
 }
 
 bool is_spf_certain_at_mail(const Policy& policy, Direction direction, const Client& client,

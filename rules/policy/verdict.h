@@ -6,7 +6,7 @@
 // and the policy's version.
 //
 // Use: bind the recipient (Policy::bind), ask needs_authentication() what must be there and by when, let the
-// evaluators run (ARC only where needs_arc() says so), then decide() at RCPT where SPF is needed there, and
+// evaluators run, then decide() at RCPT where SPF is needed there, and
 // for every recipient at end of data.
 #pragma once
 
@@ -30,13 +30,18 @@ enum class SpfNeed : uint8_t { Never, AtRcpt, AtEndOfData };
 // OnSpfIntercept: for nothing but the preset `reject-authenticated`; needs_dmarc_now() knows.
 enum class DmarcNeed : uint8_t { Never, OnSpfIntercept, Always };
 
-// What must be evaluated for one recipient (W-30): for its rules, for Authentication-Results, for reports.
-// Each is evaluated once for all recipients of a transaction.
+// What must be evaluated for one recipient (W-30): for its rules, for Authentication-Results, for seals, for
+// reports. Each is evaluated once for all recipients of a transaction.
+//
+// DKIM is verified for all inbound mail, also where no rule looks (ESE-02: the row says what was signed,
+// which is what an operator reads before he enables a rule); its keys are the only questions that are asked
+// for nobody. None are for trusted networks, nor for a peer that the SPF rule excludes while neither a DKIM
+// or DMARC rule nor one of the above looks at its mail (RUL-15: no DNS at all then).
 struct AuthenticationNeeds {
   SpfNeed spf = SpfNeed::Never;
   bool dkim = false;                   // the signatures of the message, if it has some
   DmarcNeed dmarc = DmarcNeed::Never;  // from SPF and DKIM, which are needed then too
-  bool arc = false;  // may be asked: where needs_arc() says so, or the message will be sealed
+  bool arc = false;                    // where SPF, DKIM or DMARC fails (ESE-07)
   friend bool operator==(const AuthenticationNeeds&, const AuthenticationNeeds&) = default;
 };
 AuthenticationNeeds needs_authentication(const Policy& policy, const RecipientBinding& recipient,
@@ -51,9 +56,6 @@ bool needs_dmarc_now(const Policy& policy, const RecipientBinding& recipient,
 // needs_authentication().spf
 SpfNeed needs_spf(const Policy& policy, const RecipientBinding& recipient, const evidence::Client& client,
                   const evidence::Sender& sender);
-
-// ESE-07: ARC is consulted where SPF says Fail or SoftFail, every signature fails, or DMARC fails.
-bool needs_arc(const evidence::Evidence& evidence);
 
 // W-30: every managed domain would need the result for this peer and sender, so asking may begin at MAIL.
 bool is_spf_certain_at_mail(const Policy& policy, Direction direction, const evidence::Client& client,
@@ -94,9 +96,8 @@ struct Verdict {
   bool insert_dkim_form = false;   // TM-07; dkim_enforced says which words
   bool dkim_enforced = false;      // the sender is an enforced peer (TM-09)
   bool insert_dmarc_form = false;  // TM-10
-  std::optional<Action> dmarc_action;  // of the DMARC rule, where it acted on a result; for reports
-  std::vector<SubjectTag> tags;        // to put before the subject, in this order; each text once
-  bool policy_event = false;           // there is one at least
+  std::vector<SubjectTag> tags;    // to put before the subject, in this order; each text once
+  bool policy_event = false;       // there is one at least
   std::vector<PolicyEvent> events;
   std::optional<SpfResult> result;  // of SPF, where its rule acted on one
   std::vector<Note> notes;          // the row's "evaluated policies": for each rule a headline, then detail

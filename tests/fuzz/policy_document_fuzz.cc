@@ -95,7 +95,7 @@ void check_policy(const policy::Policy& compiled) {
       SLUICE_CHECK(verdict.policy_event == !verdict.events.empty());
       SLUICE_CHECK(verdict.action != policy::Action::Tag || !verdict.tags.empty());
       if (needs.spf == policy::SpfNeed::Never) SLUICE_CHECK(!verdict.insert_header);
-      if (needs.dmarc == policy::DmarcNeed::Never) SLUICE_CHECK(!verdict.dmarc_action);
+      if (needs.dmarc == policy::DmarcNeed::Never) SLUICE_CHECK(!verdict.insert_dmarc_form);
     }
   }
   for (const char* nobody : {"", "[192.0.2.1]"}) {

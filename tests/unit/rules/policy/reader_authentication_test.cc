@@ -320,6 +320,12 @@ TEST(AuthenticationErrors, OfSigningAndSealing) {
                      "is no domain name"},
            ErrorCase{"[arc.seal]\ndomain = \"a.example\"\nselector = \"s\"\n", 1, 1, "arc.seal",
                      "\"file\" is missing"},
+           ErrorCase{"[arc.seal]\ndomain = \"a.example\"\nselector = \"s\"\nfile = \"/k\"\n"
+                     "headers = [\"From\", \"ARC-Seal\"]\n",
+                     5, 11, "arc.seal.headers", "may not be covered"},
+           ErrorCase{"[arc.seal]\ndomain = \"a.example\"\nselector = \"s\"\nfile = \"/k\"\n"
+                     "headers = [\"Authentication-Results\"]\n",
+                     5, 11, "arc.seal.headers", "may not be covered"},
            ErrorCase{
                "[arc]\nverify = false\n[arc.seal]\ndomain = \"a.example\"\nselector = \"s\"\nfile = \"/k\"\n",
                2, 10, "arc.verify", "sealing needs"},
