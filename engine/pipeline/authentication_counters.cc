@@ -15,8 +15,8 @@ void AuthenticationCounters::count(const evidence::Evidence& evidence) {
   for (const dkim::SignatureOutcome& signature : evidence.dkim.signatures)
     ++dkim[static_cast<size_t>(signature.result)];
   if (evidence.arc) ++arc[static_cast<size_t>(evidence.arc->result)];
-  if (evidence.arc_override.applied) ++overrides;
   if (!evidence.dmarc) return;
+  if (evidence.arc_override.applied && evidence.dmarc->result == dmarc::Result::Fail) ++overrides;
   ++dmarc[static_cast<size_t>(evidence.dmarc->result)];
   if (evidence.dmarc_other && evidence.dmarc_other->result != evidence.dmarc->result) ++standards_differ;
 }

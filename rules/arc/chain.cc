@@ -13,6 +13,7 @@ namespace {
 constexpr std::array<std::string_view, kParts> kFieldNames = {"ARC-Authentication-Results",
                                                               "ARC-Message-Signature", "ARC-Seal"};
 constexpr size_t kCommentDepth = 8;
+constexpr size_t kInstanceDigits = 2;  // RFC 8617 4.2.1
 
 struct Instance {
   bool readable = false;
@@ -47,7 +48,7 @@ Instance instance_of_results(std::string_view value) {
   rest = skip_cfws(rest.substr(1));
   size_t digits = 0;
   while (digits < rest.size() && is_ascii_digit(rest[digits])) ++digits;
-  const auto number = auth::read_number(rest.substr(0, digits), 10);
+  const auto number = auth::read_number(rest.substr(0, digits), kInstanceDigits);
   rest = skip_cfws(rest.substr(digits));
   if (!number || !rest.starts_with(';')) return {};
   return {true, *number};

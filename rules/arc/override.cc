@@ -28,33 +28,55 @@ bool names_domain(const auth::MethodResult& result, std::string_view type, std::
   return value != nullptr && domain_of(*value) == domain;
 }
 
+// i= may be below d=, and only d= has signed: what stands in header.i counts where the writer left d= out.
+bool signed_by(const auth::MethodResult& result, std::string_view domain) {
+  const bool has_domain = result.find("header", "d") != nullptr;
+  return names_domain(result, "header", has_domain ? "d" : "i", domain);
+}
+
 // What one set of results says of the author's domain.
 struct Claim {
   bool passed = false;
   std::string words;  // "dmarc=pass", or what stands there instead
 };
 
-// Where DMARC has a result for the domain, it decides; else SPF or DKIM of exactly this domain may speak for
-// it.
-Claim claim_of(std::string_view results, std::string_view author_domain) {
-  const auth::AuthenticationResults read = auth::read_authentication_results(results);
-  Claim claim;
-  for (const auth::MethodResult& result : read.results) {
-    if (result.method != "dmarc" || !names_domain(result, "header", "from", author_domain)) continue;
-    if (result.result == "fail") return {false, "dmarc=fail"};
-    if (result.result == "pass") claim = {true, "dmarc=pass"};
-  }
-  if (claim.passed) return claim;
+// Words of a DMARC that judged nothing: there was no record.
+bool is_no_judgement(std::string_view word) { return word == "none" || word == "bestguesspass"; }
+
+// SPF or DKIM of exactly this domain, where DMARC has said nothing.
+Claim claim_without_dmarc(const auth::AuthenticationResults& read, std::string_view author_domain) {
   for (const auth::MethodResult& result : read.results) {
     if (result.result != "pass") continue;
     if (result.method == "spf" && names_domain(result, "smtp", "mailfrom", author_domain))
       return {true, "spf=pass"};
-    if (result.method == "dkim" && (names_domain(result, "header", "d", author_domain) ||
-                                    names_domain(result, "header", "i", author_domain))) {
-      return {true, "dkim=pass"};
-    }
+    if (result.method == "dkim" && signed_by(result, author_domain)) return {true, "dkim=pass"};
   }
   return {false, "no pass"};
+}
+
+// What DMARC says decides, whatever stands beside it: a fail is a fail however its properties are written,
+// and no other word than pass is one. SPF and DKIM speak for the author only where DMARC certainly said
+// nothing, and that is not certain where something could not be read.
+Claim claim_of(std::string_view results, std::string_view author_domain) {
+  const auth::AuthenticationResults read = auth::read_authentication_results(results);
+  if (read.authserv_id.empty()) return {false, "nothing that can be read (no authserv-id)"};
+  bool passed = false;
+  std::string_view judged;
+  for (const auth::MethodResult& result : read.results) {
+    if (result.method != "dmarc" || is_no_judgement(result.result)) continue;
+    const bool of_author = names_domain(result, "header", "from", author_domain);
+    if (result.result == "pass" && of_author) {
+      passed = true;
+    } else {
+      judged = result.result == "fail" ? "dmarc=fail" : "no dmarc=pass";
+    }
+    if (result.result == "fail") break;
+  }
+  if (judged == "dmarc=fail") return {false, "dmarc=fail"};
+  if (passed) return {true, "dmarc=pass"};
+  if (!judged.empty()) return {false, std::string(judged)};
+  if (!read.complete) return {false, "no dmarc=pass, and something that cannot be read,"};
+  return claim_without_dmarc(read, author_domain);
 }
 
 std::string broken(const Outcome& chain) {
@@ -70,9 +92,9 @@ std::string set_text(const SetOutcome& set) {
 // Why no results can be believed at all; empty where some can.
 std::string why_not_believed(const Outcome& chain, const TrustedSealers& trusted,
                              std::string_view author_domain) {
-  if (chain.result == Result::None || chain.sets.empty()) return "the message has no ARC chain";
+  if (chain.result == Result::None) return "the message has no ARC chain";
   if (chain.result == Result::TempError) return "the keys of the ARC chain could not be looked up now";
-  if (chain.result != Result::Pass) return broken(chain);
+  if (chain.result != Result::Pass || chain.sets.empty()) return broken(chain);
   if (author_domain.empty()) return "the message has no author whose domain could have passed";
   const std::string& sealer = chain.sets.back().domain;
   if (trusted.contains(sealer)) return {};

@@ -1,6 +1,7 @@
 #include "rules/authentication/message_authenticator.h"
 
 #include "io/mail/author.h"
+#include "io/mail/domain.h"
 
 #include <algorithm>
 #include <string_view>
@@ -176,10 +177,16 @@ void MessageAuthenticator::conclude(evidence::Evidence& evidence) const {
   if (both_) evidence.dmarc_other = dmarc_other_.outcome();
   if (!arc_asked_) return;
   evidence.arc = arc_.outcome();
-  const bool may_help = evidence.dmarc && evidence.dmarc->result == dmarc::Result::Fail;
-  if (!may_help || settings_.trusted_sealers == nullptr) return;
-  evidence.arc_override =
-      arc::override_of(*evidence.arc, *settings_.trusted_sealers, evidence.dmarc->author_domain);
+  const arc::TrustedSealers nobody;
+  const arc::TrustedSealers& trusted = settings_.trusted_sealers ? *settings_.trusted_sealers : nobody;
+  evidence.arc_override = arc::override_of(*evidence.arc, trusted, author_domain(evidence.dmarc));
+}
+
+// Empty where no chain can speak for the author: there is none, or DMARC found the message to be wrong.
+std::string MessageAuthenticator::author_domain(const std::optional<dmarc::Outcome>& outcome) const {
+  if (outcome) return outcome->result == dmarc::Result::PermError ? std::string() : outcome->author_domain;
+  const auto author = mail::find_author(*block_);
+  return author ? mail::to_a_labels(author->domain()).value_or("") : std::string();
 }
 
 }  // namespace sluice::authentication

@@ -87,6 +87,7 @@ class MessageAuthenticator {
   bool run(Evaluator& evaluator, Machine machine);
   void tell_dmarc();
   bool chain_is_needed() const;
+  std::string author_domain(const std::optional<dmarc::Outcome>& outcome) const;
 
   dkim::BodyHashes body_;
   dkim::Verifier dkim_;

@@ -53,7 +53,9 @@ std::vector<std::string_view> passing_domains(const DkimEvidence& dkim) {
 
 bool is_dmarc_satisfied(const Evidence& evidence) {
   if (evidence.dmarc && evidence.dmarc->result == dmarc::Result::Pass) return true;
-  return evidence.arc_override.applied;
+  // A chain speaks of an author; it does not mend a message without one.
+  const bool wrong = evidence.dmarc && evidence.dmarc->result == dmarc::Result::PermError;
+  return evidence.arc_override.applied && !wrong;
 }
 
 }  // namespace sluice::evidence

@@ -116,7 +116,7 @@ void write_dmarc(ResultWriter& writer, const Evidence& evidence) {
   const dmarc::Outcome& outcome = *evidence.dmarc;
   writer.begin("dmarc", dmarc::rfc_word(outcome.result));
   const bool erred = outcome.result == dmarc::Result::TempError || outcome.result == dmarc::Result::PermError;
-  if (evidence.arc_override.applied) {
+  if (evidence.arc_override.applied && outcome.result == dmarc::Result::Fail) {
     writer.reason("overridden by ARC sealer " + evidence.arc_override.sealer);
   } else if (erred) {
     writer.reason(dmarc::to_word(outcome.reason));
@@ -135,7 +135,9 @@ void write_arc(ResultWriter& writer, const Evidence& evidence) {
     writer.reason(arc::to_word(outcome.reason));
   }
   if (outcome.result == arc::Result::Pass) {
-    writer.property("header.oldest-pass", std::to_string(outcome.oldest_pass));
+    // On the wire 0 says that all of them verify (RFC 8617 section 5.2, step 5).
+    const unsigned oldest = outcome.oldest_pass == 1 ? 0 : outcome.oldest_pass;
+    writer.property("header.oldest-pass", std::to_string(oldest));
   }
   writer.property("smtp.remote-ip", evidence.client.address.to_string());
 }

@@ -156,8 +156,52 @@ TEST(ArcOverride, WantsAPassForExactlyTheAuthorOfThisMessage) {
   EXPECT_FALSE(applies("; dkim=fail (; dmarc=pass header.from=author.example) header.d=x.example"));
   EXPECT_FALSE(
       applies("; spf=fail reason=\"; dmarc=pass header.from=author.example\" smtp.mailfrom=x.example"));
+  EXPECT_FALSE(applies("; dkim=pass header.i=@author.example header.d=evil.example"));
+  EXPECT_FALSE(applies("; dkim=pass header.d=evil.example header.d=author.example"));
   // DMARC said no: that SPF passed for the same name does not change it.
   EXPECT_FALSE(applies("; dmarc=fail header.from=author.example; spf=pass smtp.mailfrom=author.example"));
+}
+
+// SPF and DKIM speak only where DMARC certainly judged nothing.
+// Shows: W-33
+TEST(ArcOverride, NoWordOfDmarcButPassIsOneHoweverItIsWritten) {
+  const auto applies = [](const std::string& results) {
+    return override_of(intact({{"google.com", results}}), shipped(), "author.example").applied;
+  };
+  const std::string spf = "; spf=pass smtp.mailfrom=author.example";
+  EXPECT_TRUE(applies(spf));
+  EXPECT_TRUE(applies("; dmarc=none header.from=author.example" + spf));
+  EXPECT_TRUE(applies("; dmarc=bestguesspass header.from=author.example" + spf));
+  for (const char* dmarc :
+       {"fail", "fail header.from=", "fail header.from=other.example", "fail header.from=sub.author.example",
+        "fail header.from=<u@author.example>", "fail (p=reject) action=reject header.from=<u@author.example>",
+        "fail header.from=author.example junk", "fail header.from=author.example (x",
+        "fail header.from=\"author.example", "fail =", "temperror header.from=author.example",
+        "permerror header.from=author.example", "quarantine header.from=author.example", "pass",
+        "pass header.from=other.example", "pass header.from=author.example; dmarc=fail", ""}) {
+    EXPECT_FALSE(applies("; dmarc=" + std::string(dmarc) + spf)) << dmarc;
+    EXPECT_FALSE(applies(spf + "; dmarc=" + std::string(dmarc))) << dmarc;
+    EXPECT_FALSE(applies("; dmarc=" + std::string(dmarc) + "; dkim=pass header.d=author.example")) << dmarc;
+  }
+  EXPECT_FALSE(applies("; arc=pass dmarc=pass header.from=author.example"));
+  EXPECT_FALSE(applies("; x=y z" + spf));  // it may have been DMARC
+}
+
+TEST(ArcOverride, WantsToKnowWhoseResultsTheyAre) {
+  for (const char* results : {" i=1; ; dmarc=pass header.from=author.example",
+                              " i=1; dmarc=pass header.from=author.example", " i=1;"}) {
+    Outcome chain = intact({{"google.com", ""}});
+    chain.sets[0].results = results;
+    EXPECT_FALSE(override_of(chain, shipped(), "author.example").applied) << results;
+  }
+}
+
+TEST(ArcOverride, AChainOfWhichNoSetCouldBeToldApartIsBrokenAndNotAbsent) {
+  Outcome chain;
+  chain.result = Result::Fail;
+  chain.reason = Reason::TooManySets;
+  EXPECT_EQ(override_of(chain, shipped(), "author.example").reason,
+            "the ARC chain is broken (too-many-sets)");
 }
 
 TEST(ArcOverride, DoesNotApplyWithoutAnAuthor) {

@@ -115,6 +115,8 @@ TEST(ArcValidator, FailsEveryBrokenStructureForItsReasonWithoutAQuestion) {
   const std::vector<Broken> rows = {
       {"i=0", bare_set("0", "none") + kPlainMessage, Reason::TooManySets, 0},
       {"i=51", bare_set("51", "pass") + kPlainMessage, Reason::TooManySets, 0},
+      {"a results field of three digits", "ARC-Authentication-Results: i=001; x; none\r\n" + good,
+       Reason::MalformedSet, 0},
       {"a huge number", bare_set("18446744073709551617", "pass") + kPlainMessage, Reason::MalformedSet, 0},
       {"no number", bare_set("x", "none") + kPlainMessage, Reason::MalformedSet, 0},
       {"no instance", "ARC-Seal: a=rsa-sha256; b=AA\r\n" + good, Reason::MalformedSet, 0},

@@ -73,12 +73,13 @@ std::string signed_message() {
   return *dkim::sign(fields_of(reader.block()), body_digest(), spec, key(), kNow) + message;
 }
 
-std::string sealed_message() {
-  const std::string message = plain_message();
+std::string sealed_message(std::string_view author = "a.example") {
+  const std::string message = fmt::format("From: x@{}\r\nSubject: hello\r\n\r\n{}", author, kBody);
   const mail::HeaderReader reader = read(message);
   arc::SealRequest request;
   request.authserv_id = "mx.list.example";
-  request.results = "; dmarc=pass header.from=a.example";
+  const std::string results = fmt::format("; dmarc=pass header.from={}", author);
+  request.results = results;
   request.now = kNow;
   const arc::SealSpec spec{.domain = "list.example", .selector = "s"};
   return *arc::seal(fields_of(reader.block()), body_digest(), {}, request, spec, key()) + message;
@@ -203,6 +204,28 @@ TEST(MessageAuthenticator, TheResultsOfATrustedSealerSetADmarcFailureAside) {
   EXPECT_TRUE(done.evidence.arc_override.applied);
   const Findings nobody = run(sealed_message(), wanted, with_spf(auth::SpfResult::None, "b.example"));
   EXPECT_FALSE(nobody.evidence.arc_override.applied);
+}
+
+// Shows: W-32
+TEST(MessageAuthenticator, WhatAChainSaysIsKnownWhateverDmarcFound) {
+  const arc::TrustedSealers trusted(std::vector<std::string>{"list.example"});
+  const auto failing = with_spf(auth::SpfResult::Fail, "b.example");
+  const Wanted wanted{.dkim = true, .dmarc = true, .arc = true};
+  std::string no_policy = sealed_message("c.example");
+  const Findings none = run(no_policy, wanted, failing, Order::First, &trusted);
+  EXPECT_EQ(none.evidence.dmarc->result, dmarc::Result::None);
+  EXPECT_TRUE(none.evidence.arc_override.applied);
+  const Findings not_asked = run(no_policy, {.dkim = true, .arc = true}, failing, Order::First, &trusted);
+  EXPECT_FALSE(not_asked.evidence.dmarc.has_value());
+  EXPECT_TRUE(not_asked.evidence.arc_override.applied);
+  const Findings nobody = run(no_policy, wanted, failing);
+  EXPECT_FALSE(nobody.evidence.arc_override.applied);
+  EXPECT_EQ(nobody.evidence.arc_override.sealer, "list.example");
+  EXPECT_FALSE(nobody.evidence.arc_override.reason.empty());
+  // Two authors: no chain makes that right.
+  const Findings two = run("From: x@victim.example\r\n" + no_policy, wanted, failing, Order::First, &trusted);
+  EXPECT_EQ(two.evidence.dmarc->result, dmarc::Result::PermError);
+  EXPECT_FALSE(two.evidence.arc_override.applied);
 }
 
 TEST(MessageAuthenticator, WantsNoBodyWhereNothingIsSigned) {

@@ -84,7 +84,7 @@ TEST(AuthenticationResultsField, HoldsEveryResultOnALineOfItsOwn) {
             "\tdkim=fail reason=\"body-hash-mismatch\" header.d=list.example\r\n"
             "\theader.s=s1 header.a=rsa-sha256 header.b=\"AbC/+=12\";\r\n"
             "\tdmarc=pass header.from=sender.example policy.dmarc=reject;\r\n"
-            "\tarc=pass header.oldest-pass=1 smtp.remote-ip=192.0.2.1\r\n");
+            "\tarc=pass header.oldest-pass=0 smtp.remote-ip=192.0.2.1\r\n");
 }
 
 TEST(AuthenticationResultsField, SaysNoneWhereNothingWasEvaluated) {
@@ -122,6 +122,8 @@ TEST(AuthenticationResultsField, SaysWhyDmarcFailedOrWasOverridden) {
   EXPECT_THAT(
       unfolded(arc_results_payload(evidence)),
       HasSubstr("dmarc=fail reason=\"overridden by ARC sealer google.com\" header.from=sender.example"));
+  evidence.dmarc->result = dmarc::Result::Pass;  // nothing was overridden
+  EXPECT_THAT(unfolded(arc_results_payload(evidence)), HasSubstr("dmarc=pass header.from=sender.example"));
   evidence.arc_override = {};
   evidence.dmarc = dmarc::Outcome{};
   evidence.dmarc->result = dmarc::Result::PermError;
