@@ -80,9 +80,10 @@ KeyRecord::KeyRecord(std::string_view text) : KeyRecord() {
 
 KeyRecord::KeyRecord(const dns::Answer& answer) {
   bool found = false;
+  std::string_view kept;
   for (const dns::RecordData& data : answer.records) {
     const auto* text = std::get_if<std::string>(&data);
-    if (text == nullptr) continue;
+    if (text == nullptr || (found && *text == kept)) continue;  // the same twice is one
     KeyRecord one{std::string_view(*text)};
     if (one.kind_ == Kind::None) continue;
     // One that cannot be read does not stand in the way of one that can.
@@ -92,7 +93,10 @@ KeyRecord::KeyRecord(const dns::Answer& answer) {
       kind_ = Kind::Several;
       break;
     }
-    if (better) *this = std::move(one);
+    if (better) {
+      *this = std::move(one);
+      kept = *text;
+    }
     found = true;
   }
   bytes_ = sizeof(*this) + (key_ != nullptr ? kKeyMemory : 0);

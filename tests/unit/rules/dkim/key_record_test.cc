@@ -127,7 +127,8 @@ TEST(KeyRecord, IsChosenAmongTheRecordsOfAnAnswer) {
   EXPECT_EQ(kind({"v=DKIM1; p=!", "v=DKIM1; p=?"}), Kind::Malformed);
   EXPECT_EQ(kind({rsa, kEd25519}), Kind::Several);
   EXPECT_EQ(kind({kEd25519, "v=DKIM1; p="}), Kind::Several);
-  EXPECT_EQ(kind({rsa, rsa, rsa}), Kind::Several);
+  EXPECT_EQ(kind({rsa, rsa, rsa}), Kind::One);  // the same thrice
+  EXPECT_EQ(kind({rsa, rsa + ";", rsa}), Kind::Several);
 }
 
 }  // namespace

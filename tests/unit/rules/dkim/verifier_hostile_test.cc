@@ -251,6 +251,9 @@ TEST(DkimHostile, EachLookupHasItsResult) {
   Keys several{
       .answers = {{"s._domainkey.example.com", txt({Key::rsa(1024).record(), Key::rsa(512).record()})}}};
   EXPECT_EQ(to_word(one(message, several).reason), "key-several");
+  Keys doubled{
+      .answers = {{"s._domainkey.example.com", txt({Key::rsa(1024).record(), Key::rsa(1024).record()})}}};
+  EXPECT_EQ(one(message, doubled).result, Result::Pass);
   Keys with_others{
       .answers = {{"s._domainkey.example.com", txt({"v=spf1 -all", Key::rsa(1024).record(), "x"})}}};
   EXPECT_EQ(one(message, with_others).result, Result::Pass);
