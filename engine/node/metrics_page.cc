@@ -191,6 +191,8 @@ void write_authentication(MetricText& out, const ShardReport& sum) {
               all.overrides);
   out.counter("sluice_dkim_signed", "DKIM signatures that we made.", all.signatures);
   out.counter("sluice_arc_sealed", "ARC sets that we made.", all.seals);
+  out.counter("sluice_arc_not_sealed",
+              "Messages that were not sealed because their chain cannot be continued.", all.not_sealed);
   out.counter("sluice_signing_failures", "Signatures and seals that could not be made.",
               all.signature_failures);
 }

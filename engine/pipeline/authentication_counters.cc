@@ -31,6 +31,7 @@ void AuthenticationCounters::add(const AuthenticationCounters& other) {
   standards_differ += other.standards_differ;
   signatures += other.signatures;
   seals += other.seals;
+  not_sealed += other.not_sealed;
   signature_failures += other.signature_failures;
 }
 

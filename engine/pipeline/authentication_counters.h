@@ -21,6 +21,7 @@ struct AuthenticationCounters {
   uint64_t standards_differ = 0;    // `dmarc.mode = "both"`: the two results are not the same
   uint64_t signatures = 0;          // DKIM signatures that we made
   uint64_t seals = 0;               // ARC sets that we made
+  uint64_t not_sealed = 0;          // messages that should have been: the chain is broken, undecided or full
   uint64_t signature_failures = 0;  // of either: the message went without
 
   void count(const evidence::Evidence& evidence);

@@ -112,6 +112,19 @@ void MessageInquiry::on_answer(uint64_t tag, const Answer& answer) {
 }
 
 Task<bool> MessageInquiry::finish(Shard& shard, evidence::Evidence& evidence, MonoTime deadline) {
+  const bool in_time = co_await wait_for_answers(shard, deadline);
+  machine_.conclude(evidence);
+  co_return in_time;
+}
+
+Task<bool> MessageInquiry::finish_chain(Shard& shard, evidence::Evidence& evidence, MonoTime deadline) {
+  machine_.want_chain();
+  const bool in_time = co_await wait_for_answers(shard, deadline);
+  machine_.conclude(evidence);
+  co_return in_time;
+}
+
+Task<bool> MessageInquiry::wait_for_answers(Shard& shard, MonoTime deadline) {
   bool in_time = true;
   while (!run()) {
     SLUICE_CHECK(!outstanding_.empty());
@@ -121,7 +134,6 @@ Task<bool> MessageInquiry::finish(Shard& shard, evidence::Evidence& evidence, Mo
       finish_now();
     }
   }
-  machine_.conclude(evidence);
   co_return in_time;
 }
 

@@ -50,6 +50,8 @@ class MessageInquiry final : public dns::AnswerReceiver {
   // Once, behind body_done() and spf_known(): ends when all that is wanted is known, and puts it into the
   // evidence. False when the deadline came first.
   runtime::Task<bool> finish(reactor::Shard& shard, evidence::Evidence& evidence, MonoTime deadline);
+  // Behind finish(): the ARC chain too, where it was not asked about. As finish().
+  runtime::Task<bool> finish_chain(reactor::Shard& shard, evidence::Evidence& evidence, MonoTime deadline);
   // What is not answered yet counts as timed out.
   void finish_now();
   // Afterwards, for reports; null where no record applies.
@@ -63,6 +65,7 @@ class MessageInquiry final : public dns::AnswerReceiver {
   };
 
   bool run();  // true when it is done
+  runtime::Task<bool> wait_for_answers(reactor::Shard& shard, MonoTime deadline);
   bool ask(const auth::PendingQuestion& pending);
   void take(auth::QuestionId id, const dns::AnswerCache::Hit& hit);
   void give_up();

@@ -84,7 +84,9 @@ class SmtpPipeline final : public serve::SmtpHandler {
   // signing
   bool is_ours() const;
   std::span<const dkim::SigningIdentity> signing_identities() const;
+  bool may_seal() const;
   bool seals_in_any_case() const;
+  runtime::Task<void> validate_chain_for_seal(Shard& shard, MonoTime deadline);
   void want_body_hashes();
   std::string signatures(Shard& shard, std::string_view ours, const delivery::HeaderEdits& edits);
 

@@ -101,9 +101,13 @@ void SmtpPipeline::start_authentication(Shard& shard) {
     wanted.dmarc = policy::needs_dmarc_now(policy, recipient, tx.evidence);
   }
   wanted.chain = seals_in_any_case();
+  wanted.arc |= may_seal();
   tx.signing = signing_identities();
+  for (const dkim::SigningIdentity& identity : tx.signing)
+    (identity.spec.body == dkim::Canonicalization::Simple ? wanted.simple_body : wanted.relaxed_body) = true;
+  wanted.relaxed_body |= may_seal();
   const bool may_need_dmarc = needs.dmarc != policy::DmarcNeed::Never;
-  const bool evaluates = wanted.dkim || may_need_dmarc || wanted.chain;
+  const bool evaluates = wanted.dkim || may_need_dmarc || wanted.arc || wanted.chain;
   if (!evaluates && tx.signing.empty()) return;
   authentication::Settings settings;
   settings.dkim.now = shard.wall_now();

@@ -100,6 +100,8 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
   for (const AcceptedRecipient& recipient : tx.recipients) {
     verdicts.push_back(policy::decide(tx.policy(), recipient.binding, tx.evidence, Stage::EndOfData));
   }
+  if (!verdicts.front().tags.empty() && tx.inquiry != nullptr)
+    co_await validate_chain_for_seal(shard, deadline);
   if (context_.dmarc_reports != nullptr && tx.evidence.dmarc) report(verdicts.front());
   // One group (W-4): the same rule, exemption and evidence, so the same action for all.
   smtp::Reply reply;

@@ -66,7 +66,7 @@ struct Transaction {
   MessageInquiryPtr inquiry;        // DKIM, DMARC, ARC, where needed; from the end of the header block on
   // Signatures of ours, and which of the inquiry's body hashes they need.
   std::span<const dkim::SigningIdentity> signing;  // of the version
-  std::vector<std::optional<size_t>> signing_hashes;
+  std::vector<size_t> signing_hashes;
   std::optional<size_t> seal_hash;
 };
 

@@ -128,7 +128,7 @@ inline constexpr size_t kDnsUdpPayload =
     1232;  // EDNS0 size that is not fragmented (RFC 6891; DNS flag day 2020)
 inline constexpr size_t kDnsTcpMessage = 65535;    // RFC 1035 4.2.2
 inline constexpr size_t kDnsCnameChain = 10;       // ours: CNAMEs followed for one question. ServFail
-inline constexpr size_t kDnsAnswerRecords = 1024;  // ours: records kept of one answer. ServFail
+inline constexpr size_t kDnsAnswerRecords = 2048;  // ours: records kept of one answer. ServFail
 inline constexpr auto kDnsQuestionWait = 5s;       // decision D-8: one question over all its retries
 inline constexpr auto kDnsNegativeTtlMax = 3600s;  // ours; RFC 2308 section 5 allows up to 3 h
 inline constexpr auto kDnsTtlMax = 86400s;         // ours; RFC 8767 section 4 advises a cap in days

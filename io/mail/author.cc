@@ -3,6 +3,7 @@
 #include "io/base/ascii.h"
 
 #include <optional>
+#include <string_view>
 
 namespace sluice::mail {
 
@@ -10,6 +11,7 @@ namespace {
 
 constexpr size_t kTokensMax = 512;      // ours: of one From value; more is Malformed
 constexpr unsigned kCommentDepth = 32;  // ours
+constexpr std::string_view kFrom = "From";
 
 enum class Token : uint8_t { Atom, Quoted, Literal, Special, End, Bad };
 
@@ -163,6 +165,23 @@ Found read_element(Lexer& lexer) {
   return read_addr_spec(lexer);
 }
 
+// A line that is no field to us and that a lenient reader may take for a From field: its colon on a folded
+// line, octets in front of it or behind its name that some pass over (controls, a byte order mark).
+bool may_read_as_from(std::string_view line) {
+  const auto passed_over = [](char c) {
+    const auto octet = static_cast<unsigned char>(c);
+    return octet <= 0x20 || octet >= 0x7F;
+  };
+  const auto skip = [&] {
+    while (!line.empty() && passed_over(line.front())) line.remove_prefix(1);
+  };
+  skip();
+  if (line.size() < kFrom.size() || !equals_ignore_case(line.substr(0, kFrom.size()), kFrom)) return false;
+  line.remove_prefix(kFrom.size());
+  skip();
+  return line.starts_with(':');
+}
+
 }  // namespace
 
 std::expected<Address, AuthorError> parse_author(std::string_view value) {
@@ -186,9 +205,14 @@ std::expected<Address, AuthorError> parse_author(std::string_view value) {
 }
 
 std::expected<Address, AuthorError> find_author(const HeaderBlock& block) {
-  const auto first = block.find("From");
+  if (block.has_junk()) {
+    for (size_t i = 0; i < block.size(); ++i) {
+      if (block[i].kind == FieldKind::Junk && may_read_as_from(block[i].raw)) return malformed();
+    }
+  }
+  const auto first = block.find(kFrom);
   if (!first) return std::unexpected(AuthorError::Missing);
-  if (block.find("From", *first + 1)) return std::unexpected(AuthorError::Several);
+  if (block.find(kFrom, *first + 1)) return std::unexpected(AuthorError::Several);
   return parse_author(block[*first].value);
 }
 

@@ -28,6 +28,8 @@ void MessageAuthenticator::start(const mail::HeaderBlock& block, const Wanted& w
   routes_.clear();
   questions_.clear();
   body_.reset();
+  if (wanted.simple_body) (void)body_.want(dkim::Canonicalization::Simple);
+  if (wanted.relaxed_body) (void)body_.want(dkim::Canonicalization::Relaxed);
 
   if (wanted.dkim) dkim_.start(block, body_, settings.dkim);
   if (!arc_done_) {
@@ -116,6 +118,12 @@ void MessageAuthenticator::tell_dmarc() {
   if (spf_result_ == SpfResult::TempError) known.spf_temperror_domain = spf_domain_;
   dmarc_.identifiers(known);
   if (both_) dmarc_other_.identifiers(known);
+}
+
+void MessageAuthenticator::want_chain() {
+  if (arc_asked_ || !wanted_.arc) return;
+  wanted_.chain = true;
+  arc_done_ = false;
 }
 
 // ESE-07: SPF fails or soft-fails, DKIM fails, or DMARC fails.

@@ -37,6 +37,9 @@ struct Wanted {
   bool dmarc = false;
   bool arc = false;    // where a trigger of ESE-07 holds
   bool chain = false;  // the ARC chain whatever the results are: it will be sealed, or a person asks
+  // Body hashes of one's own, for signing: they are there whatever the message's signatures want.
+  bool simple_body = false;
+  bool relaxed_body = false;
 };
 
 struct Settings {
@@ -54,7 +57,6 @@ class MessageAuthenticator {
   // `block` outlives the evaluation.
   void start(const mail::HeaderBlock& block, const Wanted& wanted, const Settings& settings);
 
-  // A further body hash may be wanted of it (for signing) before the first octet.
   dkim::BodyHashes& body() { return body_; }
   void body_done();
   // SPF has ended, with what it found in the evidence (nothing, where it was not needed). `dmarc_wanted`:
@@ -70,6 +72,8 @@ class MessageAuthenticator {
   void answer(auth::QuestionId id, const dns::Answer& answer, dkim::KeyRecordRef key);
   void answer(auth::QuestionId id, const dns::Answer& answer, dmarc::RecordRef record);
 
+  // After Done, where the chain was not asked about and `arc` was wanted: now it is. step() goes on.
+  void want_chain();
   // After Done: puts what was found into the evidence.
   void conclude(evidence::Evidence& evidence) const;
   // Of what is acted on, for reports; null where no record applies.

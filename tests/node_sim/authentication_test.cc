@@ -367,5 +367,29 @@ TEST_F(NodeAuthentication, OutboundMailIsSignedAsItLeaves) {
   EXPECT_EQ(found.dkim.signatures[0].domain, "author.example");
 }
 
+TEST_F(NodeAuthentication, StrangersAreNotSignedForAtAnOutboundListener) {
+  std::string base(kBase);
+  base.replace(base.find("direction = \"inbound\""), 21, "direction = \"outbound\"");
+  const std::string sections = fmt::format(
+      "{}\n[[dkim.sign]]\ndomain = \"author.example\"\nkeys = [{{ selector = \"s\", file = \"{}\" }}]\n",
+      base, key_file("stranger.pem"));
+  world_.emplace(sections, zone_with_keys());
+  world_->send({.octets = on_the_wire(fmt::format("{}\r\n{}", kHeader, kBody))});
+  world_->stop();
+  EXPECT_THAT(world_->hop().messages().at(0).octets, Not(HasSubstr("DKIM-Signature:")));
+}
+
+TEST_F(NodeAuthentication, ATagIsAChangeThatIsSealedAlsoWhereNobodyHadAskedForTheChain) {
+  const std::string seal = fmt::format(
+      "[arc.seal]\ndomain = \"node.example\"\nselector = \"s\"\nfile = \"{}\"\n", key_file("seal_tag.pem"));
+  start("observe", "neutral = \"tag\"\n", seal);
+  std::string inner = sealed_message(now(), "; spf=pass smtp.mailfrom=author.example");
+  send(inner, kForger, "u@neutral.example");
+  world_->stop();
+  const std::string& octets = world_->hop().messages().at(0).octets;
+  EXPECT_THAT(octets, HasSubstr("Subject: [SPF"));
+  EXPECT_THAT(octets, StartsWith("ARC-Seal: i=2;"));
+}
+
 }  // namespace
 }  // namespace sluice::testing

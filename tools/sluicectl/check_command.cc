@@ -179,8 +179,9 @@ Result<std::optional<evidence::Evidence>> check_message(const Options& options, 
   evidence::Evidence evidence;
   evidence.sender = to_sender(check.sender);
   (evidence.sender.is_null() ? evidence.spf.helo : evidence.spf.mail_from) = to_evidence(outcome);
-  run_message(*octets, {.dkim = true, .dmarc = true, .chain = true}, settings->at(check.now), source,
-              evidence);
+  const Result<void> read = run_message(*octets, {.dkim = true, .dmarc = true, .chain = true},
+                                        settings->at(check.now), source, evidence);
+  if (!read) return std::unexpected(read.error());
   return evidence;
 }
 

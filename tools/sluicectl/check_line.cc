@@ -124,9 +124,9 @@ bool is_of_message(std::string_view check) { return check == "dkim" || check == 
 
 // Runs what the checks need of each other: DMARC needs SPF and DKIM, and whether a chain changes its result
 // is part of "arc".
-std::optional<spf::Outcome> run_checks(const Request& request, const MessageSettings& settings,
-                                       std::string_view octets, AnswerSource& source,
-                                       evidence::Evidence& evidence) {
+Result<std::optional<spf::Outcome>> run_checks(const Request& request, const MessageSettings& settings,
+                                               std::string_view octets, AnswerSource& source,
+                                               evidence::Evidence& evidence) {
   const bool with_dmarc = request.wants("dmarc") || request.wants("arc");
   std::optional<spf::Outcome> spf;
   if (request.wants("spf") || with_dmarc) spf = run_spf(request.check, source);
@@ -140,8 +140,9 @@ std::optional<spf::Outcome> run_checks(const Request& request, const MessageSett
   if (request.trusted_sealers) sealers.emplace(*request.trusted_sealers);
   const authentication::Wanted wanted{
       .dkim = request.wants("dkim") || with_dmarc, .dmarc = with_dmarc, .chain = request.wants("arc")};
-  run_message(octets, wanted, settings.at(request.check.now, sealers ? &*sealers : nullptr), source,
-              evidence);
+  const authentication::Settings how = settings.at(request.check.now, sealers ? &*sealers : nullptr);
+  const Result<void> read = run_message(octets, wanted, how, source, evidence);
+  if (!read) return std::unexpected(read.error());
   return spf;
 }
 
@@ -234,12 +235,13 @@ std::string CheckLines::evaluate(std::string_view text) {
   AnswerSource& source = of_line ? static_cast<AnswerSource&>(*of_line) : source_;
   if (!request.has_time) request.check.now = source_.now();
   evidence::Evidence evidence;
-  const std::optional<spf::Outcome> spf = run_checks(request, settings_, octets, source, evidence);
+  const auto spf = run_checks(request, settings_, octets, source, evidence);
+  if (!spf) return error_line(request.id, "\"message_file\": " + spf.error().to_string());
 
   std::string out;
   JsonObject object(out);
   object.raw("id", request.id);
-  for (const std::string& check : request.checks) append_check(object, check, spf, evidence);
+  for (const std::string& check : request.checks) append_check(object, check, *spf, evidence);
   object.end();
   out += '\n';
   const std::string problem = source_.check_problem();

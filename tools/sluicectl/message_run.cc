@@ -9,12 +9,14 @@
 
 namespace sluice::ctl {
 
-void run_message(std::string_view octets, const authentication::Wanted& wanted,
-                 const authentication::Settings& settings, AnswerSource& source,
-                 evidence::Evidence& evidence) {
+Result<void> run_message(std::string_view octets, const authentication::Wanted& wanted,
+                         const authentication::Settings& settings, AnswerSource& source,
+                         evidence::Evidence& evidence) {
   mail::HeaderReader reader;
   const size_t header_octets = reader.feed(octets);
   reader.finish();
+  if (reader.state() != mail::HeaderReader::State::Complete)
+    return fail(ErrorKind::Limit, "the message has a header block over the limits");
   authentication::MessageAuthenticator machine;
   machine.start(reader.block(), wanted, settings);
   machine.body().feed(reader.body_prefix());
@@ -34,6 +36,7 @@ void run_message(std::string_view octets, const authentication::Wanted& wanted,
   std::vector<dkim::SignatureOutcome>& signatures = evidence.dkim.signatures;
   const size_t fields = reader.block().count("DKIM-Signature");
   if (!signatures.empty() && signatures.size() < fields) signatures.resize(fields, signatures.back());
+  return {};
 }
 
 evidence::Sender to_sender(std::string_view mail_from) {

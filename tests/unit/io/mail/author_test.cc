@@ -97,5 +97,22 @@ TEST(Author, IsNoneWhenFromStandsTwice) {
   EXPECT_EQ(error_of("From: a@b.example\r\n\r\nFrom: c@d.example\r\n"), AuthorError{99});
 }
 
+// Shows: P-13
+TEST(Author, IsNotGuessedWhereALenientReaderMaySeeAnotherFrom) {
+  for (const std::string_view line : {"From\r\n : c@victim.example", "From\x0b: c@victim.example",
+                                      "\xEF\xBB\xBF"
+                                      "From: c@victim.example",
+                                      "fRoM \r\n\t\r\n : c@victim.example",
+                                      "\x01"
+                                      "From: c@victim.example"}) {
+    EXPECT_EQ(error_of(std::string("Subject: x\r\n") + std::string(line) + "\r\nFrom: a@b.example\r\n\r\n"),
+              AuthorError::Malformed)
+        << line;
+  }
+  // What Unix mailboxes put there is none.
+  EXPECT_EQ(error_of("Subject: x\r\n>From a@b.example Sat Jan  1 00:00:00 2022\r\nFrom: a@b.example\r\n\r\n"),
+            AuthorError{99});
+}
+
 }  // namespace
 }  // namespace sluice::mail
