@@ -77,10 +77,15 @@ Result<pipeline::PolicyFiles> read_policy_files(const policy::Policy& policy) {
   for (const policy::DkimSigning& signing : policy.dkim().sign) read_signing(signing, read);
   if (policy.arc().seal) {
     Result<dkim::SigningKey> key = read_key_file(policy.arc().seal->file);
-    if (key) {
-      read.files.seal = std::move(*key);
-    } else {
+    if (!key) {
       read.errors.push_back(key.error().to_string());
+    } else if (key->algorithm() != dkim::Algorithm::RsaSha256) {
+      // RFC 8617 4.1.3 takes the algorithms of RFC 6376, and validators know no others: the seal would fail.
+      read.errors.push_back(
+          fmt::format("arc.seal: the key {} is no RSA key; ARC validators know rsa-sha256 alone",
+                      policy.arc().seal->file));
+    } else {
+      read.files.seal = std::move(*key);
     }
   }
   if (policy.dmarc().mode != dmarc::Mode::Rfc9989) read_suffixes(policy.dmarc().public_suffix_list, read);

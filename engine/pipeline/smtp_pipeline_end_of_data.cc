@@ -102,7 +102,9 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
   }
   if (!verdicts.front().tags.empty() && tx.inquiry != nullptr)
     co_await validate_chain_for_seal(shard, deadline);
-  if (context_.dmarc_reports != nullptr && tx.evidence.dmarc) report(verdicts.front());
+  // A deferred message comes again, and is reported for what becomes of it then.
+  const bool settled = verdicts.front().action != Action::Defer;
+  if (context_.dmarc_reports != nullptr && tx.evidence.dmarc && settled) report(verdicts.front());
   // One group (W-4): the same rule, exemption and evidence, so the same action for all.
   smtp::Reply reply;
   switch (verdicts.front().action) {
@@ -141,13 +143,13 @@ void SmtpPipeline::report(const Verdict& verdict) {
   delivery::DmarcHandling handling;
   switch (verdict.action) {
     case Action::Pass:
+    case Action::Defer:
       break;
     case Action::Tag:
       handling.applied = dmarc::Policy::Quarantine;
       break;
     case Action::Delete:
     case Action::Reject:
-    case Action::Defer:
       handling.applied = dmarc::Policy::Reject;
       break;
   }

@@ -33,16 +33,22 @@ const dkim::SigningKey& test_key() {
   return key;
 }
 
+const dkim::SigningKey& seal_key() {
+  static const dkim::SigningKey key = *dkim::SigningKey::generate(dkim::Algorithm::RsaSha256);
+  return key;
+}
+
 std::string zone_with_keys() {
   return std::string(kZone) + fmt::format(R"(
 s._domainkey.author.example: [{{TXT: "{0}"}}]
 s._domainkey.sealer.example: [{{TXT: "{0}"}}]
 s._domainkey.node.example: [{{TXT: "{0}"}}]
+seal._domainkey.node.example: [{{TXT: "{1}"}}]
 _dmarc.author.example: [{{TXT: "v=DMARC1; p=reject"}}]
 author.example: [{{SPF: "v=spf1 ip4:192.0.2.77 -all"}}]
 silent._domainkey.author.example: ["TIMEOUT"]
 )",
-                                          test_key().public_record());
+                                          test_key().public_record(), seal_key().public_record());
 }
 
 std::vector<std::string_view> fields_of(const mail::HeaderBlock& block) {
@@ -148,9 +154,9 @@ class NodeAuthentication : public ::testing::Test {
     machine.conclude(found);
     return found;
   }
-  static std::string key_file(std::string_view name) {
+  static std::string key_file(std::string_view name, const dkim::SigningKey& key = test_key()) {
     const std::string path = fmt::format("{}/{}", ::testing::TempDir(), name);
-    std::ofstream(path) << *test_key().private_pem();
+    std::ofstream(path) << *key.private_pem();
     chmod(path.c_str(), 0600);
     return path;
   }
@@ -287,6 +293,17 @@ TEST_F(NodeAuthentication, NothingIsAskedForAMessageWithoutSignaturesWhereNobody
   EXPECT_TRUE(world_->dns().asked().empty());
 }
 
+// Shows: RUL-15
+TEST_F(NodeAuthentication, NoKeyIsAskedForSignedMailOfAPeerThatIsExcludedOrTrusted) {
+  for (const std::string& policy : {policy_with("reject", "excluded_peers = [\"203.0.113.0/24\"]"),
+                                    "trusted_networks = [\"203.0.113.0/24\"]\n" + policy_with("reject")}) {
+    world_.emplace(policy, zone_with_keys());
+    EXPECT_THAT(send(signed_message(now())).replies.at(7), StartsWith("250"));
+    world_->stop();
+    EXPECT_TRUE(world_->dns().asked().empty()) << policy;
+  }
+}
+
 // Shows: W-7
 TEST_F(NodeAuthentication, KeysThatNoServerSendsAreTempErrorWithinTheTimeForAuthentication) {
   start("observe", "", kDmarcRule);
@@ -333,9 +350,9 @@ TEST_F(NodeAuthentication, AnUntrustedChainChangesNothing) {
 // Shows: ESE-05, TM-11, W-22
 TEST_F(NodeAuthentication, AMessageThatWeChangeIsSealedAndTheSealStands) {
   const std::string seal = fmt::format(
-      "[arc.seal]\ndomain = \"node.example\"\nselector = \"s\"\nfile = \"{}\"\n"
-      "[result_header]\nauthserv_id = \"mx.node.example\"\nauthentication_results = true\n",
-      key_file("seal.pem"));
+      "[arc.seal]\ndomain = \"node.example\"\nselector = \"seal\"\nfile = \"{}\"\n"
+      "[result_header]\nauthserv_id = \"mx.node.example\"\n",
+      key_file("seal.pem", seal_key()));
   start("observe", "", seal);
   send("Authentication-Results: mx.node.example; dkim=pass header.d=bank.example\r\n" +
        signed_message(now()));
@@ -346,7 +363,8 @@ TEST_F(NodeAuthentication, AMessageThatWeChangeIsSealedAndTheSealStands) {
   const evidence::Evidence found = receive();
   ASSERT_TRUE(found.arc.has_value());
   EXPECT_EQ(found.arc->result, arc::Result::Pass);
-  EXPECT_THAT(found.arc->sets.at(0).results, HasSubstr("dkim=pass"));
+  for (const char* word : {"spf=", "dkim=pass", "dmarc=pass"})
+    EXPECT_THAT(found.arc->sets.at(0).results, HasSubstr(word));
 }
 
 // Shows: ESE-02, P-10, W-22
@@ -380,9 +398,10 @@ TEST_F(NodeAuthentication, StrangersAreNotSignedForAtAnOutboundListener) {
 }
 
 TEST_F(NodeAuthentication, ATagIsAChangeThatIsSealedAlsoWhereNobodyHadAskedForTheChain) {
-  const std::string seal = fmt::format(
-      "[arc.seal]\ndomain = \"node.example\"\nselector = \"s\"\nfile = \"{}\"\n", key_file("seal_tag.pem"));
-  start("observe", "neutral = \"tag\"\n", seal);
+  const std::string seal =
+      fmt::format("[arc.seal]\ndomain = \"node.example\"\nselector = \"seal\"\nfile = \"{}\"\n",
+                  key_file("seal_tag.pem", seal_key()));
+  start("tmems", "actions = { neutral = \"tag\" }\n", seal);
   std::string inner = sealed_message(now(), "; spf=pass smtp.mailfrom=author.example");
   send(inner, kForger, "u@neutral.example");
   world_->stop();

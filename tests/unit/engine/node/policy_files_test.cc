@@ -62,6 +62,19 @@ TEST_F(PolicyFilesTest, RefusesAKeyThatOthersMayReadOrChange) {
   EXPECT_TRUE(read_policy_files(signing_with(key(0600))).has_value());
 }
 
+TEST_F(PolicyFilesTest, SealsWithRsaAlone) {
+  const auto sealing_with = [&](dkim::Algorithm algorithm) {
+    const auto made = dkim::SigningKey::generate(algorithm);
+    const std::string path = write("policy_files_seal.pem", *made->private_pem(), 0600);
+    return read_policy_files(
+        policy(fmt::format("[arc.seal]\ndomain = \"a.example\"\nselector = \"t\"\nfile = \"{}\"\n", path)));
+  };
+  const auto refused = sealing_with(dkim::Algorithm::Ed25519Sha256);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().to_string(), HasSubstr("policy_files_seal.pem is no RSA key"));
+  EXPECT_TRUE(sealing_with(dkim::Algorithm::RsaSha256)->seal.has_value());
+}
+
 TEST_F(PolicyFilesTest, NamesEveryFileThatIsWrong) {
   const std::string broken = write("policy_files_broken.pem", "no key\n", 0600);
   const auto files = read_policy_files(policy(
