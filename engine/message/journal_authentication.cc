@@ -9,18 +9,26 @@
 namespace sluice::message {
 namespace {
 
-constexpr size_t kSignaturesListed = 20;  // twice of what is verified by default
-constexpr size_t kSetsListed = limits::kArcSets;
+constexpr size_t kSignaturesListed = 10;  // ours; as many as are verified by default
+constexpr size_t kNewestSetsListed = 3;
+constexpr size_t kNameOctets = 64;  // ours: of a domain or selector, where there are many
+constexpr size_t kFew = 2;          // signatures, sets: so many may have long names
 
 std::string_view cut(std::string_view text) { return text.substr(0, limits::kHeaderIdentity); }
 
-void append_signature(std::string& json, const dkim::SignatureOutcome& signature) {
+// A name of one of `among`: of many it is no longer than what names usually are.
+std::string name_of(std::string_view text, size_t among) {
+  if (among <= kFew || text.size() <= kNameOctets) return std::string(cut(text));
+  return std::string(text.substr(0, kNameOctets)) + "...";
+}
+
+void append_signature(std::string& json, const dkim::SignatureOutcome& signature, size_t among) {
   if (json.size() > 1) json += ',';
   JsonObject entry(json);
   entry.text("result", dkim::rfc_word(signature.result))
       .text("reason", dkim::to_word(signature.reason))
-      .text("domain", cut(signature.domain))
-      .text("selector", cut(signature.selector));
+      .text("domain", name_of(signature.domain, among))
+      .text("selector", name_of(signature.selector, among));
   if (signature.algorithm != dkim::Algorithm::Unknown)
     entry.text("algorithm", dkim::to_word(signature.algorithm));
   if (signature.key_bits != 0) entry.number("key_bits", signature.key_bits);
@@ -36,18 +44,18 @@ void write_dkim(JsonObject& row, const evidence::DkimEvidence& dkim) {
   if (!dkim.verified) return;
   const size_t listed = std::min(dkim.signatures.size(), kSignaturesListed);
   std::string json = "[";
-  for (size_t i = 0; i < listed; ++i) append_signature(json, dkim.signatures[i]);
+  for (size_t i = 0; i < listed; ++i) append_signature(json, dkim.signatures[i], listed);
   json += ']';
   row.raw("dkim", json);
   if (dkim.signatures.size() > listed) row.number("dkim_unlisted", dkim.signatures.size() - listed);
 }
 
-void append_set(std::string& json, const arc::SetOutcome& set) {
+void append_set(std::string& json, const arc::SetOutcome& set, size_t among) {
   if (json.size() > 1) json += ',';
   JsonObject entry(json);
   entry.number("i", set.instance)
-      .text("domain", cut(set.domain))
-      .text("selector", cut(set.selector))
+      .text("domain", name_of(set.domain, among))
+      .text("selector", name_of(set.selector, among))
       .text("cv", arc::rfc_word(set.cv))
       .text("seal", dkim::rfc_word(set.seal))
       .text("message", dkim::rfc_word(set.message));
@@ -60,6 +68,12 @@ void append_set(std::string& json, const arc::SetOutcome& set) {
   entry.end();
 }
 
+// The oldest set, the one that failed, and the newest.
+bool is_listed(size_t index, const arc::Outcome& outcome) {
+  const bool failed = outcome.sets[index].instance == outcome.failed_instance;
+  return index == 0 || failed || index + kNewestSetsListed >= outcome.sets.size();
+}
+
 void write_arc(JsonObject& row, const evidence::Evidence& evidence) {
   if (!evidence.arc) return;
   const arc::Outcome& outcome = *evidence.arc;
@@ -67,8 +81,11 @@ void write_arc(JsonObject& row, const evidence::Evidence& evidence) {
   arc.text("result", arc::rfc_word(outcome.result)).text("reason", arc::to_word(outcome.reason));
   if (outcome.failed_instance != 0) arc.number("failed_instance", outcome.failed_instance);
   arc.number("oldest_pass", outcome.oldest_pass);
+  arc.number("sets", outcome.sets.size());
   std::string chain = "[";
-  for (size_t i = 0; i < std::min(outcome.sets.size(), kSetsListed); ++i) append_set(chain, outcome.sets[i]);
+  for (size_t i = 0; i < outcome.sets.size(); ++i) {
+    if (is_listed(i, outcome)) append_set(chain, outcome.sets[i], outcome.sets.size());
+  }
   arc.raw("chain", chain + ']');
   arc.end();
   if (outcome.sets.empty()) return;
@@ -99,6 +116,21 @@ void write_dmarc(JsonObject& row, std::string_view key, const std::optional<dmar
 }
 
 }  // namespace
+
+void write_authentication_results(JsonObject& row, const evidence::Evidence& evidence) {
+  if (evidence.dkim.verified) {
+    const size_t listed = std::min(evidence.dkim.signatures.size(), kSignaturesListed);
+    std::string results = "[";
+    for (size_t i = 0; i < listed; ++i) {
+      if (i != 0) results += ',';
+      append_json_string(results, dkim::rfc_word(evidence.dkim.signatures[i].result));
+    }
+    row.raw("dkim_results", results + ']');
+  }
+  if (evidence.arc) row.text("arc_result", arc::rfc_word(evidence.arc->result));
+  if (evidence.arc_override.applied) row.boolean("arc_applied", true);
+  if (evidence.dmarc) row.text("dmarc_result", dmarc::rfc_word(evidence.dmarc->result));
+}
 
 void write_authentication(JsonObject& row, const evidence::Evidence& evidence) {
   write_dkim(row, evidence.dkim);

@@ -4,12 +4,14 @@
 #include "io/base/digits.h"
 #include "io/base/json_text.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace sluice::message {
 namespace {
 
 constexpr uint64_t kSchemaVersion = 1;
+constexpr size_t kNamesListed = 10;  // ours: removed fields
 
 std::string format_time(WallTime time) {
   std::string text;
@@ -66,6 +68,11 @@ void write_tags(JsonObject& row, std::span<const policy::SubjectTag> tags) {
   std::vector<std::string> texts;
   for (const policy::SubjectTag& tag : tags) texts.push_back(tag.text);
   row.texts("tags", texts);
+}
+
+// Field names: a message may repeat them as often as it has fields.
+void write_names(JsonObject& row, std::string_view key, std::span<const std::string> names) {
+  if (!names.empty()) row.texts(key, names.first(std::min(names.size(), kNamesListed)));
 }
 
 policy::MessageId subtype_of(policy::RuleKind kind) {
@@ -126,7 +133,8 @@ void append_tracking_row(std::string& out, const TransactionFacts& facts, const 
   write_spf(json, "spf", spf.mail_from ? spf.mail_from : spf.helo);
   if (spf.mail_from) write_spf(json, "spf_helo", spf.helo);
   write_spf(json, "spf_from", spf.from_header);
-  write_authentication(json, facts.evidence);
+  write_authentication_results(json, facts.evidence);
+  if (row.first) write_authentication(json, facts.evidence);
   if (row.verdict != nullptr) {
     if (!row.verdict->rule_name.empty()) {
       json.text("rule", row.verdict->rule_name).text("rule_kind", policy::to_word(row.verdict->rule_kind));
@@ -136,16 +144,18 @@ void append_tracking_row(std::string& out, const TransactionFacts& facts, const 
     write_notes(json, row.verdict->notes);
   }
   const evidence::MessageFlags& flags = facts.evidence.flags;
-  if (!flags.removed_fields.empty()) json.texts("removed_fields", flags.removed_fields);
-  if (!flags.removed_signed_fields.empty()) json.texts("removed_signed_fields", flags.removed_signed_fields);
+  if (row.first) {
+    write_names(json, "removed_fields", flags.removed_fields);
+    write_names(json, "removed_signed_fields", flags.removed_signed_fields);
+  }
   if (flags.long_line) json.boolean("long_line", true);
   json.text("policy_version", facts.policy_version.to_string());
   json.end();
   out += '\n';
 }
 
-void append_policy_events(std::string& out, const TransactionFacts& facts, std::string_view recipient,
-                          const policy::Verdict& verdict, WallTime now) {
+uint32_t append_policy_events(std::string& out, const TransactionFacts& facts, std::string_view recipient,
+                              const policy::Verdict& verdict, WallTime now) {
   for (const policy::PolicyEvent& event : verdict.events) {
     JsonObject json(out);
     json.number("v", kSchemaVersion).text("kind", "policy_event").text("time", format_time(now));
@@ -161,6 +171,7 @@ void append_policy_events(std::string& out, const TransactionFacts& facts, std::
     json.end();
     out += '\n';
   }
+  return static_cast<uint32_t>(verdict.events.size());
 }
 
 void append_amendment(std::string& out, std::string_view transaction, std::string_view recipient,

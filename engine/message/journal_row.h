@@ -41,13 +41,14 @@ struct TrackingRow {
   std::string_view hop_reply;       // the next hop's own words, where it decided
   std::string_view next_hop_fault;  // a fault between us and the hop (W-6), in words
   const policy::Verdict* verdict = nullptr;  // null where no rule was asked
+  bool first = true;  // of its transaction: with all that was found, not with the results alone
 };
 
 void append_tracking_row(std::string& out, const TransactionFacts& facts, const TrackingRow& row,
                          WallTime now);
-// A line for each event of the verdict.
-void append_policy_events(std::string& out, const TransactionFacts& facts, std::string_view recipient,
-                          const policy::Verdict& verdict, WallTime now);
+// A line for each event of the verdict; returns how many.
+uint32_t append_policy_events(std::string& out, const TransactionFacts& facts, std::string_view recipient,
+                              const policy::Verdict& verdict, WallTime now);
 
 // Marks the tracking row of a relayed recipient: the client had gone before our 250 (W-7).
 void append_amendment(std::string& out, std::string_view transaction, std::string_view recipient,

@@ -27,8 +27,7 @@ void RowBatch::end_recipient(Shard& shard, const message::TrackingRow& row) {
 }
 
 void RowBatch::policy_event(Shard& shard, std::string_view recipient, const policy::Verdict& verdict) {
-  message::append_policy_events(rows_, facts(), recipient, verdict, shard.wall_now());
-  ++count_;
+  count_ += message::append_policy_events(rows_, facts(), recipient, verdict, shard.wall_now());
 }
 
 Task<Appended> RowBatch::commit(Shard& shard, store::Durability durability) {

@@ -20,6 +20,7 @@ void SmtpPipeline::add_rows(Shard& shard, RowBatch& batch, const End& end,
   const Transaction& tx = *transaction_;
   for (size_t i = 0; i < tx.recipients.size(); ++i) {
     TrackingRow row;
+    row.first = i == 0;
     row.recipient = tx.recipients[i].address;
     row.disposition = end.disposition;
     row.stage = end.stage;

@@ -89,7 +89,7 @@ TEST_F(JournalRow, APolicyEventNamesThreatTypeSubtypeAndResult) {
        policy::Action::Delete,
        {{policy::MessageId::SpfDeleted, {}}, {policy::MessageId::SpfResultIs, {"Fail"}}}});
   std::string out;
-  append_policy_events(out, facts(), "r@managed.example", verdict, time_);
+  EXPECT_EQ(append_policy_events(out, facts(), "r@managed.example", verdict, time_), 1U);
   const nlohmann::json json = nlohmann::json::parse(out);
   EXPECT_EQ(json["kind"], "policy_event");
   EXPECT_EQ(json["threat_type"], policy::message_key(policy::MessageId::ThreatDomainBasedAuthentication));
@@ -105,7 +105,7 @@ TEST_F(JournalRow, EveryEventOfAVerdictIsALine) {
   verdict.events.push_back({policy::RuleKind::Dkim, "a", "fail", policy::Action::Tag, {}});
   verdict.events.push_back({policy::RuleKind::Dmarc, "b", "permerror", policy::Action::Reject, {}});
   std::string out;
-  append_policy_events(out, facts(), "r@managed.example", verdict, time_);
+  EXPECT_EQ(append_policy_events(out, facts(), "r@managed.example", verdict, time_), 2U);
   const size_t end = out.find('\n') + 1;
   const nlohmann::json first = nlohmann::json::parse(out.substr(0, end));
   const nlohmann::json second = nlohmann::json::parse(out.substr(end));
@@ -114,7 +114,7 @@ TEST_F(JournalRow, EveryEventOfAVerdictIsALine) {
   EXPECT_EQ(second["threat_subtype"], "threat.subtype_dmarc");
   EXPECT_EQ(second["result"], "permerror");
   out.clear();
-  append_policy_events(out, facts(), "r@managed.example", policy::Verdict{}, time_);
+  EXPECT_EQ(append_policy_events(out, facts(), "r@managed.example", policy::Verdict{}, time_), 0U);
   EXPECT_TRUE(out.empty());
 }
 
@@ -192,16 +192,61 @@ TEST_F(JournalRow, HoldsWhatDkimArcAndDmarcFound) {
 TEST_F(JournalRow, IsBoundedWhateverAMessageRepeats) {
   evidence_.dkim.verified = true;
   dkim::SignatureOutcome signature;
-  signature.domain = std::string(100'000, 'd');
+  signature.domain = std::string(100'000, '\1');  // six octets each in JSON
   signature.selector = signature.domain;
   evidence_.dkim.signatures.assign(2000, signature);
   evidence_.arc.emplace();
-  evidence_.arc->sets.resize(10'000);
-  for (arc::SetOutcome& set : evidence_.arc->sets) set.domain = std::string(1000, 'd');
+  evidence_.arc->failed_instance = 17;
+  evidence_.arc->sets.resize(50);
+  for (unsigned i = 0; i < 50; ++i) {
+    evidence_.arc->sets[i].instance = i + 1;
+    evidence_.arc->sets[i].domain = evidence_.arc->sets[i].selector = std::string(1000, '\1');
+  }
+  evidence_.dmarc.emplace();
+  evidence_.dmarc->result = dmarc::Result::Fail;
+  evidence_.dmarc->author_domain = evidence_.dmarc->policy_domain = std::string(253, 'd');
+  evidence_.dmarc_other = evidence_.dmarc;
+  evidence_.flags.removed_fields.assign(2000, "Authentication-Results");
+  evidence_.flags.removed_signed_fields = evidence_.flags.removed_fields;
+  TrackingRow row;
+  row.recipient = "r@managed.example";
   std::string out;
-  append_tracking_row(out, facts(), {}, time_);
-  EXPECT_LT(out.size(), 64U * 1024);
-  EXPECT_EQ(nlohmann::json::parse(out)["dkim_unlisted"], 1980);
+  append_tracking_row(out, facts(), row, time_);
+  EXPECT_LT(out.size(), 16U * 1024);
+  const nlohmann::json first = nlohmann::json::parse(out);
+  EXPECT_EQ(first["dkim_unlisted"], 1990);
+  EXPECT_EQ(first["arc"]["sets"], 50);
+  std::vector<unsigned> listed;
+  for (const nlohmann::json& set : first["arc"]["chain"]) listed.push_back(set["i"]);
+  EXPECT_EQ(listed, (std::vector<unsigned>{1, 17, 48, 49, 50}));
+  EXPECT_EQ(first["removed_fields"].size(), 10U);
+
+  // Further recipients of the same message.
+  row.first = false;
+  out.clear();
+  for (int i = 1; i < 1000; ++i) append_tracking_row(out, facts(), row, time_);
+  EXPECT_LT(out.size(), 999U * 2048);
+  const nlohmann::json further = nlohmann::json::parse(out.substr(0, out.find('\n')));
+  for (const char* absent : {"dkim", "dkim_unlisted", "arc", "arc_override", "dmarc", "dmarc_other",
+                             "removed_fields", "removed_signed_fields"}) {
+    EXPECT_FALSE(further.contains(absent)) << absent;
+  }
+  // ... have the results, as the first has.
+  for (const char* result : {"dkim_results", "arc_result", "dmarc_result"}) {
+    EXPECT_EQ(further[result], first[result]) << result;
+  }
+  EXPECT_EQ(further["dkim_results"].size(), 10U);
+  EXPECT_EQ(further["dmarc_result"], "fail");
+}
+
+TEST_F(JournalRow, NamesAreWholeWhereThereAreFew) {
+  evidence_.dkim.verified = true;
+  dkim::SignatureOutcome signature;
+  signature.domain = std::string(200, 'd');
+  evidence_.dkim.signatures.assign(2, signature);
+  EXPECT_EQ(tracking({})["dkim"][1]["domain"], signature.domain);
+  evidence_.dkim.signatures.assign(3, signature);
+  EXPECT_EQ(tracking({})["dkim"][1]["domain"], std::string(64, 'd') + "...");
 }
 
 TEST(Balance, HoldsOnlyWhenEveryNamedRecipientEnded) {
