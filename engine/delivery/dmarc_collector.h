@@ -18,6 +18,8 @@ struct DmarcHandling {
 
 class DmarcCollector {
  public:
+  // Reports are made: add() is not in vain. Cheap.
+  virtual bool enabled() const = 0;
   // Once for a message that came to its end, whatever its end was. `record`: Evaluator::record() of the
   // machine whose outcome is evidence.dmarc; null where there was none.
   virtual void add(const evidence::Evidence& evidence, const dmarc::RecordRef& record,

@@ -67,7 +67,7 @@ void DmarcReports::add(const evidence::Evidence& evidence, const dmarc::RecordRe
                        const DmarcHandling& handling) {
   const bool applied =
       evidence.dmarc.has_value() && record && record->kind() == dmarc::SelectedRecord::Kind::One;
-  if (!options_.settings.enabled || stopping_ || handling.is_report || !applied) return;
+  if (!enabled() || handling.is_report || !applied) return;
   const DmarcReportRow row(evidence, record->record(), options_.mode, handling.applied);
   const uint64_t unlisted = collection_.unlisted();
   if (!collection_.add(row.message(), shard_.wall_now())) return;

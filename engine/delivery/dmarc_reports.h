@@ -66,6 +66,7 @@ class DmarcReports final : public DmarcCollector,
                reactor::Mail<DmarcPeriod>* mail = nullptr);
   ~DmarcReports();
 
+  bool enabled() const override { return options_.settings.enabled && !stopping_; }
   void add(const evidence::Evidence& evidence, const dmarc::RecordRef& record,
            const DmarcHandling& handling) override;
   // From now on; the period that runs keeps its end. Off: what was collected is written at its end.

@@ -104,7 +104,8 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
     co_await validate_chain_for_seal(shard, deadline);
   // A deferred message comes again, and is reported for what becomes of it then.
   const bool settled = verdicts.front().action != Action::Defer;
-  if (context_.dmarc_reports != nullptr && tx.evidence.dmarc && settled) report(verdicts.front());
+  const bool reports = context_.dmarc_reports != nullptr && context_.dmarc_reports->enabled();
+  if (reports && tx.evidence.dmarc && settled) report(verdicts.front());
   // One group (W-4): the same rule, exemption and evidence, so the same action for all.
   smtp::Reply reply;
   switch (verdicts.front().action) {

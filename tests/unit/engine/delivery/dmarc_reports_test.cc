@@ -163,9 +163,12 @@ TEST_F(ReportsOnDisk, AreOffUnlessTheSwitchIsOn) {
   reports_[0]->add(failed(), record_of(kRecord), {});
   pass(2h);
   EXPECT_EQ(reports_[0]->octets_held(), 0U);
+  EXPECT_FALSE(reports_[0]->enabled());
   reports_[0]->set_options(options(true));
+  EXPECT_TRUE(reports_[0]->enabled());
   reports_[0]->add(failed(), record_of(kRecord), {});
   reports_[0]->set_options(options(false));
+  EXPECT_FALSE(reports_[0]->enabled());
   reports_[0]->add(failed(), record_of(kRecord), {});
   EXPECT_EQ(reports_[0]->counters().messages, 1U);
 }
