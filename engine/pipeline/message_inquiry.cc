@@ -21,6 +21,7 @@ namespace {
 // Inquiries that are kept for their memory (some KB each): as many as messages are under way at a time on a
 // busy shard.
 constexpr size_t kIdleMax = 64;
+constexpr size_t kIdleOctets = 32 * 1024;  // guessed: what usual messages leave; one with more is not kept
 
 // What hangs on a cached TXT answer.
 template <class Ref>
@@ -50,7 +51,7 @@ Answer timed_out() { return {dns::AnswerStatus::Timeout, {}, 0, false}; }
 void MessageInquiry::begin(const mail::HeaderBlock& block, const authentication::Wanted& wanted,
                            const authentication::Settings& settings) {
   budget_ = {};
-  news_ = hurried_ = false;
+  news_ = hurried_ = cut_off_ = false;
   machine_.start(block, wanted, settings);
   (void)run();
 }
@@ -75,6 +76,7 @@ bool MessageInquiry::run() {
 // True when it is answered.
 bool MessageInquiry::ask(const PendingQuestion& pending) {
   if (hurried_) {
+    cut_off_ = true;
     machine_.answer(pending.id, timed_out());
     return true;
   }
@@ -112,28 +114,18 @@ void MessageInquiry::on_answer(uint64_t tag, const Answer& answer) {
 }
 
 Task<bool> MessageInquiry::finish(Shard& shard, evidence::Evidence& evidence, MonoTime deadline) {
-  const bool in_time = co_await wait_for_answers(shard, deadline);
+  while (!run()) {
+    SLUICE_CHECK(!outstanding_.empty());
+    const Wake woken = co_await signal_.wait_until(shard, deadline);
+    if (woken != Wake::Notified) finish_now();
+  }
   machine_.conclude(evidence);
-  co_return in_time;
+  co_return !cut_off_;
 }
 
 Task<bool> MessageInquiry::finish_chain(Shard& shard, evidence::Evidence& evidence, MonoTime deadline) {
   machine_.want_chain();
-  const bool in_time = co_await wait_for_answers(shard, deadline);
-  machine_.conclude(evidence);
-  co_return in_time;
-}
-
-Task<bool> MessageInquiry::wait_for_answers(Shard& shard, MonoTime deadline) {
-  bool in_time = true;
-  while (!run()) {
-    SLUICE_CHECK(!outstanding_.empty());
-    const Wake woken = co_await signal_.wait_until(shard, deadline);
-    if (woken != Wake::Notified) {
-      in_time = false;
-      finish_now();
-    }
-  }
+  const bool in_time = co_await finish(shard, evidence, deadline);
   co_return in_time;
 }
 
@@ -144,6 +136,7 @@ void MessageInquiry::finish_now() {
 }
 
 void MessageInquiry::give_up() {
+  cut_off_ = cut_off_ || !outstanding_.empty();
   for (const Outstanding& each : outstanding_) {
     client_.forget(each.asked);
     machine_.answer(each.id, timed_out());
@@ -155,6 +148,7 @@ void MessageInquiry::release() {
   for (const Outstanding& each : outstanding_) client_.forget(each.asked);
   outstanding_.clear();
   signal_.reset();
+  machine_.release();
 }
 
 MessageInquiryPtr MessageInquiries::make() {
@@ -168,10 +162,17 @@ MessageInquiryPtr MessageInquiries::make() {
   return MessageInquiryPtr(inquiry.release(), MessageInquiryReturn{this});
 }
 
+size_t MessageInquiries::octets_kept() const {
+  size_t octets = 0;
+  for (const auto& inquiry : idle_) octets += inquiry->octets_kept();
+  return octets;
+}
+
 void MessageInquiryReturn::operator()(MessageInquiry* inquiry) const noexcept {
   std::unique_ptr<MessageInquiry> mine(inquiry);
   mine->release();
-  if (inquiries->idle_.size() < kIdleMax) inquiries->idle_.push_back(std::move(mine));
+  const bool usual = mine->octets_kept() <= kIdleOctets;
+  if (usual && inquiries->idle_.size() < kIdleMax) inquiries->idle_.push_back(std::move(mine));
 }
 
 }  // namespace sluice::pipeline

@@ -3,8 +3,9 @@
 // as the header block is there, so that the DNS works while the body comes; nothing is awaited before
 // finish().
 //
-// MessageInquiries keeps the objects for their memory, and parsed keys and policies with the cached answers
-// that they were read from, so that each is read once however many messages it serves.
+// MessageInquiries keeps the objects for their memory, as far as messages have not made it large, and parsed
+// keys and policies with the cached answers that they were read from, so that each is read once however many
+// messages it serves.
 //
 // What is outstanding at the deadline, or after finish_now(), counts as timed out, and the machines end by
 // their own rules (TempError). One shard.
@@ -24,6 +25,7 @@
 namespace sluice::pipeline {
 
 struct MessageInquiryReturn;
+class MessageInquiries;
 
 class MessageInquiry final : public dns::AnswerReceiver {
  public:
@@ -48,7 +50,7 @@ class MessageInquiry final : public dns::AnswerReceiver {
   }
 
   // Once, behind body_done() and spf_known(): ends when all that is wanted is known, and puts it into the
-  // evidence. False when the deadline came first.
+  // evidence. False when something was not waited for: the deadline or finish_now() came first.
   runtime::Task<bool> finish(reactor::Shard& shard, evidence::Evidence& evidence, MonoTime deadline);
   // Behind finish(): the ARC chain too, where it was not asked about. As finish().
   runtime::Task<bool> finish_chain(reactor::Shard& shard, evidence::Evidence& evidence, MonoTime deadline);
@@ -59,17 +61,18 @@ class MessageInquiry final : public dns::AnswerReceiver {
 
  private:
   friend struct MessageInquiryReturn;
+  friend class MessageInquiries;
   struct Outstanding {
     auth::QuestionId id;
     dns::DnsClient::AskId asked;
   };
 
   bool run();  // true when it is done
-  runtime::Task<bool> wait_for_answers(reactor::Shard& shard, MonoTime deadline);
   bool ask(const auth::PendingQuestion& pending);
   void take(auth::QuestionId id, const dns::AnswerCache::Hit& hit);
   void give_up();
   void release();
+  size_t octets_kept() const { return machine_.octets_kept(); }
   void on_answer(uint64_t tag, const dns::Answer& answer) override;
 
   reactor::Shard& shard_;
@@ -80,10 +83,9 @@ class MessageInquiry final : public dns::AnswerReceiver {
   std::vector<Outstanding> outstanding_;
   bool news_ = false;  // answers that the machine has not been stepped with
   bool hurried_ = false;
+  bool cut_off_ = false;  // something counted as timed out for that
   runtime::Signal signal_;
 };
-
-class MessageInquiries;
 
 struct MessageInquiryReturn {
   MessageInquiries* inquiries = nullptr;
@@ -99,6 +101,8 @@ class MessageInquiries {
   MessageInquiries& operator=(const MessageInquiries&) = delete;
 
   MessageInquiryPtr make();
+  // Of those that wait for a message.
+  size_t octets_kept() const;
 
  private:
   friend struct MessageInquiryReturn;

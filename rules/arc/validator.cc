@@ -135,6 +135,10 @@ void Validator::start(const mail::HeaderBlock& block, dkim::BodyHashes& body, co
   }
 }
 
+void Validator::release() {
+  if (has_sets()) *state_ = State{};
+}
+
 bool Validator::has_sets() const { return !state_->chain.empty(); }
 const Outcome& Validator::outcome() const { return state_->outcome; }
 std::span<const auth::PendingQuestion> Validator::questions() const { return state_->questions; }

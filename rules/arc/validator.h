@@ -54,6 +54,9 @@ class Validator {
   // Final once step() said Done. Before: None, and the sets as they were read.
   const Outcome& outcome() const;
 
+  // Between two messages: gives back all that the last one's sets took.
+  void release();
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -73,6 +73,11 @@ void MessageAuthenticator::spf_known(const evidence::Evidence& evidence, bool dm
 
 Progress MessageAuthenticator::step() {
   questions_.clear();
+  // A chain that is wanted whatever the results are: its keys come while the body does.
+  if (wanted_.chain && !arc_done_) {
+    arc_asked_ = true;
+    arc_done_ = run(arc_, Machine::Arc);
+  }
   if (!dkim_done_) dkim_done_ = run(dkim_, Machine::Dkim);
   if (dkim_done_ && spf_known_ && !dmarc_told_) tell_dmarc();
   if (!dmarc_done_) dmarc_done_ = run(dmarc_, Machine::Dmarc);
@@ -80,6 +85,7 @@ Progress MessageAuthenticator::step() {
   if (!dkim_done_ || !dmarc_done_ || !dmarc_other_done_ || !spf_known_ || !body_done_)
     return Progress::NeedAnswers;
   if (arc_done_) return Progress::Done;
+  if (wanted_.chain) return Progress::NeedAnswers;
   if (!arc_asked_ && !chain_is_needed()) {
     arc_done_ = true;
     return Progress::Done;
@@ -87,6 +93,11 @@ Progress MessageAuthenticator::step() {
   arc_asked_ = true;
   arc_done_ = run(arc_, Machine::Arc);
   return arc_done_ ? Progress::Done : Progress::NeedAnswers;
+}
+
+void MessageAuthenticator::release() {
+  dkim_.release();
+  arc_.release();
 }
 
 // True when the machine has ended.
@@ -128,7 +139,6 @@ void MessageAuthenticator::want_chain() {
 
 // ESE-07: SPF fails or soft-fails, DKIM fails, or DMARC fails.
 bool MessageAuthenticator::chain_is_needed() const {
-  if (wanted_.chain) return true;
   if (spf_result_ == SpfResult::Fail || spf_result_ == SpfResult::SoftFail) return true;
   if (wanted_.dmarc && dmarc_.outcome().result == dmarc::Result::Fail) return true;
   if (!wanted_.dkim) return false;

@@ -79,6 +79,11 @@ class MessageAuthenticator {
   // Of what is acted on, for reports; null where no record applies.
   const dmarc::RecordRef& dmarc_record() const { return dmarc_.record(); }
 
+  // Between two messages: lets go of the last one's keys, texts and sets.
+  void release();
+  // What a message may have made large and start() will use again.
+  size_t octets_kept() const { return dkim_.octets_kept(); }
+
  private:
   enum class Machine : uint8_t { Dkim, Dmarc, DmarcOther, Arc };
   struct Route {

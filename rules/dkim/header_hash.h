@@ -47,6 +47,9 @@ class FieldIndex {
 
   // Of names, since build(): what the index has cost.
   uint64_t comparisons() const { return comparisons_; }
+  size_t octets_kept() const {
+    return entries_.capacity() * sizeof(Entry) + names_.capacity() * sizeof(Name);
+  }
 
  private:
   struct Entry {

@@ -44,10 +44,7 @@ void Verifier::start(const mail::HeaderBlock& block, BodyHashes& body, const Ver
   block_ = &block;
   body_ = &body;
   options_ = options;
-  work_.clear();
-  keys_.clear();
-  pending_.clear();
-  outcomes_.clear();
+  release();
   indexed_ = false;
   asked_ = false;
   body_done_ = false;
@@ -61,6 +58,13 @@ void Verifier::start(const mail::HeaderBlock& block, BodyHashes& body, const Ver
     add_signature(block[*at], body);
   }
   name_signatures();
+}
+
+void Verifier::release() {
+  work_.clear();
+  keys_.clear();
+  pending_.clear();
+  outcomes_.clear();
 }
 
 void Verifier::add_signature(const mail::HeaderField& field, BodyHashes& body) {

@@ -58,6 +58,11 @@ class Verifier {
   // One for each DKIM-Signature field, the topmost first. Valid until the next start().
   std::span<const SignatureOutcome> outcome() const { return outcomes_; }
 
+  // Between two messages: lets go of the last one's keys and texts.
+  void release();
+  // What a message may have made large and start() will use again.
+  size_t octets_kept() const { return canonical_.capacity() + index_.octets_kept(); }
+
  private:
   struct Work {
     MessageSignature signature;  // its names have gone into the outcome

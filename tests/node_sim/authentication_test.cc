@@ -47,6 +47,7 @@ seal._domainkey.node.example: [{{TXT: "{1}"}}]
 _dmarc.author.example: [{{TXT: "v=DMARC1; p=reject"}}]
 author.example: [{{SPF: "v=spf1 ip4:192.0.2.77 -all"}}]
 silent._domainkey.author.example: ["TIMEOUT"]
+silent._domainkey.sealer.example: ["TIMEOUT"]
 )",
                                           test_key().public_record(), seal_key().public_record());
 }
@@ -103,14 +104,14 @@ std::string signed_message(WallTime now, std::string_view selector = "s") {
 }
 
 // As a list forwards it: changed, and sealed with what it found before.
-std::string sealed_message(WallTime now, std::string_view results) {
+std::string sealed_message(WallTime now, std::string_view results, std::string_view selector = "s") {
   std::string message = fmt::format("List-Id: <list.example>\r\n{}\r\n{}", kHeader, kBody);
   const mail::HeaderReader reader = reader_of(message);
   arc::SealRequest request;
   request.authserv_id = "mx.sealer.example";
   request.results = results;
   request.now = now;
-  const arc::SealSpec spec{.domain = "sealer.example", .selector = "s"};
+  const arc::SealSpec spec{.domain = "sealer.example", .selector = std::string(selector)};
   return *arc::seal(fields_of(reader.block()), digest_of(kBody), {}, request, spec, test_key()) + message;
 }
 
@@ -312,6 +313,70 @@ TEST_F(NodeAuthentication, KeysThatNoServerSendsAreTempErrorWithinTheTimeForAuth
   EXPECT_THAT(dialogue.replies.at(7), StartsWith("250"));
   EXPECT_EQ(world_->row()["dkim"][0]["result"], "temperror");
   EXPECT_EQ(world_->row()["dkim"][0]["reason"], "key-lookup-failed");
+}
+
+// One question may take that long.
+std::string patient_policy(std::string_view seconds) {
+  std::string policy = policy_with("observe", "", kDmarcRule);
+  const auto put = [&](std::string_view setting, std::string_view old) {
+    const size_t at = policy.find(fmt::format("{} = {}\n", setting, old));
+    policy.replace(at, setting.size() + 3 + old.size(), fmt::format("{} = {}", setting, seconds));
+  };
+  put("timeout_seconds", "2");
+  put("spf_evaluation_seconds", "10");
+  return policy;
+}
+
+// Shows: W-7
+TEST_F(NodeAuthentication, WhatIsNotKnownWithinTheTimeForAuthenticationIsNotWaitedFor) {
+  world_.emplace(patient_policy("25"), zone_with_keys());
+  // The author's key is given up after 25 s; only then is the chain asked for, whose key would take as long.
+  std::string message = sealed_message(now(), "; dmarc=pass header.from=author.example", "silent");
+  const std::string signature = signed_message(now(), "silent");
+  message.insert(0, signature, 0, signature.find("From: "));
+  const MonoTime began = world_->sim().now();
+  const Dialogue dialogue = send(message);
+  const auto took = world_->sim().now() - began;
+  world_->stop();
+  EXPECT_GT(took, std::chrono::seconds(29));
+  EXPECT_LT(took, std::chrono::seconds(32));
+  EXPECT_THAT(dialogue.replies.at(7), StartsWith("250"));
+  EXPECT_EQ(world_->report().pipeline.authentication.cut_off, 1U);
+  EXPECT_EQ(world_->row()["arc"]["result"], "temperror");
+  EXPECT_EQ(world_->row()["dkim_results"], nlohmann::json::array({"temperror"}));
+}
+
+// Shows: W-16
+TEST_F(NodeAuthentication, KeysAreNotWaitedForBeyondTheTimeForDraining) {
+  world_.emplace(patient_policy("25"), zone_with_keys());
+  const MonoTime began = world_->sim().now();
+  const Mail mail{.ip = std::string(kPermitted), .octets = on_the_wire(signed_message(now(), "silent"))};
+  world_->drain_in_the_middle(NodeWorld::lines_of(mail), 6, std::chrono::seconds(50));
+  EXPECT_LT(world_->sim().now() - began, std::chrono::seconds(70));
+  EXPECT_EQ(world_->report().pipeline.authentication.cut_off, 1U);
+  EXPECT_EQ(world_->row()["dkim_results"], nlohmann::json::array({"temperror"}));
+}
+
+TEST_F(NodeAuthentication, FurtherRecipientsHaveTheResultsAndEachLineOfTheJournalIsCounted) {
+  start("observe", "", "[dkim.default_rule]\nenabled = true\n[dmarc.default_rule]\nenabled = true\n");
+  std::string message = signed_message(now());
+  message.replace(message.find("hello"), 5, "HELLO");
+  Mail mail{.ip = std::string(kForger), .octets = on_the_wire(message)};
+  for (int i = 0; i < 9; ++i) mail.recipients.push_back(fmt::format("r{}@managed.example", i));
+  world_->send(mail);
+  world_->stop();
+  const std::vector<nlohmann::json> rows = world_->rows();
+  ASSERT_EQ(rows.size(), 10U);
+  EXPECT_EQ(rows[0]["dkim"][0]["reason"], "body-hash-mismatch");
+  EXPECT_EQ(rows[0]["dmarc"]["author_domain"], "author.example");
+  for (const nlohmann::json& row : rows) {
+    EXPECT_EQ(row["dkim_results"], nlohmann::json::array({"fail"}));
+    EXPECT_EQ(row["dmarc_result"], "fail");
+    EXPECT_EQ(row.contains("dkim"), row == rows[0]);
+    EXPECT_EQ(row.contains("dmarc"), row == rows[0]);
+  }
+  EXPECT_GT(world_->events().size(), 10U);  // several for each
+  EXPECT_EQ(world_->report().journal.rows_written, world_->journal().size());
 }
 
 // Shows: ESE-07

@@ -263,11 +263,12 @@ void NodeWorld::leave_in_body(const std::string& octets, int clients) {
   pass(30s);
 }
 
-Dialogue NodeWorld::drain_in_the_middle(const std::vector<std::string>& lines, size_t before) {
+Dialogue NodeWorld::drain_in_the_middle(const std::vector<std::string>& lines, size_t before,
+                                        std::chrono::nanoseconds pause) {
   Course course;
   course.lines = lines;
   course.before = before;
-  course.pause = 1s;
+  course.pause = pause;
   course.drain = true;
   const Dialogue dialogue = follow(std::move(course));
   end_stop();

@@ -65,8 +65,9 @@ class NodeWorld {
   Dialogue talk_at(uint16_t port, const std::vector<std::string>& lines);
   // A client that is cut off right behind its last line.
   void talk_and_reset(const std::vector<std::string>& lines);
-  // The node is told to stop before line number `before` is said.
-  Dialogue drain_in_the_middle(const std::vector<std::string>& lines, size_t before);
+  // The node is told to stop before line number `before` is said, so long after the word to stop.
+  Dialogue drain_in_the_middle(const std::vector<std::string>& lines, size_t before,
+                               std::chrono::nanoseconds pause = std::chrono::seconds(1));
   // The node is told to stop a second after line number `behind` was said, before it is answered.
   void drain_behind(const std::vector<std::string>& lines, size_t behind);
   // That many clients send these octets as their message's beginning, and then nothing; they stay until

@@ -168,6 +168,62 @@ TEST(MessageAuthenticator, LooksAtTheChainOnlyWhereSomethingFailsOrSomebodySeals
   EXPECT_EQ(sealed.evidence.arc->result, arc::Result::Pass);
 }
 
+TEST(MessageAuthenticator, AsksTheKeysOfAChainThatWillBeSealedBeforeTheBodyComes) {
+  const std::string message = sealed_message();
+  const mail::HeaderReader reader = read(message);
+  Settings settings;
+  settings.dkim.now = kNow;
+  for (const bool sealing : {true, false}) {
+    MessageAuthenticator machine;
+    machine.start(reader.block(), {.dkim = true, .arc = true, .chain = sealing}, settings);
+    std::vector<std::string> asked;
+    for (int step = 0; step < 2; ++step) {
+      EXPECT_EQ(machine.step(), Progress::NeedAnswers);
+      for (const PendingQuestion& pending : machine.questions())
+        asked.push_back(pending.question.name.to_text());
+    }
+    if (sealing) EXPECT_THAT(asked, ElementsAre("s._domainkey.list.example"));  // and only once
+    if (!sealing) EXPECT_THAT(asked, IsEmpty());
+  }
+}
+
+TEST(MessageAuthenticator, LetsGoOfAMessagesSetsAndTellsWhatItKeeps) {
+  const dns::Zone answers = zone();
+  MessageAuthenticator machine;
+  for (const size_t more : {size_t{10}, size_t{200'000}}) {
+    const std::string message = fmt::format("X: {}\r\n{}", std::string(more, 'x'), plain_message());
+    const mail::HeaderReader before = read(message);
+    dkim::SignSpec spec;
+    spec.domain = "a.example";
+    spec.selector = "s";
+    spec.headers = {"from", "x"};
+    const std::string signed_by_a =
+        *dkim::sign(fields_of(before.block()), body_digest(), spec, key(), kNow) + message;
+    const mail::HeaderReader reader = read(signed_by_a);
+    Settings settings;
+    settings.dkim.now = kNow;
+    machine.start(reader.block(), {.dkim = true}, settings);
+    while (machine.step() == Progress::NeedAnswers && !machine.questions().empty()) {
+      for (const PendingQuestion& pending : machine.questions())
+        machine.answer(pending.id, answers.lookup(pending.question));
+    }
+    machine.release();
+    if (more < 1000) EXPECT_LT(machine.octets_kept(), 4096U);
+    if (more > 1000) EXPECT_GT(machine.octets_kept(), more);
+  }
+  const std::string sealed = sealed_message();
+  const mail::HeaderReader reader = read(sealed);
+  machine.start(reader.block(), {.dkim = true, .chain = true}, {});
+  machine.body_done();
+  machine.spf_known({}, false);
+  (void)machine.step();
+  machine.release();
+  evidence::Evidence found;
+  machine.conclude(found);
+  ASSERT_TRUE(found.arc.has_value());
+  EXPECT_TRUE(found.arc->sets.empty());
+}
+
 TEST(MessageAuthenticator, ADkimFailureAloneAsksForTheChain) {
   std::string message = signed_message();
   message.replace(message.find("some text"), 4, "Some");
