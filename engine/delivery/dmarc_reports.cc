@@ -26,6 +26,11 @@ namespace {
 
 constexpr size_t kStemMax = 240;  // of NAME_MAX (255), with room for extensions
 constexpr uint32_t kMode = 0640;
+// While a document is made there are the rows, the text, what zlib reads, and what it fills.
+constexpr size_t kCopies = 4;
+
+static_assert(limits::kDmarcReportDrainWait < DmarcReports::kStopWait);
+static_assert(DmarcReports::kStopWait + limits::kDnsQuestionWait < limits::kStopGrace);
 
 // What a file system takes as a name, and nothing that leads elsewhere.
 std::string as_file_name(std::string_view text) {
@@ -33,6 +38,17 @@ std::string as_file_name(std::string_view text) {
   const auto harmless = [](char c) { return is_ascii_alnum(c) || std::string_view("!.-_").contains(c); };
   std::ranges::replace_if(name, std::not_fn(harmless), '_');
   return name;
+}
+
+struct Document {
+  std::string packed, file_name, report_id, subject;
+};
+
+// Some 0.2 s for a report with all the rows that it may have: nothing for a shard's thread.
+Document document_of(const dmarc::ReportIdentity& identity, const dmarc::ReportName& name,
+                     const dmarc::DomainReport& report) {
+  return {dmarc::gzip(dmarc::report_xml(identity, name, report)), dmarc::report_file_name(identity, name),
+          dmarc::report_id(identity, name), dmarc::report_subject(identity, name)};
 }
 
 }  // namespace
@@ -46,14 +62,16 @@ void DmarcReportCounters::add(const DmarcReportCounters& other) {
   refused += other.refused;
 }
 
-DmarcReports::DmarcReports(Shard& shard, dns::DnsClient& dns, DmarcReportOptions options,
-                           reactor::Mail<DmarcPeriod>* mail)
+DmarcReports::DmarcReports(Shard& shard, dns::DnsClient& dns, runtime::Worker& worker,
+                           DmarcReportOptions options, reactor::Mail<DmarcPeriod>* mail)
     : shard_(shard),
       dns_(dns),
+      worker_(worker),
       options_(std::move(options)),
       mail_(mail),
       collection_(shard.wall_now()),
       pending_(shard.wall_now()),
+      in_writing_(shard.wall_now()),
       end_(next_end()) {
   if (mail_ != nullptr) mail_->open(shard_, *this);
   arm();
@@ -104,21 +122,30 @@ void DmarcReports::end_period() {
     if (!mail_->post(shard_, ShardId{0}, std::move(sent))) collection_.merge(std::move(*sent));
     return;
   }
-  pending_.merge(std::move(period));
+  take_in(std::move(period));
   if (pending_.empty()) return;
   write_at_ = shard_.now() + (mail_ == nullptr ? MonoClock::duration(0) : kGather);
 }
 
 void DmarcReports::on_mail(ShardId /*from*/, DmarcPeriod period) {
-  pending_.merge(std::move(*period));
+  take_in(std::move(*period));
   if (write_at_ == kNever) write_at_ = shard_.now() + kGather;
   arm();
 }
 
+// What finds no room here, where others wait to be written, is counted; what found none before has been.
+void DmarcReports::take_in(dmarc::ReportCollection&& period) {
+  const uint64_t counted = pending_.unlisted() + period.unlisted();
+  pending_.merge(std::move(period));
+  counters_.unlisted += pending_.unlisted() - std::min(pending_.unlisted(), counted);
+}
+
+// One writes at a time: a slow disk makes the next period wait, and does not pile periods up.
 void DmarcReports::write_pending() {
   write_at_ = kNever;
-  dmarc::ReportCollection::Domains domains = pending_.take(shard_.wall_now()).release();
-  (void)writing_.spawn(shard_, write_all(shard_, std::move(domains)));
+  write_due_ = true;
+  if (std::exchange(writing_now_, true)) return;
+  (void)writing_.spawn(shard_, write_all(shard_));
 }
 
 Task<void> DmarcReports::stop(Shard& shard) {
@@ -126,43 +153,47 @@ Task<void> DmarcReports::stop(Shard& shard) {
   disarm();
   if (mail_ != nullptr) mail_->close(shard);
   questions_until_ = shard.now() + limits::kDmarcReportDrainWait;
-  pending_.merge(collection_.take(shard.wall_now()));
+  write_until_ = shard.now() + kStopWait;
+  take_in(collection_.take(shard.wall_now()));
   if (!pending_.empty()) write_pending();
   writing_.close();
   const Wake ended = co_await writing_.wait_empty(shard, kNever);
   SLUICE_CHECK(ended == Wake::Notified);
+  if (lost_reports_ != 0 && options_.on_lost) options_.on_lost(lost_reports_, lost_messages_);
 }
 
 // --- reports ---
 
-Task<void> DmarcReports::write_all(Shard& shard, dmarc::ReportCollection::Domains domains) {
-  while (!domains.empty()) {
-    auto next = domains.extract(domains.begin());
-    Job job;
-    job.domain = std::move(next.key());
-    job.report = std::move(next.mapped());
-    co_await write_one(shard, std::move(job));
+Task<void> DmarcReports::write_all(Shard& shard) {
+  while (std::exchange(write_due_, false)) {
+    in_writing_ = pending_.take(shard.wall_now());
+    while (auto next = in_writing_.release_one()) {
+      Job job;
+      job.domain = std::move(next.key());
+      job.report = std::move(next.mapped());
+      if (out_of_time()) {
+        postpone(std::move(job));
+        continue;
+      }
+      job.octets = dmarc::ReportCollection::octets_of(job.domain, job.report);
+      co_await write_one(shard, std::move(job));
+      job_octets_ = 0;
+    }
   }
+  writing_now_ = false;
 }
 
 Task<void> DmarcReports::write_one(Shard& shard, Job job) {
-  make_document(job);
+  job_octets_ = job.octets * kCopies;
+  co_await make_document(shard, job);
+  job_octets_ = job.octets + job.packed.size();
   co_await find_destinations(shard, job);
-  if (job.to.empty()) {
-    if (job.undecided.empty()) {
-      ++counters_.unwanted;
-    } else {
-      postpone(std::move(job));
-    }
+  if (job.to.empty() && job.undecided.empty()) {
+    ++counters_.unwanted;
     co_return;
   }
-  std::string about_path = job.stem + ".json";
-  std::string about = description(job);
-  bool written = co_await write_file(shard, std::move(about_path), about);
-  if (written) {
-    std::string path = job.stem + ".xml.gz";
-    written = co_await write_file(shard, std::move(path), job.packed);
-  }
+  bool written = false;
+  if (!job.to.empty() && !out_of_time()) written = co_await write_pair(shard, job);
   if (written) {
     ++counters_.written;
   } else {
@@ -170,19 +201,21 @@ Task<void> DmarcReports::write_one(Shard& shard, Job job) {
   }
 }
 
-void DmarcReports::make_document(Job& job) {
+Task<void> DmarcReports::make_document(Shard& shard, Job& job) {
   dmarc::ReportIdentity identity;
   identity.organization = options_.settings.organization;
   identity.contact = options_.settings.contact;
   identity.extra_contact = options_.settings.extra_contact;
   identity.submitter = options_.settings.submitter;
   identity.generator = options_.generator;
-  const std::string id = fmt::format("{:016x}{}", shard_.random()(), shard_.id().value);
-  const dmarc::ReportName name{job.domain, job.report.since, shard_.wall_now(), id};
-  job.packed = dmarc::gzip(dmarc::report_xml(identity, name, job.report));
-  job.file_name = dmarc::report_file_name(identity, name);
-  job.report_id = dmarc::report_id(identity, name);
-  job.subject = dmarc::report_subject(identity, name);
+  const std::string id = fmt::format("{:016x}{}", shard.random()(), shard.id().value);
+  const dmarc::ReportName name{job.domain, job.report.since, shard.wall_now(), id};
+  auto make = [&identity, &name, &job] { return document_of(identity, name, job.report); };
+  Document document = co_await runtime::run_on(worker_, shard, std::move(make));
+  job.packed = std::move(document.packed);
+  job.file_name = std::move(document.file_name);
+  job.report_id = std::move(document.report_id);
+  job.subject = std::move(document.subject);
   std::string stem = as_file_name(std::string_view(job.file_name).substr(0, job.file_name.rfind(".xml")));
   // A domain's name may be nearly as long as a file's; the whole name stands in the description.
   if (stem.size() > kStemMax) stem = as_file_name(identity.submitter).substr(0, kStemMax - 64) + "!" + id;
@@ -235,6 +268,21 @@ std::string DmarcReports::description(const Job& job) const {
   return text;
 }
 
+// The description first; it goes again when there is nothing to describe.
+Task<bool> DmarcReports::write_pair(Shard& shard, const Job& job) {
+  const std::string about_path = job.stem + ".json";
+  const std::string path = job.stem + ".xml.gz";
+  const std::string about = description(job);
+  const bool described = co_await write_file(shard, about_path, about);
+  if (!described) co_return false;
+  const bool written = co_await write_file(shard, path, job.packed);
+  if (!written) {
+    FileOperation removing = unlink_file(shard, about_path);
+    (void)co_await removing;
+  }
+  co_return written;
+}
+
 // Under another name first: a file that is there is whole, and on the disk.
 Task<bool> DmarcReports::write_file(Shard& shard, std::string path, const std::string& octets) {
   const std::string temporary = path + ".new";
@@ -268,10 +316,12 @@ Task<bool> DmarcReports::write_file(Shard& shard, std::string path, const std::s
 
 void DmarcReports::postpone(Job job) {
   const bool old = shard_.wall_now() - job.report.since >= 2 * options_.settings.interval + kGather;
-  if (stopping_ || old) {
-    counters_.unlisted += job.report.messages;
-    return;
+  if (stopping_ || old) counters_.unlisted += job.report.messages;
+  if (stopping_) {
+    ++lost_reports_;
+    lost_messages_ += job.report.messages;
   }
+  if (stopping_ || old) return;
   ++counters_.postponed;
   const uint64_t unlisted = collection_.unlisted();
   collection_.merge(job.domain, std::move(job.report));

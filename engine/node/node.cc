@@ -186,7 +186,8 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   control_ = std::make_unique<runtime::Published<Control>>(shards, std::make_unique<const Control>());
   journal_news_ = std::make_unique<reactor::Mail<JournalNews>>(group_->directory(), kJournalMail);
   if (shards > 1) homes_ = std::make_unique<dns::HomeShards>(group_->directory(), random_seed());
-  resources_ = std::make_unique<NodeResources>(NodeResources{*policies_, hosts_, std::move(*servers), log_});
+  resources_ =
+      std::make_unique<NodeResources>(NodeResources{*policies_, hosts_, std::move(*servers), log_, worker_});
   resources_->homes = homes_.get();
   if (shards > 1) {
     dmarc_mail_ = std::make_unique<reactor::Mail<delivery::DmarcPeriod>>(group_->directory(), kDmarcMail);

@@ -101,6 +101,7 @@ class Node final : private reactor::ShardProgram {
   runtime::Log& log_;
   std::unique_ptr<const policy::Policy> policy_at_start_;
   NodeStatus status_;
+  runtime::ThreadWorker worker_{"sluice-work"};
   std::unique_ptr<reactor::ShardGroup> group_;
   // Made once the group knows its shards, and destroyed after their threads have ended.
   std::unique_ptr<pipeline::LivePolicies> policies_;

@@ -118,7 +118,7 @@ NodeShard::NodeShard(Shard& shard, const NodeResources& resources, store::Journa
       hops_(shard, directory_, hop_options(shard, resources, policy_->policy)),
       hop_watch_(shard, hops_, resources.log),
       journal_(journal_options(shard, resources, policy_->policy.journal(), std::move(on_journal))),
-      dmarc_reports_(shard, dns_, report_options(), resources.dmarc_mail),
+      dmarc_reports_(shard, dns_, resources.worker, report_options(), resources.dmarc_mail),
       bodies_(shard, resources.body_settings.value_or(body_settings(policy_->policy.memory())),
               resources.bodies),
       context_{dns_, spf_, messages_, hops_, journal_, bodies_, background_},
@@ -357,6 +357,10 @@ delivery::DmarcReportOptions NodeShard::report_options() const {
     const std::string reason = std::generic_category().message(os_error);
     resources_.log.write(shard_.wall_now(), LogLevel::Error, "dmarc.report_refused",
                          {{"path", path}, {"reason", reason}});
+  };
+  options.on_lost = [this](size_t reports, uint64_t messages) {
+    resources_.log.write(shard_.wall_now(), LogLevel::Error, "dmarc.reports_lost",
+                         {{"reports", reports}, {"messages", messages}});
   };
   return options;
 }

@@ -22,6 +22,7 @@
 #include "io/reactor/shard.h"
 #include "io/runtime/log.h"
 #include "io/runtime/task_group.h"
+#include "io/runtime/worker.h"
 #include "io/serve/smtp_server.h"
 
 #include <functional>
@@ -39,6 +40,7 @@ struct NodeResources {
   const dns::HostsTable& hosts;
   std::vector<Endpoint> dns_servers;
   runtime::Log& log;
+  runtime::Worker& worker;                               // for what would hold a shard up; outlives them
   dns::HomeShards* homes = nullptr;                      // null: one shard, which asks everything itself
   message::NodeBudget* bodies = nullptr;                 // null: one shard, whose budget is the node's
   std::optional<message::BodySettings> body_settings{};  // instead of the policy's: for tests

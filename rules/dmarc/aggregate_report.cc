@@ -169,4 +169,18 @@ ReportCollection::Domains ReportCollection::release() {
   return std::exchange(domains_, {});
 }
 
+size_t ReportCollection::octets_of(std::string_view name, const DomainReport& report) {
+  size_t octets = name.size() + sizeof(DomainReport) + kNodeOctets;
+  for (const auto& [row, count] : report.rows) octets += row.size() + kNodeOctets;
+  return octets;
+}
+
+ReportCollection::Domains::node_type ReportCollection::release_one() {
+  if (domains_.empty()) return {};
+  Domains::node_type first = domains_.extract(domains_.begin());
+  octets_ -= std::min(octets_, octets_of(first.key(), first.mapped()));
+  unlisted_ -= std::min(unlisted_, first.mapped().unlisted);
+  return first;
+}
+
 }  // namespace sluice::dmarc

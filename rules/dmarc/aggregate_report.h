@@ -118,6 +118,9 @@ class ReportCollection {
   using Domains = std::map<std::string, DomainReport, std::less<>>;
   const Domains& domains() const { return domains_; }  // by policy domain
   Domains release();                                   // leaves nothing
+  Domains::node_type release_one();                    // the first domain; empty where there is none
+  // What one domain takes of octets(), about.
+  static size_t octets_of(std::string_view name, const DomainReport& report);
   WallTime since() const { return since_; }
   size_t octets() const { return octets_; }
   uint64_t unlisted() const {

@@ -40,6 +40,7 @@ struct FaultNode::Life {
   std::unique_ptr<pipeline::LivePolicies> policies;
   uint32_t next_listener = 1;
   std::unique_ptr<message::NodeBudget> bodies;
+  runtime::SimulatedWorker worker{std::chrono::milliseconds(1)};
   std::optional<node::NodeResources> resources;
   std::vector<std::unique_ptr<Member>> members;
   runtime::TaskGroup tasks;
@@ -100,7 +101,8 @@ FaultNode::Life::Life(FaultNode& owner, uint64_t seed) : node(owner) {
   policies = std::make_unique<pipeline::LivePolicies>(
       shards.size(), std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners)));
   for (const auto& shard : shards) policies->attach(*shard);
-  resources.emplace(node::NodeResources{*policies, owner.hosts_, owner.options_.dns_servers, owner.log_});
+  resources.emplace(
+      node::NodeResources{*policies, owner.hosts_, owner.options_.dns_servers, owner.log_, worker});
   resources->homes = homes.get();
   message::BodySettings memory;
   memory.spill_directory = "/spill";

@@ -96,7 +96,8 @@ NodeWorld::NodeWorld(std::string_view policy_toml, std::string_view zone_yaml)
       1, std::make_unique<const pipeline::LivePolicy>(std::move(policy), std::move(listeners),
                                                       std::move(*files)));
   policies_->attach(node_shard_);
-  resources_.emplace(node::NodeResources{*policies_, hosts_, {Endpoint{sim_.address("dns"), 53}}, *log_});
+  resources_.emplace(
+      node::NodeResources{*policies_, hosts_, {Endpoint{sim_.address("dns"), 53}}, *log_, worker_});
   node_ = std::make_unique<node::NodeShard>(node_shard_, *resources_, nullptr);
   std::optional<Result<void>> started;
   EXPECT_TRUE(node_tasks_.spawn(node_shard_, start_node(node_shard_, started)));

@@ -123,6 +123,7 @@ class NodeWorld {
   std::unique_ptr<runtime::Log> log_;
   std::unique_ptr<pipeline::LivePolicies> policies_;
   dns::HostsTable hosts_;
+  runtime::SimulatedWorker worker_{std::chrono::milliseconds(1)};
   std::optional<node::NodeResources> resources_;
   reactor::Shard node_shard_;
   reactor::Shard hop_shard_;

@@ -59,6 +59,8 @@ const std::string kRecord = "v=DMARC1; p=reject; rua=mailto:reports@example.com"
 // One shard, or two that share their reports.
 class ReportsOnDisk : public ::testing::Test {
  protected:
+  static constexpr std::chrono::milliseconds kWork{200};  // how long a document takes
+
   void start(size_t shards, bool enabled = true) {
     for (uint16_t i = 0; i < shards; ++i) {
       owned_.push_back(std::make_unique<Shard>(ShardId{i}, world_.make_reactor("node")));
@@ -70,8 +72,8 @@ class ReportsOnDisk : public ::testing::Test {
       dns::DnsClientSettings settings;
       settings.servers = {*Endpoint::parse("192.0.2.53:53")};
       dns_.push_back(std::make_unique<dns::DnsClient>(*shard, settings));
-      reports_.push_back(
-          std::make_unique<DmarcReports>(*shard, *dns_.back(), options(enabled), mail_ ? &*mail_ : nullptr));
+      reports_.push_back(std::make_unique<DmarcReports>(*shard, *dns_.back(), worker_, options(enabled),
+                                                        mail_ ? &*mail_ : nullptr));
     }
   }
   DmarcReportOptions options(bool enabled) {
@@ -84,7 +86,20 @@ class ReportsOnDisk : public ::testing::Test {
     made.settings.interval = 1h;
     made.generator = "Sluice test";
     made.on_refused = [this](const std::string& path, int) { refused_.push_back(path); };
+    made.on_lost = [this](size_t reports, uint64_t messages) {
+      lost_reports_ += reports;
+      lost_messages_ += messages;
+    };
     return made;
+  }
+  // Of a domain that gets its reports itself: nobody is asked.
+  void add_own(const std::string& domain) {
+    reports_[0]->add(failed(domain), record_of("v=DMARC1; p=reject; rua=mailto:r@" + domain), {});
+  }
+  void slow_disk(std::chrono::microseconds latency) {
+    reactor::SimDiskFaults faults;
+    faults.latency_min = faults.latency_max = latency;
+    world_.set_disk_faults("node", faults);
   }
   void pass(MonoClock::duration time) {
     (void)world_.run_until(shards_, [] { return false; }, world_.now() + time);
@@ -128,8 +143,11 @@ class ReportsOnDisk : public ::testing::Test {
   std::optional<reactor::Mail<DmarcPeriod>> mail_;
   std::vector<std::unique_ptr<dns::DnsClient>> dns_;
   std::vector<std::unique_ptr<DmarcReports>> reports_;
+  runtime::SimulatedWorker worker_{kWork};
   runtime::TaskGroup group_;
   std::vector<std::string> refused_;
+  size_t lost_reports_ = 0;
+  uint64_t lost_messages_ = 0;
   bool stopped_ = false;
 };
 
@@ -225,6 +243,72 @@ TEST_F(ReportsOnDisk, ArePartOfTheNextPeriodWhereTheDiskRefuses) {
   pass(1h);
   ASSERT_EQ(files(".xml.gz").size(), 1U);
   EXPECT_NE(unzipped(content(files(".xml.gz")[0])).find("<count>2</count>"), std::string::npos);
+}
+
+// A report is a pair: the description that was there first goes again.
+TEST_F(ReportsOnDisk, LeaveNoDescriptionOfWhatCannotBeWritten) {
+  start(1);
+  reports_[0]->add(failed(), record_of(kRecord), {});
+  reactor::SimDiskFaults faults;
+  faults.capacity = 400;  // one of the two
+  world_.set_disk_faults("node", faults);
+  pass(1h + 1min);
+  ASSERT_EQ(refused_.size(), 1U);
+  EXPECT_TRUE(refused_[0].ends_with(".xml.gz")) << refused_[0];
+  EXPECT_TRUE(files("").empty()) << files("")[0];
+  world_.set_disk_faults("node", {});
+  pass(1h);
+  EXPECT_EQ(files(".json").size(), 1U);
+  EXPECT_EQ(files(".xml.gz").size(), 1U);
+}
+
+TEST_F(ReportsOnDisk, AreMadeByTheWorkerAndCountedMeanwhile) {
+  start(1);
+  for (int i = 0; i < 10; ++i) add_own("d" + std::to_string(i) + ".example");
+  const size_t held = reports_[0]->octets_held();
+  EXPECT_GT(held, 0U);
+  // While a document is made there are several forms of it.
+  EXPECT_TRUE(
+      world_.run_until(shards_, [&] { return reports_[0]->octets_held() > held; }, world_.now() + 2h));
+  const MonoTime begun = world_.now();
+  EXPECT_TRUE(world_.run_until(shards_, [&] { return !files(".json").empty(); }, world_.now() + 2h));
+  EXPECT_GE(world_.now() - begun, kWork);
+  EXPECT_GE(reports_[0]->octets_held(), held * 9 / 10);
+  pass(1min);
+  EXPECT_EQ(files(".xml.gz").size(), 10U);
+  EXPECT_EQ(reports_[0]->octets_held(), 0U);
+}
+
+TEST_F(ReportsOnDisk, OfTheNextPeriodWaitUntilTheseAreWritten) {
+  start(1);
+  slow_disk(5min);  // an open, a write, a sync, a close, a rename: some 50 min for a report
+  add_own("a.example");
+  add_own("b.example");
+  pass(1h + 1min);
+  add_own("c.example");
+  pass(1h);
+  // The second period has ended, the first one's second report is under way.
+  size_t under_way = files(".new").size();
+  EXPECT_EQ(under_way, 1U);
+  pass(3h);
+  EXPECT_EQ(files(".xml.gz").size(), 3U);
+}
+
+TEST_F(ReportsOnDisk, EndInTimeHoweverSlowTheDisk) {
+  start(1);
+  for (int i = 0; i < 1000; ++i) add_own("d" + std::to_string(i) + ".example");
+  slow_disk(100ms);
+  const MonoTime began = world_.now();
+  stop();
+  stopped_ = true;
+  EXPECT_LE(world_.now() - began, DmarcReports::kStopWait + 2s);
+  const size_t written = files(".xml.gz").size();
+  EXPECT_GT(written, 2U);
+  EXPECT_EQ(files(".json").size(), written);
+  EXPECT_EQ(reports_[0]->counters().unlisted, 1000 - written);
+  EXPECT_EQ(lost_reports_, 1000 - written);
+  EXPECT_EQ(lost_messages_, 1000 - written);
+  EXPECT_EQ(reports_[0]->octets_held(), 0U);
 }
 
 TEST_F(ReportsOnDisk, OfAllShardsAreOne) {
