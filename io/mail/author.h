@@ -20,8 +20,8 @@ enum class AuthorError : uint8_t {
 };
 
 // From fields are those of that name, with white space before the colon and behind junk lines too. A line
-// that a lenient reader may take for one (a folded colon, controls or a byte order mark around the name) makes
-// the author Malformed.
+// that a lenient reader may take for one (a folded colon, controls or a byte order mark around the name)
+// makes the author Malformed.
 [[nodiscard]] std::expected<Address, AuthorError> find_author(const HeaderBlock& block);
 // The value of one From field, folding included.
 [[nodiscard]] std::expected<Address, AuthorError> parse_author(std::string_view value);
