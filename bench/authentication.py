@@ -8,11 +8,12 @@ turns.
     chain     Postfix with policyd-spf, OpenDKIM and OpenDMARC
     rspamd    Postfix with rspamd as a milter: SPF, DKIM, ARC and DMARC, no other module
 
-Usage: authentication.py --build FOLDER [--only sluice] [--rounds 5] [--messages 10000] [--peer-messages 2000]
+Usage: authentication.py --build FOLDER [--only sluice [--clients loopback]] [--rounds 5] [--messages 10000] [--peer-messages 2000]
                          [--corpus-messages 2000] [--seed 1] [--strict] [--json FILE]
 
 The messages are those of make_signed_corpus.py, one per connection, each from a client address of its own that is named by
-XCLIENT: two exchanges more than in bare_path.py, for all of them. All ask the same sluice-dns, which is not measured, and have asked it for everything before: a round before the measured
+XCLIENT: two exchanges more than in bare_path.py, for all of them. With --clients loopback they
+connect from those addresses instead, of 127.0.0.0/8: the dialogue of bare_path.py, for the node alone. All ask the same sluice-dns, which is not measured, and have asked it for everything before: a round before the measured
 ones. What is not installed or cannot run is left out and named. Rounds are paired: every system is measured once in each, and a
 ratio is the median of the rounds' ratios. The measured programs have the last processor, all else the first. The load is a closed
 loop on 16 connections. All in memory and on loopback; the peers need root, for a network of their own.
@@ -55,6 +56,8 @@ servers = ["{dns}"]
 address = "127.0.0.1:0"
 direction = "inbound"
 xclient_peers = ["127.0.0.0/8"]
+[spf]
+private_peers = ["127.0.0.0/8"]
 [[domain]]
 name = "{managed}"
 next_hops = ["{next_hop}"]
@@ -107,7 +110,7 @@ class Bench:
         self.args = args
         self.build = args.build.resolve()
         self.corpus = make_signed_corpus.write(folder, str(self.build / "bin" / "sluicectl"), args.corpus_messages,
-                                               seed=args.seed)
+                                               seed=args.seed, loopback=args.clients == "loopback")
         dns = ["--listen", f"{authentication_peers.DNS}:53" if args.peers else "127.0.0.1:0", "--zone", self.corpus.zone]
         self.dns = programs.start([self.build / "bin" / "sluice-dns", *dns], processor=0)
         self.left_out = {}
@@ -242,7 +245,7 @@ def report(results, bench):
     """Prints the table; the number of targets missed, by the multiple of the floor."""
     args, corpus = bench.args, bench.corpus
     sizes = corpus.sizes
-    print(f"{measure.machine()}; {CONNECTIONS} connections, 1 message on each, {args.rounds} paired rounds of {args.messages} "
+    print(f"{measure.machine()}; {CONNECTIONS} connections, 1 message on each, clients by {args.clients}, {args.rounds} paired rounds of {args.messages} "
           f"messages ({args.peer_messages} for Postfix)")
     print(f"corpus: {len(sizes)} messages, median {sizes[len(sizes) // 2]}, mean {sum(sizes) // len(sizes)} octets, "
           f"{100 * corpus.signed / len(sizes):.0f} % signed (RSA-2048, relaxed/relaxed), {100 * corpus.sealed / len(sizes):.0f} % "
@@ -280,7 +283,10 @@ def parse_arguments():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a multiple is missed")
     parser.add_argument("--json", type=pathlib.Path, help="write the figures here too")
+    parser.add_argument("--clients", choices=("xclient", "loopback"), default="xclient")
     args = parser.parse_args()
+    if args.clients == "loopback" and args.only is None:
+        parser.error("--clients loopback needs --only sluice: the peers do not check clients on loopback")
     args.peers = args.only is None
     return args
 

@@ -5,10 +5,10 @@
 //   bare-source --port P [--connections 16] [--messages 10000] [--messages-per-connection 1] [--size 20480]
 //               [--corpus FILE] [--from A] [--to A] [--seconds 120]
 //
-// FILE is a folder of messages packed by bench/make_corpus.py: "octets sender recipient [client helo]" lines
-// and a blank line, then the messages one behind the other in wire form without the final dot. Where a line
-// names a client, the receiver is told so by XCLIENT before the message. MAIL, RCPT and DATA leave together.
-// Prints a line of JSON when done, and ends with 1 where a message got no 2xx.
+// FILE is a folder of messages packed by bench/make_corpus.py: "octets sender recipient [client [helo]]"
+// lines and a blank line, then the messages one behind the other in wire form without the final dot. Where a
+// line names a client, the receiver is told so by XCLIENT before the message. MAIL, RCPT and DATA leave
+// together. Prints a line of JSON when done, and ends with 1 where a message got no 2xx.
 
 #include "bench/bare_ring.h"
 
@@ -52,6 +52,7 @@ struct Options {
 struct Item {
   std::string client;  // XCLIENT and the EHLO behind it, one after the other; empty: the connection's own
   std::string hello;
+  in_addr_t source = 0;  // what the connection comes from, where that is not the machine's choice
   std::string envelope;  // MAIL to DATA
   std::string body;      // with its final dot
 };
@@ -78,7 +79,7 @@ constexpr std::string_view kQuit = "QUIT\r\n";
 
 Item make_item(const std::string& from, const std::string& to, std::string text) {
   text += ".\r\n";
-  return {{}, {}, "MAIL FROM:<" + from + ">\r\nRCPT TO:<" + to + ">\r\nDATA\r\n", std::move(text)};
+  return {{}, {}, 0, "MAIL FROM:<" + from + ">\r\nRCPT TO:<" + to + ">\r\nDATA\r\n", std::move(text)};
 }
 
 Item generated(const Options& options) {
@@ -115,6 +116,7 @@ std::vector<Item> read_corpus(const std::string& path) {
     std::string text(row.octets, '\0');
     if (!file.read(text.data(), static_cast<std::streamsize>(row.octets))) die(path.c_str());
     Item& item = items.emplace_back(make_item(row.from, row.to, std::move(text)));
+    if (row.helo.empty() && !row.client.empty()) item.source = inet_addr(row.client.c_str());
     if (row.helo.empty()) continue;
     item.client = "XCLIENT NAME=[UNAVAILABLE] ADDR=" + row.client + " HELO=" + row.helo + "\r\n";
     item.hello = "EHLO " + row.helo + "\r\n";
@@ -148,8 +150,16 @@ class Source {
     connection.descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
     setsockopt(connection.descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    connection.item = nullptr;
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    if (items_[next_ % items_.size()].source != 0) {
+      connection.item = &items_[next_++ % items_.size()];
+      address.sin_addr.s_addr = connection.item->source;
+      setsockopt(connection.descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+      if (bind(connection.descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+        die("bind");
+    }
     address.sin_port = htons(options_.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     // On loopback this does not sleep: the answer comes before the call would.
@@ -163,7 +173,6 @@ class Source {
     connection.step = Step::Greeting;
     connection.awaited = 1;
     connection.sent = connection.column = 0;
-    connection.item = nullptr;
     receive(index);
   }
 

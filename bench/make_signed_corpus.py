@@ -26,14 +26,15 @@ PROVIDERS = {"_spf.goog.example": ["_netblocks.goog.example", "_netblocks2.goog.
              "amzses.example": [], "mail.zdesk.example": []}
 # How sender domains write their SPF records: share in percent.
 FORMS = {"none": 8, "provider": 38, "several": 20, "own hosts": 14, "own networks": 20}
-NOBODY = "198.19.255."  # addresses that no record lists
+NETWORK, LOOPBACK = 0xC6120000, 0x7F120000  # 198.18.0.0/15, which is reserved for benchmarks, and as much of 127.0.0.0/8
 
 
 class Zone:
     """Lines of a master file, and the networks that each SPF record lists, its includes' too."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, base):
         self.rng = rng
+        self.base = base
         self.lines = ["$TTL 3600"]
         self.networks = {}
         self._next = 0
@@ -45,13 +46,13 @@ class Zone:
         self.add(name, "TXT", " ".join(f'"{words[at:at + 255]}"' for at in range(0, len(words), 255)))
 
     def network(self, length):
-        """A block of its own of 198.18.0.0/15, as (first address, prefix length)."""
+        """A block of its own, as (first address, prefix length)."""
         size = 1 << (32 - length)
         first = (self._next + size - 1) // size * size
         self._next = first + size
         if self._next > 0x1FF00:
-            raise SystemExit("more networks than 198.18.0.0/15 has room for")
-        return 0xC6120000 + first, length
+            raise SystemExit("more networks than there is room for")
+        return self.base + first, length
 
     def provider(self, name, includes, blocks):
         self.networks[name] = [self.network(self.rng.choice((24, 25, 26))) for _ in range(blocks)]
@@ -72,6 +73,7 @@ class Domain:
         rng = zone.rng
         self.name = f"d{number:04d}.example"
         self.networks = []
+        self.nobody = zone.base + 0x1FF00  # no record lists these
         self.selector = rng.choice(SELECTORS)
         self.key, record = rng.choice(keys)
         zone.text(f"{self.selector}._domainkey.{self.name}", record)
@@ -106,7 +108,7 @@ class Domain:
     def client(self, rng):
         """(address, what SPF says of it)."""
         if not self.networks or rng.random() >= 0.85:
-            return NOBODY + str(rng.randrange(1, 255)), self.outside
+            return dotted(self.nobody + rng.randrange(1, 255)), self.outside
         first, length = rng.choice(self.networks)
         return dotted(first + rng.randrange(1 << (32 - length))), "pass"
 
@@ -147,8 +149,8 @@ def _sign(sluicectl, zone, jobs):
         list(pool.map(run, (jobs[at::count] for at in range(count))))
 
 
-def _make_zone(rng, keys, domains):
-    zone = Zone(rng)
+def _make_zone(rng, keys, domains, base):
+    zone = Zone(rng, base)
     for name, includes in PROVIDERS.items():
         for other in includes:
             zone.provider(other, [], 4)
@@ -168,15 +170,15 @@ def _expected(domain, spf, signed, sealed):
     return {"spf": spf, "dkim": ["pass"] if signed else [], "dmarc": dmarc, "sealed": sealed}
 
 
-def write(folder, sluicectl, messages=1000, domains=2000, seed=1):
-    """Makes pack and zone in `folder`; a Corpus."""
+def write(folder, sluicectl, messages=1000, domains=2000, seed=1, loopback=False):
+    """Makes pack and zone in `folder`; a Corpus. Clients are named by XCLIENT, or with `loopback` connect from their addresses."""
     rng = random.Random(seed)
     folder = pathlib.Path(folder)
     work = folder / "messages"
     work.mkdir()
     corpus = Corpus(folder)
     keys = _make_keys(sluicectl, work)
-    zone, senders = _make_zone(rng, keys, domains)
+    zone, senders = _make_zone(rng, keys, domains, LOOPBACK if loopback else NETWORK)
     pathlib.Path(corpus.zone).write_text("\n".join(zone.lines) + "\n")
     signing, sealing, rows = [], [], []
     for number in range(messages):
@@ -199,7 +201,7 @@ def write(folder, sluicectl, messages=1000, domains=2000, seed=1):
                             "selector": "arc", "key_file": str(keys[-1][0]), "headers": HEADERS, "ip": client, "helo": helo,
                             "mail_from": sender, "authserv_id": FORWARDER})
         corpus.expected[recipient] = _expected(domain, spf, signed, sealed)
-        rows.append((file, sender, recipient, client, helo))
+        rows.append((file, sender, recipient, client, *(() if loopback else (helo,))))
     _sign(sluicectl, corpus.zone, signing)
     _sign(sluicectl, corpus.zone, sealing)
     corpus.signed, corpus.sealed = len(signing), len(sealing)
