@@ -142,7 +142,8 @@ class alignas(64) ProgramImage {
 
   // Where a run starts. The table lies behind this object, and behind that the outcomes.
   union First {
-    cidr::V4Family::Placed v4{};
+    First() : v4() {}
+    cidr::V4Family::Placed v4;
     cidr::V6Family::Placed v6;
   };
   First first_;

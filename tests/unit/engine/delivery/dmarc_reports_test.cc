@@ -113,6 +113,7 @@ class ReportsOnDisk : public ::testing::Test {
   }
   void TearDown() override {
     if (!stopped_) stop();
+    pass(1s);  // sockets close at the next turns
   }
   static Task<void> stopped(Shard& shard, DmarcReports& reports, dns::DnsClient& dns, bool& done) {
     co_await reports.stop(shard);
