@@ -504,7 +504,9 @@ TEST(AnswerCacheObjects, StayAsLongWhenTheirViewIsFound) {
       const auto hit = cache.put(question(name), text("x", 60), at(0s));
       const bool known = way == 0 ? cache.attached<WithView<4>>(*hit, at(1s)) != nullptr
                                   : cache.attached_view<WithView<4>>(*hit, at(1s)) != nullptr;
-      if (!known) EXPECT_TRUE(cache.attach(hit->id, std::make_unique<WithView<4>>(round), 1000));
+      if (!known) {
+        EXPECT_TRUE(cache.attach(hit->id, std::make_unique<WithView<4>>(round), 1000));
+      }
       has[way] = known;
     }
     ASSERT_EQ(has[0], has[1]) << round;
