@@ -182,8 +182,11 @@ TEST(MessageAuthenticator, AsksTheKeysOfAChainThatWillBeSealedBeforeTheBodyComes
       for (const PendingQuestion& pending : machine.questions())
         asked.push_back(pending.question.name.to_text());
     }
-    if (sealing) EXPECT_THAT(asked, ElementsAre("s._domainkey.list.example"));  // and only once
-    if (!sealing) EXPECT_THAT(asked, IsEmpty());
+    if (sealing) {
+      EXPECT_THAT(asked, ElementsAre("s._domainkey.list.example"));  // and only once
+    } else {
+      EXPECT_THAT(asked, IsEmpty());
+    }
   }
 }
 
@@ -208,8 +211,12 @@ TEST(MessageAuthenticator, LetsGoOfAMessagesSetsAndTellsWhatItKeeps) {
         machine.answer(pending.id, answers.lookup(pending.question));
     }
     machine.release();
-    if (more < 1000) EXPECT_LT(machine.octets_kept(), 4096U);
-    if (more > 1000) EXPECT_GT(machine.octets_kept(), more);
+    if (more < 1000) {
+      EXPECT_LT(machine.octets_kept(), 4096U);
+    }
+    if (more > 1000) {
+      EXPECT_GT(machine.octets_kept(), more);
+    }
   }
   const std::string sealed = sealed_message();
   const mail::HeaderReader reader = read(sealed);
