@@ -44,7 +44,10 @@ void write_dkim(JsonObject& row, const evidence::DkimEvidence& dkim) {
   if (!dkim.verified) return;
   const size_t listed = std::min(dkim.signatures.size(), kSignaturesListed);
   std::string json = "[";
-  for (size_t i = 0; i < listed; ++i) append_signature(json, dkim.signatures[i], listed);
+  evidence::SignatureChoice choice(dkim, kSignaturesListed);
+  for (const dkim::SignatureOutcome& signature : dkim.signatures) {
+    if (choice.takes(signature)) append_signature(json, signature, listed);
+  }
   json += ']';
   row.raw("dkim", json);
   if (dkim.signatures.size() > listed) row.number("dkim_unlisted", dkim.signatures.size() - listed);
@@ -119,11 +122,12 @@ void write_dmarc(JsonObject& row, std::string_view key, const std::optional<dmar
 
 void write_authentication_results(JsonObject& row, const evidence::Evidence& evidence) {
   if (evidence.dkim.verified) {
-    const size_t listed = std::min(evidence.dkim.signatures.size(), kSignaturesListed);
     std::string results = "[";
-    for (size_t i = 0; i < listed; ++i) {
-      if (i != 0) results += ',';
-      append_json_string(results, dkim::rfc_word(evidence.dkim.signatures[i].result));
+    evidence::SignatureChoice choice(evidence.dkim, kSignaturesListed);
+    for (const dkim::SignatureOutcome& signature : evidence.dkim.signatures) {
+      if (!choice.takes(signature)) continue;
+      if (results.size() > 1) results += ',';
+      append_json_string(results, dkim::rfc_word(signature.result));
     }
     row.raw("dkim_results", results + ']');
   }

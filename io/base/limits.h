@@ -171,7 +171,9 @@ inline constexpr size_t kArcResults =
 
 // --- tag=value lists, DKIM (RFC 6376, RFC 8301) ---
 inline constexpr size_t kTagListTags = 32;  // ours: tags of one list; all that are defined are 15. permerror
-inline constexpr size_t kDkimSignatures = 10;    // ours, a setting: verified, from the top. Below: policy
+inline constexpr size_t kDkimSignatures = 10;  // ours, a setting: verified, from the top. Below: policy
+inline constexpr size_t kDkimSignatureFields =
+    100;  // ours: fields read to find them, from the top. One outcome for all below: policy
 inline constexpr size_t kDkimHeaderNames = 256;  // ours: names in h=, repeated ones included. permerror
 inline constexpr size_t kDkimBodyHashes = 16;    // ours: different c= and l= of one message. Beyond: policy
 inline constexpr size_t kDkimSignatureOctets =

@@ -71,4 +71,9 @@ Result result_of(Reason reason) {
   }
 }
 
+bool is_of_field(Reason reason) {
+  const bool of_field = reason >= Reason::MalformedTags && reason <= Reason::SignedInTheFuture;
+  return of_field || reason == Reason::WeakAlgorithm || reason == Reason::TooManySignatures;
+}
+
 }  // namespace sluice::dkim

@@ -52,12 +52,14 @@ enum class Reason : uint8_t {
   SignatureMismatch,
   // ours
   WeakAlgorithm,      // rsa-sha1 (RFC 8301)
-  TooManySignatures,  // beyond the limit: not looked at
+  TooManySignatures,  // beyond the limit: not verified
   OutOfTime,          // the verdict was due: temperror
 };
 std::string_view to_word(Reason reason);  // "verified", "body-hash-mismatch", ...
 // What each reason makes of a signature (RFC 8601 section 2.7.1, RFC 6376 section 3.9).
 Result result_of(Reason reason);
+// Whether the field alone, or its place among the others, decided: no key was asked for.
+bool is_of_field(Reason reason);
 
 struct SignatureOutcome {
   Result result = Result::None;

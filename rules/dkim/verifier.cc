@@ -48,8 +48,9 @@ void Verifier::start(const mail::HeaderBlock& block, BodyHashes& body, const Ver
   indexed_ = false;
   asked_ = false;
   body_done_ = false;
+  places_taken_ = 0;
   for (auto at = block.find(kFieldName); at; at = block.find(kFieldName, *at + 1)) {
-    if (work_.size() == options_.signatures_max) {
+    if (work_.size() == limits::kDkimSignatureFields) {
       SignatureOutcome& rest = outcomes_.emplace_back();
       rest.reason = Reason::TooManySignatures;
       rest.result = result_of(rest.reason);
@@ -78,6 +79,7 @@ void Verifier::add_signature(const mail::HeaderField& field, BodyHashes& body) {
   outcome.body_length = signature.body_length;
   std::optional<Reason> problem = signature.problem;
   if (!problem) problem = problem_of_time(signature, options_.now, options_.clock_skew);
+  if (!problem && places_taken_ == options_.signatures_max) problem = Reason::TooManySignatures;
   if (!problem) {
     const auto body_id = body.want(signature.body, signature.body_length);
     if (!body_id) problem = Reason::TooManySignatures;
@@ -87,6 +89,7 @@ void Verifier::add_signature(const mail::HeaderField& field, BodyHashes& body) {
     outcome.reason = *problem;
     outcome.result = result_of(*problem);
   } else {
+    ++places_taken_;
     work.open = true;
     work.question = question_for(signature);
     work.identity_below_domain = identity_is_below_domain(signature);
@@ -110,13 +113,14 @@ size_t Verifier::question_for(const MessageSignature& signature) {
 void Verifier::name_signatures() {
   constexpr size_t kOctetsMost = 64;
   for (size_t octets = kHeadOctets; octets <= kOctetsMost; octets *= 2) {
-    bool unique = true;
+    std::vector<std::string_view> heads;
     for (size_t i = 0; i < work_.size(); ++i) {
-      outcomes_[i].signature_head = head_of(work_[i].signature.b_whole, octets);
-      for (size_t j = 0; j < i; ++j)
-        unique = unique && outcomes_[j].signature_head != outcomes_[i].signature_head;
+      std::string& head = outcomes_[i].signature_head;
+      head = head_of(work_[i].signature.b_whole, octets);
+      if (work_.size() > 1 && !head.empty()) heads.emplace_back(head);
     }
-    if (unique) return;
+    std::ranges::sort(heads);
+    if (std::ranges::adjacent_find(heads) == heads.end()) return;
   }
 }
 

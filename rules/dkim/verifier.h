@@ -14,8 +14,11 @@
 // signatures without an end are temperror, OutOfTime. An answer that comes twice or is not asked for
 // is ignored.
 //
-// Bounds: limits::kDkimSignatures signatures from the top, and one outcome (TooManySignatures) for all below;
-// names in h=, lengths and keys as limits.h says. Reused by start(), which keeps memory. One shard. Pure.
+// Bounds: limits::kDkimSignatures signatures are verified, from the top. A field that cannot be read, or
+// whose time is over, takes none of these places, for it asks for no key: whoever puts such fields above a
+// good signature does not hide it. limits::kDkimSignatureFields fields are read, and there is one outcome for
+// all below; names in h=, lengths and keys as limits.h says. Reused by start(), which keeps memory. One
+// shard. Pure.
 #pragma once
 
 #include "io/mail/header_block.h"
@@ -55,7 +58,8 @@ class Verifier {
   void answer(auth::QuestionId id, const dns::Answer& answer, const KeyRecordRef& key);
   void answer(auth::QuestionId id, const dns::Answer& answer);
   void body_done() { body_done_ = true; }
-  // One for each DKIM-Signature field, the topmost first. Valid until the next start().
+  // One for each DKIM-Signature field, the topmost first; one (TooManySignatures) for all that were not read.
+  // Valid until the next start().
   std::span<const SignatureOutcome> outcome() const { return outcomes_; }
 
   // Between two messages: lets go of the last one's keys and texts.
@@ -101,6 +105,7 @@ class Verifier {
   std::vector<SignatureOutcome> outcomes_;
   std::string canonical_;  // the header of one signature
   Sha256 hash_;
+  size_t places_taken_ = 0;  // of options_.signatures_max
   bool asked_ = false;
   bool body_done_ = false;
 };

@@ -51,6 +51,20 @@ std::vector<std::string_view> passing_domains(const DkimEvidence& dkim) {
   return domains;
 }
 
+SignatureChoice::SignatureChoice(const DkimEvidence& dkim, size_t most) {
+  const auto verified = static_cast<size_t>(std::ranges::count_if(
+      dkim.signatures, [](const dkim::SignatureOutcome& one) { return !dkim::is_of_field(one.reason); }));
+  verified_left_ = std::min(verified, most);
+  others_left_ = most - verified_left_;
+}
+
+bool SignatureChoice::takes(const dkim::SignatureOutcome& signature) {
+  size_t& left = dkim::is_of_field(signature.reason) ? others_left_ : verified_left_;
+  if (left == 0) return false;
+  --left;
+  return true;
+}
+
 bool is_dmarc_satisfied(const Evidence& evidence) {
   if (evidence.dmarc && evidence.dmarc->result == dmarc::Result::Pass) return true;
   // A chain speaks of an author; it does not mend a message without one.

@@ -116,6 +116,18 @@ bool is_dkim_uncertain(const DkimEvidence& dkim);
 // d= of the signatures that pass, each once, top first. Views of `dkim`.
 std::vector<std::string_view> passing_domains(const DkimEvidence& dkim);
 
+// Which signatures to name where there is room for `most`, in their order: those that were verified come
+// before those that their field alone decided, of which anybody can put many on top.
+class SignatureChoice {
+ public:
+  SignatureChoice(const DkimEvidence& dkim, size_t most);
+  bool takes(const dkim::SignatureOutcome& signature);  // called for each, top first
+
+ private:
+  size_t verified_left_;
+  size_t others_left_;
+};
+
 // DMARC passes, or fails but the results of a trusted ARC sealer stand in for it (W-33).
 bool is_dmarc_satisfied(const Evidence& evidence);
 

@@ -21,7 +21,7 @@ using evidence::Identity;
 using evidence::SpfOutcome;
 
 constexpr size_t kColumns = 78;          // RFC 5322 2.1.1 advises; a single word may be longer
-constexpr size_t kSignaturesShown = 50;  // as many as may be verified; the others were not looked at
+constexpr size_t kSignaturesShown = 50;  // as many as may be verified
 constexpr std::string_view kNoValue = "none";
 
 // A value in the sense of RFC 8601: bare where nobody can misread it, else a quoted string (W-21).
@@ -104,10 +104,9 @@ void write_signature(ResultWriter& writer, const dkim::SignatureOutcome& signatu
 void write_dkim(ResultWriter& writer, const DkimEvidence& dkim) {
   if (!dkim.verified) return;
   if (dkim.signatures.empty()) writer.begin("dkim", dkim::rfc_word(dkim::Result::None));
-  size_t shown = 0;
+  evidence::SignatureChoice choice(dkim, kSignaturesShown);
   for (const dkim::SignatureOutcome& signature : dkim.signatures) {
-    if (shown++ == kSignaturesShown) break;
-    write_signature(writer, signature);
+    if (choice.takes(signature)) write_signature(writer, signature);
   }
 }
 

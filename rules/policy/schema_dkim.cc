@@ -25,12 +25,15 @@ constexpr std::array kDkim{
         .type = ValueType::Boolean,
         .default_text = "true",
         .text = "Verify the DKIM signatures of inbound mail (RFC 6376). DMARC and the rules below need it."},
-    Setting{.name = "max_signatures",
-            .type = ValueType::Integer,
-            .default_text = "10",
-            .minimum = 1,
-            .maximum = 50,
-            .text = "Signatures of one message that are verified, from the top. Further ones do not count."},
+    Setting{
+        .name = "max_signatures",
+        .type = ValueType::Integer,
+        .default_text = "10",
+        .minimum = 1,
+        .maximum = 50,
+        .text =
+            "Signatures of one message that are verified, from the top. Further ones do not count; a field "
+            "that cannot be read, and one that has expired, takes no place among them."},
     Setting{
         .name = "partial_body",
         .type = ValueType::Boolean,

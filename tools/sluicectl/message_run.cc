@@ -2,12 +2,33 @@
 
 #include "io/base/limits.h"
 #include "io/mail/header_block.h"
+#include "rules/dkim/message_signature.h"
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice::ctl {
+namespace {
+
+// The verifier has one outcome for all fields that were too many to be read; here each has its own.
+void name_unread_signatures(const mail::HeaderBlock& block, std::vector<dkim::SignatureOutcome>& signatures) {
+  if (signatures.size() <= limits::kDkimSignatureFields) return;
+  const dkim::SignatureOutcome unread = std::move(signatures.back());
+  signatures.pop_back();
+  constexpr std::string_view kFieldName = "DKIM-Signature";
+  size_t position = 0;
+  for (auto at = block.find(kFieldName); at; at = block.find(kFieldName, *at + 1)) {
+    if (position++ < limits::kDkimSignatureFields) continue;
+    dkim::MessageSignature read = dkim::read_signature(block[*at].value, dkim::SignatureKind::Dkim);
+    dkim::SignatureOutcome& outcome = signatures.emplace_back(unread);
+    outcome.domain = std::move(read.domain);
+    outcome.selector = std::move(read.selector);
+  }
+}
+
+}  // namespace
 
 Result<void> run_message(std::string_view octets, const authentication::Wanted& wanted,
                          const authentication::Settings& settings, AnswerSource& source,
@@ -32,10 +53,7 @@ Result<void> run_message(std::string_view octets, const authentication::Wanted& 
     }
   }
   machine.conclude(evidence);
-  // One entry for each field, also of those that were too many to be looked at.
-  std::vector<dkim::SignatureOutcome>& signatures = evidence.dkim.signatures;
-  const size_t fields = reader.block().count("DKIM-Signature");
-  if (!signatures.empty() && signatures.size() < fields) signatures.resize(fields, signatures.back());
+  if (wanted.dkim) name_unread_signatures(reader.block(), evidence.dkim.signatures);
   return {};
 }
 

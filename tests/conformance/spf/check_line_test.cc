@@ -223,7 +223,23 @@ TEST_F(CheckMessagesTest, EverySignatureFieldHasAnEntry) {
   const json found = check(octets + std::string(kFrom) + "\r\n", R"("ip":"192.0.2.1","checks":["dkim"])");
   ASSERT_EQ(found["dkim"].size(), 40U);
   EXPECT_EQ(found["dkim"][0]["result"], "permerror");
-  EXPECT_EQ(found["dkim"][39]["reason"], "too-many-signatures");
+  EXPECT_EQ(found["dkim"][39]["reason"], "missing-tag");
+}
+
+TEST_F(CheckMessagesTest, EntriesOfFieldsThatAreNotVerifiedNameTheirSignature) {
+  std::string octets;
+  for (int i = 0; i < 150; ++i) {
+    octets += "DKIM-Signature: v=1; a=rsa-sha256; d=d" + std::to_string(i) + ".example; s=s" +
+              std::to_string(i) + "; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n";
+  }
+  const json found = check(octets + std::string(kFrom) + "\r\n", R"("ip":"192.0.2.1","checks":["dkim"])");
+  ASSERT_EQ(found["dkim"].size(), 150U);
+  EXPECT_EQ(found["dkim"][9]["reason"], "key-not-found");
+  for (const size_t i : {10U, 99U, 100U, 149U}) {
+    EXPECT_EQ(found["dkim"][i]["reason"], "too-many-signatures") << i;
+    EXPECT_EQ(found["dkim"][i]["domain"], "d" + std::to_string(i) + ".example");
+    EXPECT_EQ(found["dkim"][i]["selector"], "s" + std::to_string(i));
+  }
 }
 
 TEST_F(CheckMessagesTest, AMessageThatCannotBeReadIsTheLinesError) {

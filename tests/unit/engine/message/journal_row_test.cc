@@ -239,6 +239,21 @@ TEST_F(JournalRow, IsBoundedWhateverAMessageRepeats) {
   EXPECT_EQ(further["dmarc_result"], "fail");
 }
 
+TEST_F(JournalRow, ListsVerifiedSignaturesBelowManyThatAreNot) {
+  evidence_.dkim.verified = true;
+  dkim::SignatureOutcome signature;
+  signature.result = dkim::Result::PermError;
+  signature.reason = dkim::Reason::MalformedTags;
+  evidence_.dkim.signatures.assign(50, signature);
+  evidence_.dkim.signatures.back().result = dkim::Result::Pass;
+  evidence_.dkim.signatures.back().reason = dkim::Reason::Verified;
+  const nlohmann::json json = tracking({});
+  ASSERT_EQ(json["dkim"].size(), 10U);
+  EXPECT_EQ(json["dkim"][9]["result"], "pass");
+  EXPECT_EQ(json["dkim_results"][9], "pass");
+  EXPECT_EQ(json["dkim_unlisted"], 40);
+}
+
 TEST_F(JournalRow, NamesAreWholeWhereThereAreFew) {
   evidence_.dkim.verified = true;
   dkim::SignatureOutcome signature;

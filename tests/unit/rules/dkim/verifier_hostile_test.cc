@@ -160,11 +160,49 @@ TEST(DkimHostile, OnlyTheFirstTenSignaturesAreVerified) {
   for (size_t i = 0; i < 2000; ++i) message = field + message;
   Keys keys = rsa_keys();
   const auto outcomes = verify(message, keys);
-  ASSERT_EQ(outcomes.size(), limits::kDkimSignatures + 1);
+  ASSERT_EQ(outcomes.size(), limits::kDkimSignatureFields + 1);
   for (size_t i = 0; i < limits::kDkimSignatures; ++i) EXPECT_EQ(outcomes[i].result, Result::Pass);
-  EXPECT_EQ(outcomes.back().result, Result::Policy);
-  EXPECT_EQ(to_word(outcomes.back().reason), "too-many-signatures");
+  for (size_t i = limits::kDkimSignatures; i < outcomes.size(); ++i) {
+    EXPECT_EQ(outcomes[i].result, Result::Policy);
+    EXPECT_EQ(to_word(outcomes[i].reason), "too-many-signatures");
+    EXPECT_EQ(outcomes[i].domain, i < limits::kDkimSignatureFields ? "example.com" : "");
+  }
   EXPECT_EQ(keys.asked, 1U);
+}
+
+std::string with_on_top(std::string message, std::string_view field, size_t times) {
+  for (size_t i = 0; i < times; ++i) message.insert(0, field);
+  return message;
+}
+
+// Whoever hands a message on cannot push a signature out of sight with fields that cost nothing to refuse.
+TEST(DkimHostile, FieldsThatNameNoKeyTakeNoPlace) {
+  const std::string message = signed_with(kTags);
+  for (const char* field :
+       {"DKIM-Signature: x\r\n", "DKIM-Signature: v=1\r\n",
+        "DKIM-Signature: v=1; a=rsa-sha1; d=example.com; s=s; h=from; bh=AAAA; b=AAAA\r\n",
+        "DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=s; h=from; x=1; "
+        "bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n"}) {
+    Keys keys = rsa_keys();
+    const auto outcomes = verify(with_on_top(message, field, limits::kDkimSignatureFields - 1), keys);
+    ASSERT_EQ(outcomes.size(), limits::kDkimSignatureFields) << field;
+    EXPECT_EQ(outcomes.front().result, Result::PermError) << field;
+    EXPECT_TRUE(is_of_field(outcomes.front().reason)) << field;
+    EXPECT_EQ(outcomes.back().result, Result::Pass) << field;
+    EXPECT_EQ(keys.asked, 1U);
+  }
+}
+
+TEST(DkimHostile, FieldsBelowTheHundredthAreOneOutcome) {
+  const std::string message = signed_with(kTags);
+  Keys keys = rsa_keys();
+  for (const size_t on_top : {limits::kDkimSignatureFields, size_t{3000}}) {
+    const auto outcomes = verify(with_on_top(message, "DKIM-Signature: x\r\n", on_top), keys);
+    ASSERT_EQ(outcomes.size(), limits::kDkimSignatureFields + 1);
+    EXPECT_EQ(outcomes.back().reason, Reason::TooManySignatures);
+    EXPECT_EQ(outcomes.back().domain, "");
+  }
+  EXPECT_EQ(keys.asked, 0U);
 }
 
 TEST(DkimHostile, KeysOfUnsuitableSizeDoNotCount) {

@@ -88,6 +88,31 @@ TEST(DkimQuestions, CountOnlySignaturesThatPass) {
   EXPECT_EQ(passing_domains(dkim), (std::vector<std::string_view>{"c.example", "d.example"}));
 }
 
+TEST(SignatureChoice, PrefersThoseThatWereVerifiedAndKeepsTheOrder) {
+  DkimEvidence dkim;
+  for (int i = 0; i < 4; ++i) {
+    dkim.signatures.push_back(signature_of(dkim::Result::PermError, "x"));
+    dkim.signatures.back().reason = dkim::Reason::MalformedTags;
+  }
+  dkim.signatures.push_back(signature_of(dkim::Result::Pass, "a.example"));
+  dkim.signatures.back().reason = dkim::Reason::Verified;
+  dkim.signatures.push_back(signature_of(dkim::Result::Fail, "b.example"));
+  dkim.signatures.back().reason = dkim::Reason::BodyHashMismatch;
+  const auto chosen = [&dkim](size_t most) {
+    std::string domains;
+    SignatureChoice choice(dkim, most);
+    for (const dkim::SignatureOutcome& one : dkim.signatures) {
+      if (choice.takes(one)) domains += one.domain + " ";
+    }
+    return domains;
+  };
+  EXPECT_EQ(chosen(3), "x a.example b.example ");
+  EXPECT_EQ(chosen(2), "a.example b.example ");
+  EXPECT_EQ(chosen(1), "a.example ");
+  EXPECT_EQ(chosen(6), "x x x x a.example b.example ");
+  EXPECT_EQ(chosen(0), "");
+}
+
 TEST(DmarcSatisfied, ByPassOrByAnAppliedOverrideAlone) {
   Evidence evidence;
   EXPECT_FALSE(is_dmarc_satisfied(evidence));

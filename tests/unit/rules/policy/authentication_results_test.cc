@@ -209,6 +209,17 @@ TEST(AuthenticationResultsField, IsBounded) {
   EXPECT_LT(authentication_results_line("mx.example.com", evidence).size(), 10000U);
 }
 
+// Fields that anybody can put on top do not push the signature that counts out of what is written.
+TEST(AuthenticationResultsField, ShowsVerifiedSignaturesBelowManyThatAreNot) {
+  Evidence evidence = evidence_of(SpfResult::Pass);
+  evidence.dkim.signatures.assign(
+      90, signature_of(dkim::Result::PermError, dkim::Reason::MalformedTags, "sender.example"));
+  evidence.dkim.signatures.push_back(
+      signature_of(dkim::Result::Pass, dkim::Reason::Verified, "good.example"));
+  EXPECT_TRUE(
+      authentication_results_line("mx.example.com", evidence).contains("dkim=pass header.d=good.example"));
+}
+
 // Shows: TM-07
 TEST(TmDkimField, HasTheFiveDocumentedForms) {
   evidence::DkimEvidence dkim;
