@@ -99,7 +99,7 @@ void Stream::queue_input(Chunk chunk) {
     return;
   }
   if (small && chunk.capacity() > kSmallInput) {
-    Chunk copy = Chunk::of_capacity(std::max(kSmallInput, chunk.size()));
+    Chunk copy = shard_.frame_pool().chunk(std::max(kSmallInput, chunk.size()));
     copy.append(chunk.view());
     chunk = std::move(copy);
   }

@@ -15,6 +15,16 @@ constexpr bool kReuse = false;
 constexpr bool kReuse = true;
 #endif
 
+class FrameChunks final : public ChunkOwner {
+ public:
+  void release_chunk(char* buffer, uint32_t /*capacity*/, uint32_t /*token*/) noexcept override {
+    FramePool::deallocate(buffer);
+  }
+};
+
+// Stateless: what is in front of the buffer knows the pool.
+constinit FrameChunks frame_chunks;
+
 }  // namespace
 
 FramePool::~FramePool() {
@@ -52,6 +62,10 @@ void FramePool::deallocate(void* frame) noexcept {
   list.head = new (block) Free{list.head};
   ++list.kept;
   ++header.pool->kept_;
+}
+
+Chunk FramePool::chunk(uint32_t capacity) {
+  return {frame_chunks, static_cast<char*>(allocate(capacity)), capacity, 0, 0};
 }
 
 void FramePool::begin_trim() {

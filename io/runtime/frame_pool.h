@@ -1,7 +1,10 @@
-// FramePool: memory for coroutine frames, reused by size class, so that a session's life allocates nothing in
-// steady state; what a burst needed and the time after it does not is given back in small steps. One shard.
-// Under sanitizers every frame is a plain heap block, so that use after free is seen.
+// FramePool: memory for coroutine frames, and for what lives about as long (small Chunks, the memory of a
+// transaction), reused by size class, so that a session's life allocates nothing in steady state; what a
+// burst needed and the time after it does not is given back in small steps. One shard.
+// Under sanitizers every block is a plain heap block, so that use after free is seen.
 #pragma once
+
+#include "io/base/chunk.h"
 
 #include <array>
 #include <cstddef>
@@ -20,6 +23,8 @@ class FramePool {
   void* allocate(size_t size);
   // Finds the pool that the frame came from by the word in front of the frame. The pool must still live.
   static void deallocate(void* frame) noexcept;
+  // An empty Chunk of so many octets; fill it with append(). The pool must outlive it.
+  [[nodiscard]] Chunk chunk(uint32_t capacity);
 
   // Is more kept than the busiest moment since the last begin_trim() needed, with a quarter to spare?
   bool worth_trimming() const { return spare() > kKept; }
@@ -28,13 +33,14 @@ class FramePool {
   // Frees a few of those, so that nobody waits for long. False: none is left.
   bool trim_some();
 
-  size_t frames_in_use() const { return in_use_; }  // zero when every coroutine of the shard has ended
+  // Zero when every coroutine of the shard, and all else that is served from here, has ended.
+  size_t frames_in_use() const { return in_use_; }
 
  private:
   static constexpr size_t kKept = 64;   // frames
   static constexpr size_t kStep = 128;  // frames freed at a time: some tens of microseconds
   static constexpr size_t kGranule = 64;
-  static constexpr size_t kClasses = 192;  // frames below 12 KB are reused; larger ones come from the heap
+  static constexpr size_t kClasses = 264;  // blocks below 16.5 KB are reused; larger ones come from the heap
 
   struct Header {
     FramePool* pool;

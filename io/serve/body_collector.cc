@@ -1,6 +1,7 @@
 #include "io/serve/body_collector.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::serve {
 
@@ -38,13 +39,23 @@ void BodyCollector::clear() {
   tail_.reset();
   next_tail_ = limits::kBodyChunkLeast;
   ready_.clear();
+  ready_taken_ = 0;
+}
+
+Chunk BodyCollector::take_ready() {
+  Chunk next = std::move(ready_[ready_taken_++]);
+  if (ready_taken_ == ready_.size()) {
+    ready_.clear();
+    ready_taken_ = 0;
+  }
+  return next;
 }
 
 void BodyCollector::copy(std::string_view octets) {
   while (!octets.empty()) {
     if (tail_.room() == 0) {
       pass_tail();
-      tail_ = Chunk::of_capacity(next_tail_);
+      tail_ = pool_.chunk(next_tail_);
       next_tail_ = std::min(2 * next_tail_, limits::kBodyChunk);
     }
     octets.remove_prefix(tail_.append(octets));
@@ -53,7 +64,11 @@ void BodyCollector::copy(std::string_view octets) {
 
 // The last tail for now.
 void BodyCollector::end_tails() {
-  if (!tail_.empty() && tail_.size() < tail_.capacity() / 2) tail_ = Chunk::copy_of(tail_.view());
+  if (!tail_.empty() && tail_.size() < tail_.capacity() / 2) {
+    Chunk cut = pool_.chunk(tail_.size());
+    cut.append(tail_.view());
+    tail_ = std::move(cut);
+  }
   pass_tail();
   next_tail_ = limits::kBodyChunkLeast;
 }

@@ -6,16 +6,16 @@
 //
 // Tails begin small and double while nothing else comes in between, and one that goes on before it is half
 // full is cut to its size. So of all capacity, at least a third is octets that the client sent (but for the
-// first KiB). Pure; one per connection.
+// first KiB). One per connection.
 #pragma once
 
 #include "io/base/chunk.h"
 #include "io/base/limits.h"
+#include "io/runtime/frame_pool.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace sluice::serve {
@@ -24,6 +24,9 @@ enum class Adopt : uint8_t { Allowed, No };
 
 class BodyCollector {
  public:
+  // Tails come from the pool, which outlives them.
+  explicit BodyCollector(runtime::FramePool& pool) : pool_(pool) {}
+
   // `octets` is the next part of the body: a range of the chunk that is being read, or (carried) of
   // elsewhere.
   void add(std::string_view octets, bool carried);
@@ -35,18 +38,20 @@ class BodyCollector {
   void clear();
 
   bool has_ready() const { return !ready_.empty(); }
-  // What is ready to go on, in order.
-  std::vector<Chunk> take_ready() { return std::exchange(ready_, {}); }
+  // The next that is ready to go on. Only when has_ready().
+  Chunk take_ready();
 
  private:
   void copy(std::string_view octets);
   void pass_tail();
   void end_tails();
 
+  runtime::FramePool& pool_;
   std::string_view range_;
   Chunk tail_;
   uint32_t next_tail_ = limits::kBodyChunkLeast;
-  std::vector<Chunk> ready_;
+  std::vector<Chunk> ready_;  // those from ready_taken_ on; keeps its memory
+  size_t ready_taken_ = 0;
 };
 
 }  // namespace sluice::serve

@@ -42,6 +42,7 @@ ServerConnection::ServerConnection(SmtpServer& server, Shard& shard, net::Stream
                   .hello = {}},
       handler_(nullptr),
       session_(session_options_.options, smtp::XclientPeer::NotListed),
+      body_(shard.frame_pool()),
       clock_(server.options_.limits.times, shard.now()) {
   connection_.xclient_listed = server.service_.may_xclient(connection_);
   if (connection_.xclient_listed) {
@@ -353,12 +354,13 @@ void ServerConnection::apply_xclient(const smtp::XclientOverrides& overrides) {
 // --- the message ---
 
 runtime::Task<void> ServerConnection::pass_body(Shard& shard) {
-  std::vector<Chunk> ready = body_.take_ready();
-  for (Chunk& piece : ready) {
-    Eventual<Answer> asked = handler_->on_body(shard, std::move(piece));
+  while (body_.has_ready()) {
+    Eventual<Answer> asked = handler_->on_body(shard, body_.take_ready());
     const Answer answer = co_await std::move(asked);
     if (!is_positive(answer)) refuse_rest(answer);
-    if (broken_off_ || !in_transaction_) co_return;
+    if (!broken_off_ && in_transaction_) continue;
+    body_.clear();
+    co_return;
   }
 }
 

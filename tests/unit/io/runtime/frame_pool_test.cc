@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -28,6 +30,17 @@ TEST(FramePool, FramesAreAlignedAndWholeForEverySize) {
     std::memset(frames.back(), 0xAB, size);
   }
   for (void* frame : frames) FramePool::deallocate(frame);
+  EXPECT_EQ(pool.frames_in_use(), 0U);
+}
+
+TEST(FramePool, AChunkIsInUseUntilItGoes) {
+  FramePool pool;
+  Chunk chunk = pool.chunk(1000);
+  EXPECT_EQ(chunk.append(std::string(1200, 'x')), 1000U);
+  Chunk moved = std::move(chunk);
+  EXPECT_EQ(pool.frames_in_use(), 1U);
+  EXPECT_EQ(moved.view(), std::string(1000, 'x'));
+  moved.reset();
   EXPECT_EQ(pool.frames_in_use(), 0U);
 }
 

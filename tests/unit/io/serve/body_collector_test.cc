@@ -1,6 +1,7 @@
 #include "io/serve/body_collector.h"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -18,88 +19,109 @@ std::string joined(std::vector<Chunk> chunks) {
   return text;
 }
 
-TEST(BodyCollector, TakesOverAChunkThatIsHalfFull) {
-  BodyCollector body;
+class BodyCollectorTest : public ::testing::Test {
+ protected:
+  std::vector<Chunk> ready() {
+    std::vector<Chunk> chunks;
+    while (body_.has_ready()) chunks.push_back(body_.take_ready());
+    return chunks;
+  }
+
+  runtime::FramePool pool_;
+  BodyCollector body_{pool_};
+};
+
+TEST_F(BodyCollectorTest, TakesOverAChunkThatIsHalfFull) {
   Chunk chunk = filled("12345678", 16);
   const char* where = chunk.view().data();
-  body.add(chunk.view(), false);
-  body.end_chunk(chunk, Adopt::Allowed);
+  body_.add(chunk.view(), false);
+  body_.end_chunk(chunk, Adopt::Allowed);
   EXPECT_TRUE(chunk.empty());
-  const std::vector<Chunk> ready = body.take_ready();
-  ASSERT_EQ(ready.size(), 1U);
-  EXPECT_EQ(ready[0].view().data(), where);
+  const std::vector<Chunk> chunks = ready();
+  ASSERT_EQ(chunks.size(), 1U);
+  EXPECT_EQ(chunks[0].view().data(), where);
 }
 
-TEST(BodyCollector, CopiesAChunkThatIsNot) {
-  BodyCollector body;
+TEST_F(BodyCollectorTest, CopiesAChunkThatIsNot) {
   Chunk chunk = filled("1234567", 16);
-  body.add(chunk.view(), false);
-  body.end_chunk(chunk, Adopt::Allowed);
+  body_.add(chunk.view(), false);
+  body_.end_chunk(chunk, Adopt::Allowed);
   EXPECT_FALSE(chunk.empty());
-  EXPECT_FALSE(body.has_ready());
-  body.end_message();
-  EXPECT_EQ(joined(body.take_ready()), "1234567");
+  EXPECT_FALSE(body_.has_ready());
+  body_.end_message();
+  EXPECT_EQ(joined(ready()), "1234567");
 }
 
-TEST(BodyCollector, CopiesWhereTheChunkMustStay) {
-  BodyCollector body;
+TEST_F(BodyCollectorTest, CopiesWhereTheChunkMustStay) {
   Chunk chunk = filled("12345678QUIT", 16);
-  body.add(chunk.view().substr(0, 8), false);
-  body.end_chunk(chunk, Adopt::No);
+  body_.add(chunk.view().substr(0, 8), false);
+  body_.end_chunk(chunk, Adopt::No);
   EXPECT_EQ(chunk.view(), "12345678QUIT");
-  body.end_message();
-  EXPECT_EQ(joined(body.take_ready()), "12345678");
+  body_.end_message();
+  EXPECT_EQ(joined(ready()), "12345678");
 }
 
-TEST(BodyCollector, KeepsTheOrderOfTailAndChunks) {
-  BodyCollector body;
+TEST_F(BodyCollectorTest, KeepsTheOrderOfTailAndChunks) {
   Chunk small = filled("small ", 1000);
-  body.add(small.view(), false);
-  body.end_chunk(small, Adopt::Allowed);
+  body_.add(small.view(), false);
+  body_.end_chunk(small, Adopt::Allowed);
   Chunk large = filled("DATA;large", 12);
-  body.add(large.view().substr(5), false);
-  body.end_chunk(large, Adopt::Allowed);  // 5 of 12: copied behind the first
+  body_.add(large.view().substr(5), false);
+  body_.end_chunk(large, Adopt::Allowed);  // 5 of 12: copied behind the first
   Chunk full = filled("|full", 6);
-  body.add(full.view(), false);
-  body.end_chunk(full, Adopt::Allowed);
-  body.end_message();
-  const std::vector<Chunk> ready = body.take_ready();
-  ASSERT_EQ(ready.size(), 2U);
-  EXPECT_EQ(ready[0].view(), "small large");
-  EXPECT_EQ(ready[1].view(), "|full");
+  body_.add(full.view(), false);
+  body_.end_chunk(full, Adopt::Allowed);
+  body_.end_message();
+  const std::vector<Chunk> chunks = ready();
+  ASSERT_EQ(chunks.size(), 2U);
+  EXPECT_EQ(chunks[0].view(), "small large");
+  EXPECT_EQ(chunks[1].view(), "|full");
 }
 
-TEST(BodyCollector, JoinsRangesAndPutsCarriedDotsBetween) {
-  BodyCollector body;
+TEST_F(BodyCollectorTest, JoinsRangesAndPutsCarriedDotsBetween) {
   Chunk chunk = filled("one.two", 64);
-  body.add(".", true);
-  body.add(chunk.view().substr(0, 3), false);
-  body.add(chunk.view().substr(3, 1), false);
-  body.add(chunk.view().substr(4), false);
-  body.end_chunk(chunk, Adopt::Allowed);
-  body.end_message();
-  EXPECT_EQ(joined(body.take_ready()), ".one.two");
+  body_.add(".", true);
+  body_.add(chunk.view().substr(0, 3), false);
+  body_.add(chunk.view().substr(3, 1), false);
+  body_.add(chunk.view().substr(4), false);
+  body_.end_chunk(chunk, Adopt::Allowed);
+  body_.end_message();
+  EXPECT_EQ(joined(ready()), ".one.two");
 }
 
-TEST(BodyCollector, ClearForgetsEverything) {
-  BodyCollector body;
+TEST_F(BodyCollectorTest, ClearForgetsEverything) {
   Chunk chunk = filled("gone", 64);
-  body.add(chunk.view(), false);
-  body.end_chunk(chunk, Adopt::Allowed);
-  body.clear();
-  body.end_message();
-  EXPECT_FALSE(body.has_ready());
+  body_.add(chunk.view(), false);
+  body_.end_chunk(chunk, Adopt::Allowed);
+  body_.clear();
+  body_.end_message();
+  EXPECT_FALSE(body_.has_ready());
 }
 
-TEST(BodyCollector, OctetsOneByOneHoldNoMoreThanThriceWhatCame) {
-  BodyCollector collector;
+TEST_F(BodyCollectorTest, WhatWasNotTakenIsForgottenToo) {
+  for (int i = 0; i < 3; ++i) {
+    Chunk chunk = filled("12345678", 8);
+    body_.add(chunk.view(), false);
+    body_.end_chunk(chunk, Adopt::Allowed);
+  }
+  EXPECT_EQ(body_.take_ready().view(), "12345678");
+  body_.clear();
+  EXPECT_FALSE(body_.has_ready());
+  Chunk next = filled("next", 4);
+  body_.add(next.view(), false);
+  body_.end_chunk(next, Adopt::Allowed);
+  EXPECT_EQ(joined(ready()), "next");
+}
+
+TEST_F(BodyCollectorTest, OctetsOneByOneHoldNoMoreThanThriceWhatCame) {
   uint64_t capacity = 0;
   std::string all;
   for (int i = 0; i < 100'000; ++i) {
     Chunk chunk = filled(std::string(1, static_cast<char>('a' + i % 26)), 64);
-    collector.add(chunk.view(), false);
-    collector.end_chunk(chunk, Adopt::Allowed);
-    for (const Chunk& piece : collector.take_ready()) {
+    body_.add(chunk.view(), false);
+    body_.end_chunk(chunk, Adopt::Allowed);
+    while (body_.has_ready()) {
+      const Chunk piece = body_.take_ready();
       capacity += piece.capacity();
       all += piece.view();
     }
@@ -107,22 +129,21 @@ TEST(BodyCollector, OctetsOneByOneHoldNoMoreThanThriceWhatCame) {
     ASSERT_LE(capacity, all.size());
     ASSERT_LE(static_cast<size_t>(i) + 1 - all.size(), limits::kBodyChunk);
   }
-  collector.end_message();
-  for (const Chunk& piece : collector.take_ready()) all += piece.view();
+  body_.end_message();
+  all += joined(ready());
   EXPECT_EQ(all.size(), 100'000U);
 }
 
-TEST(BodyCollector, ATailThatIsHardlyUsedIsCutToItsSize) {
-  BodyCollector collector;
+TEST_F(BodyCollectorTest, ATailThatIsHardlyUsedIsCutToItsSize) {
   Chunk small = filled("1", 16);
-  collector.add(small.view(), false);
-  collector.end_chunk(small, Adopt::Allowed);
+  body_.add(small.view(), false);
+  body_.end_chunk(small, Adopt::Allowed);
   Chunk large = filled("12345678", 16);
-  collector.add(large.view(), false);
-  collector.end_chunk(large, Adopt::Allowed);
-  const std::vector<Chunk> ready = collector.take_ready();
-  ASSERT_EQ(ready.size(), 2U);
-  EXPECT_EQ(ready[0].capacity(), 1U);
+  body_.add(large.view(), false);
+  body_.end_chunk(large, Adopt::Allowed);
+  const std::vector<Chunk> chunks = ready();
+  ASSERT_EQ(chunks.size(), 2U);
+  EXPECT_EQ(chunks[0].capacity(), 1U);
 }
 
 }  // namespace
