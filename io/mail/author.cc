@@ -2,7 +2,8 @@
 
 #include "io/base/ascii.h"
 
-#include <optional>
+#include <algorithm>
+#include <string>
 #include <string_view>
 
 namespace sluice::mail {
@@ -103,37 +104,34 @@ using Found = std::expected<Address, AuthorError>;
 
 Found malformed() { return std::unexpected(AuthorError::Malformed); }
 
-// local-part "@" domain, with the lexer on its first word; on return it is behind the domain. Comments and
-// white space are dropped from between the parts.
+// dot-atom-text (RFC 5322 section 3.2.3), whose dots parse_mailbox() looks at, with the lexer on
+// its first token. False where white space or a comment stands inside: two words ("victim.example
+// evil.example"), or the obsolete form of section 4.4 ("example . com").
+bool read_dot_atom(Lexer& lexer, std::string& text) {
+  for (bool first = true; lexer.token() == Token::Atom || lexer.is('.'); first = false) {
+    if (!first && lexer.spaced()) return false;
+    text.append(lexer.text());
+    lexer.advance();
+  }
+  return true;
+}
+
+// local-part "@" domain (RFC 5322 section 3.4.1), with the lexer on its first word; on return it is behind
+// the domain. Comments and white space are dropped from around the parts.
 Found read_addr_spec(Lexer& lexer) {
   std::string text;
   if (lexer.token() == Token::Quoted) {
     text = unfold(lexer.text());
     lexer.advance();
   } else {
-    bool after_atom = false;
-    while (lexer.token() == Token::Atom || lexer.is('.')) {
-      const bool atom = lexer.token() == Token::Atom;
-      if (atom && after_atom) return malformed();  // two words in a row
-      text.append(lexer.text());
-      after_atom = atom;
-      lexer.advance();
-    }
+    if (!read_dot_atom(lexer, text)) return malformed();
     if (text.contains("=?")) return malformed();  // an encoded word: some readers decode it here
   }
   if (!lexer.is('@') || text.empty()) return malformed();
   text.push_back('@');
   lexer.advance();
-  bool after_dot = true;
-  while (lexer.token() == Token::Atom || lexer.is('.')) {
-    // "victim.example evil.example": two atoms in a row are two words.
-    const bool dot = lexer.is('.');
-    if (dot == after_dot) return malformed();
-    text.append(lexer.text());
-    after_dot = dot;
-    lexer.advance();
-  }
-  auto address = parse_mailbox(text);
+  if (!read_dot_atom(lexer, text)) return malformed();
+  auto address = parse_mailbox(text, {.dots = DotRule::Strict});
   if (!address) return malformed();
   return std::move(*address);
 }
@@ -148,7 +146,8 @@ Found read_angle_address(Lexer& lexer) {
   return address;
 }
 
-// One element of the list: [display-name] "<" ... ">", or addr-spec alone.
+// One element of the list: [display-name] "<" ... ">", or addr-spec alone. A display name may hold dots,
+// which is obsolete (obs-phrase) and usual: it has no part in the address.
 Found read_element(Lexer& lexer) {
   Lexer ahead = lexer;
   bool words = false;
@@ -163,6 +162,27 @@ Found read_element(Lexer& lexer) {
   }
   if (ahead.is(':') && words) return std::unexpected(AuthorError::Group);
   return read_addr_spec(lexer);
+}
+
+// False for what no current form has, wherever it stands in the value: control characters, and a CR or LF
+// that folds nothing (obs-NO-WS-CTL, obs-qp); a line of folding without text, where some readers end the
+// header (obs-FWS); and octets that are not UTF-8, since a reader who guesses the character set may see
+// quotes elsewhere.
+bool is_well_formed_text(std::string_view value) {
+  for (bool first = true;; first = false) {
+    const size_t end = value.find('\n');
+    std::string_view line = value.substr(0, end);
+    const bool blank = line.find_first_not_of(" \t\r") == std::string_view::npos;
+    if (blank && !first && !line.empty()) return false;
+    if (end != std::string_view::npos && line.ends_with('\r')) line.remove_suffix(1);
+    while (!line.empty()) {
+      const std::string_view part = line.substr(0, line.find('\t'));
+      if (!is_clean_utf8(part)) return false;
+      line.remove_prefix(std::min(part.size() + 1, line.size()));
+    }
+    if (end == std::string_view::npos) return true;
+    value.remove_prefix(end + 1);
+  }
 }
 
 // A line that is no field to us and that a lenient reader may take for a From field: its colon on a folded
@@ -185,23 +205,18 @@ bool may_read_as_from(std::string_view line) {
 }  // namespace
 
 std::expected<Address, AuthorError> parse_author(std::string_view value) {
+  if (!is_well_formed_text(value)) return malformed();
   Lexer lexer(value);
   lexer.advance();
-  std::optional<Address> author;
-  bool several = false;
-  while (true) {
-    while (lexer.is(',')) lexer.advance();
-    if (lexer.token() == Token::End) break;
-    auto element = read_element(lexer);
-    if (!element) return element;
-    if (lexer.token() != Token::End && !lexer.is(',')) return malformed();
-    several = author.has_value();
-    if (several) break;
-    author = std::move(*element);
-  }
-  if (several) return std::unexpected(AuthorError::Several);
-  if (!author) return std::unexpected(AuthorError::Missing);
-  return std::move(*author);
+  if (lexer.token() == Token::End) return std::unexpected(AuthorError::Missing);
+  auto author = read_element(lexer);
+  if (!author || lexer.token() == Token::End) return author;
+  // What follows a comma is another author, or an empty member of the list (obs-mbox-list) or junk.
+  if (!lexer.is(',')) return malformed();
+  lexer.advance();
+  const auto another = read_element(lexer);
+  if (!another || (lexer.token() != Token::End && !lexer.is(','))) return malformed();
+  return std::unexpected(AuthorError::Several);
 }
 
 std::expected<Address, AuthorError> find_author(const HeaderBlock& block) {

@@ -1,6 +1,7 @@
 // The author of a message: the one address of its From field (RFC 5322 section 3.6.2), for what is decided by
 // it (SPF of an empty MAIL FROM, DMARC). Strict where a reader could be deceived: no author rather than a
-// guess. Display names are skipped, never decoded. Pure.
+// guess. Of the obsolete forms (section 4) only dots in a display name are read; docs/protocol_map.md lists
+// them. Display names are skipped, never decoded. Pure.
 #pragma once
 
 #include "io/mail/address.h"
@@ -16,7 +17,8 @@ enum class AuthorError : uint8_t {
   Missing,    // no From field, or an empty one
   Several,    // more than one From field, or more than one address in it
   Group,      // RFC 6854 group syntax, even with one member
-  Malformed,  // not an address list; an encoded word, a literal or a bare name where the address should be
+  Malformed,  // not an address list, or an obsolete form of one; an encoded word, a literal or a bare name
+              // where the address should be; controls or octets that are not UTF-8 anywhere
 };
 
 // From fields are those of that name, with white space before the colon and behind junk lines too. A line

@@ -15,8 +15,9 @@ TEST(Author, IsTheOneAddressOfFrom) {
        {" user@example.com", " <user@example.com>", " User Name <user@example.com>",
         " \"Name, with (all) <of> it\" <user@example.com>",
         " =?utf-8?q?victim=40bank.example?= <user@example.com>", " (comment) user (c) @ (d) example.com (e)",
-        "\r\n User\r\n <user@example.com>", " J. R. \"Bob\" <user@example.com>", " 利用者 <user@example.com>",
-        " , user@example.com,", " user . x <user@example.com>"}) {
+        "\r\n User\r\n\t<user@example.com>", "\n User\n <user@example.com>", " 利用者 <user@example.com>",
+        " J. R. \"Bob\" <user@example.com>", " user . x <user@example.com>", " <\r\n user@example.com (c) >",
+        "\tuser@example.com", " \"a\tb\" <user@example.com> "}) {
     SCOPED_TRACE(value);
     const auto author = parse_author(value);
     ASSERT_TRUE(author);
@@ -31,6 +32,56 @@ TEST(Author, KeepsQuotedLocalParts) {
   EXPECT_EQ(author->domain(), "example.com");
 }
 
+// Readers differ about the forms of RFC 5322 section 4, and about what no section has.
+// Shows: P-13
+TEST(Author, IsNoneInAnObsoleteForm) {
+  for (const std::string_view value : {
+           // obs-domain, obs-local-part
+           " u@a . example",
+           " u@a .example",
+           " u@a. example",
+           " u@a(c).example",
+           " u@a.\r\n example",
+           " <u@a . example>",
+           " u .x@a.example",
+           " u. x@a.example",
+           " u(c).x@a.example",
+           " \"u\".x@a.example",
+           " u.\"x\"@a.example",
+           " \"u\" . \"x\"@a.example",
+           // obs-mbox-list
+           " u@a.example,",
+           " ,u@a.example",
+           " , u@a.example ,",
+           " U <u@a.example>,",
+           " u@a.example,,",
+           " u@a.example, (c)",
+           " ,",
+           " (c),",
+           // obs-NO-WS-CTL, obs-qp, bare CR and LF
+           " \"\x01\" <u@a.example>",
+           " (\x7f) u@a.example",
+           " \"\\\r\" <u@a.example>",
+           " \"a\rb\" <u@a.example>",
+           " u@a.example \r",
+           " (\x1b$B\x1b(B) u@a.example",
+           // obs-FWS
+           " u@a.example\r\n ",
+           " u@a.example\r\n \r\n (c)",
+           " (c\r\n\t\r\n) u@a.example",
+           " \n \n u@a.example",
+           // Not UTF-8: in Shift_JIS the backslash belongs to the character in front of it.
+           " \"\x83\\\" <u@a.example>, \" <v@b.example>",
+           " \xE9t\xE9 <u@a.example>",
+           " (\xC0\x80) u@a.example",
+       }) {
+    SCOPED_TRACE(value);
+    const auto author = parse_author(value);
+    ASSERT_FALSE(author) << author->text();
+    EXPECT_EQ(author.error(), AuthorError::Malformed);
+  }
+}
+
 struct Case {
   std::string_view value;
   AuthorError error;
@@ -42,6 +93,8 @@ TEST(Author, IsNoneRatherThanAGuess) {
       {" (only a comment)", AuthorError::Missing},
       {" a@b.example, c@d.example", AuthorError::Several},
       {" A <a@b.example>, C <c@d.example>", AuthorError::Several},
+      {" a@b.example, c@d.example, e@f.example", AuthorError::Several},
+      {" a@b.example, not an address", AuthorError::Malformed},
       {" Group: a@b.example;", AuthorError::Group},
       {" undisclosed-recipients:;", AuthorError::Group},
       {" victim@bank.example <a@evil.example>", AuthorError::Malformed},
@@ -58,6 +111,10 @@ TEST(Author, IsNoneRatherThanAGuess) {
       {" <a@b.example", AuthorError::Malformed},
       {" a@b..example", AuthorError::Malformed},
       {" a@.example", AuthorError::Malformed},
+      {" a@b.example.", AuthorError::Malformed},
+      {" .a@b.example", AuthorError::Malformed},
+      {" a.@b.example", AuthorError::Malformed},
+      {" a..b@c.example", AuthorError::Malformed},
       {" \"open <a@b.example>", AuthorError::Malformed},
       {" (open a@b.example", AuthorError::Malformed},
       {" a\\@b.example", AuthorError::Malformed},

@@ -345,6 +345,9 @@ TEST(DmarcEvaluator, NeverPassesWithoutOneAuthor) {
                          {"a@example..com", Reason::MalformedAuthor},
                          {"a@b@example.com", Reason::MalformedAuthor},
                          {std::string("a@example.com\0.evil.example", 27), Reason::MalformedAuthor},
+                         {"a@example . com", Reason::MalformedAuthor},
+                         {"a@example.com,", Reason::MalformedAuthor},
+                         {"\"\x83\\\" <a@example.com>", Reason::MalformedAuthor},
                          {"nobody", Reason::MalformedAuthor}}) {
     SCOPED_TRACE(wanted.from);
     const Evaluated found = evaluate(example_com(), {wanted.from, "example.com", {"example.com"}});
