@@ -76,7 +76,9 @@ struct Validator::State {
   std::vector<Key> keys;
   std::vector<auth::PendingQuestion> questions;
   dkim::FieldIndex index;
-  dkim::Sha256 hash;
+  dkim::Sha256 sets_hash;  // of whole sets
+  dkim::Sha256 seal_hash;
+  uint64_t seal_octets = 0;
   std::string canonical;
   bool asked = false;
   bool decided = false;
@@ -96,7 +98,12 @@ struct Validator::State {
   bool judge_seals();
   Problem problem_of_key(const Signature& signature) const;
   Problem problem_of_message(unsigned instance);
-  Problem problem_of_seal(unsigned instance, std::span<const size_t> ends);
+  Problem problem_of_seal(unsigned instance, const dkim::Digest& digest);
+  std::vector<dkim::Digest> seal_digests();
+  void hash_for_seals(dkim::Sha256& hash) {
+    hash.update(canonical);
+    seal_octets += canonical.size();
+  }
 
   Signature& signature(unsigned instance, Part part) {
     Set& set = sets[instance - 1];
@@ -141,6 +148,7 @@ void Validator::release() {
 
 bool Validator::has_sets() const { return !state_->chain.empty(); }
 const Outcome& Validator::outcome() const { return state_->outcome; }
+uint64_t Validator::seal_octets() const { return state_->seal_octets; }
 std::span<const auth::PendingQuestion> Validator::questions() const { return state_->questions; }
 void Validator::body_done() { state_->body_is_done = true; }
 
@@ -296,18 +304,10 @@ void Validator::State::judge_older_messages() {
 
 // Step 6: false where the seals decided the chain.
 bool Validator::State::judge_seals() {
-  canonical.clear();
-  std::vector<size_t> ends;  // of each set's share in `canonical` without its own seal
-  for (unsigned instance = 1; instance <= chain.newest(); ++instance) {
-    const ChainSet& set = chain.set(instance);
-    dkim::append_canonical_field(canonical, dkim::Canonicalization::Relaxed, set.part(Part::Results).raw);
-    dkim::append_canonical_field(canonical, dkim::Canonicalization::Relaxed, set.part(Part::Message).raw);
-    ends.push_back(canonical.size());
-    dkim::append_canonical_field(canonical, dkim::Canonicalization::Relaxed, set.part(Part::Seal).raw);
-  }
+  const std::vector<dkim::Digest> digests = seal_digests();
   unsigned undecided = 0;
   for (unsigned instance = chain.newest(); instance >= 1; --instance) {
-    const Problem problem = problem_of_seal(instance, ends);
+    const Problem problem = problem_of_seal(instance, digests[instance - 1]);
     report(instance, Part::Seal, problem);
     if (problem && *problem != dkim::Reason::KeyLookupFailed) {
       decide(Result::Fail, Reason::SealMismatch, instance);
@@ -349,20 +349,37 @@ Problem Validator::State::problem_of_message(unsigned instance) {
   return {};
 }
 
-// `canonical` holds all sets; what this seal covers ends where its own share begins.
-Problem Validator::State::problem_of_seal(unsigned instance, std::span<const size_t> ends) {
+Problem Validator::State::problem_of_seal(unsigned instance, const dkim::Digest& digest) {
   const Signature& seal = signature(instance, Part::Seal);
   if (const Problem problem = problem_of_key(seal)) return problem;
-  std::string own;
-  dkim::append_signature_field(own, dkim::Canonicalization::Relaxed, chain.set(instance).part(Part::Seal).raw,
-                               seal.read.b_whole);
-  hash.reset();
-  hash.update(std::string_view(canonical).substr(0, ends[instance - 1]));
-  hash.update(own);
-  if (!keys[*seal.key].record->verifies(hash.finish(), seal.read.signature)) {
-    return dkim::Reason::SignatureMismatch;
-  }
+  if (!keys[*seal.key].record->verifies(digest, seal.read.signature)) return dkim::Reason::SignatureMismatch;
   return {};
+}
+
+// What each seal signs, of instance 1 and up: all sets below it, and its own with an empty b=. Each set is
+// hashed once: a seal goes on from the hash of those below it.
+std::vector<dkim::Digest> Validator::State::seal_digests() {
+  constexpr dkim::Canonicalization kRelaxed = dkim::Canonicalization::Relaxed;
+  std::vector<dkim::Digest> digests;
+  digests.reserve(chain.newest());
+  sets_hash.reset();
+  for (unsigned instance = 1; instance <= chain.newest(); ++instance) {
+    const ChainSet& set = chain.set(instance);
+    const std::string_view raw = set.part(Part::Seal).raw;
+    canonical.clear();
+    dkim::append_canonical_field(canonical, kRelaxed, set.part(Part::Results).raw);
+    dkim::append_canonical_field(canonical, kRelaxed, set.part(Part::Message).raw);
+    hash_for_seals(sets_hash);
+    seal_hash.continue_from(sets_hash);
+    canonical.clear();
+    dkim::append_signature_field(canonical, kRelaxed, raw, signature(instance, Part::Seal).read.b_whole);
+    hash_for_seals(seal_hash);
+    digests.push_back(seal_hash.finish());
+    canonical.clear();
+    dkim::append_canonical_field(canonical, kRelaxed, raw);
+    hash_for_seals(sets_hash);
+  }
+  return digests;
 }
 
 }  // namespace sluice::arc

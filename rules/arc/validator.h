@@ -21,6 +21,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -53,6 +54,9 @@ class Validator {
 
   // Final once step() said Done. Before: None, and the sets as they were read.
   const Outcome& outcome() const;
+
+  // Canonical octets that were hashed for the seals: at most twice those of the sets.
+  uint64_t seal_octets() const;
 
   // Between two messages: gives back all that the last one's sets took.
   void release();

@@ -40,9 +40,13 @@ Digest Sha256::finish() {
 }
 
 Digest Sha256::peek(Sha256& scratch) const {
-  if (scratch.context_ == nullptr) scratch.context_ = EVP_MD_CTX_new();
-  SLUICE_CHECK(EVP_MD_CTX_copy_ex(scratch.context_, context_) == 1);
+  scratch.continue_from(*this);
   return scratch.finish();
+}
+
+void Sha256::continue_from(const Sha256& other) {
+  if (context_ == nullptr) context_ = EVP_MD_CTX_new();
+  SLUICE_CHECK(EVP_MD_CTX_copy_ex(context_, other.context_) == 1);
 }
 
 Digest sha256(std::string_view octets) {

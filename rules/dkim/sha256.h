@@ -27,6 +27,8 @@ class Sha256 {
   void update(std::string_view octets);
   Digest finish();                     // then reset() before anything else
   Digest peek(Sha256& scratch) const;  // of what was given so far; goes on. `scratch` is overwritten
+  void continue_from(
+      const Sha256& other);  // as if it had been given the same; `other` is between reset and finish
 
  private:
   evp_md_ctx_st* context_ = nullptr;

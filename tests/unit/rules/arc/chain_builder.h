@@ -44,6 +44,7 @@ inline KeyTexts keys_of(const std::vector<std::string>& domains) {
 struct Validated {
   Outcome outcome;
   std::vector<std::string> asked;
+  uint64_t seal_octets = 0;
 };
 
 inline Validated validate(const std::string& message, const KeyTexts& keys, ArcOptions options = {},
@@ -66,6 +67,7 @@ inline Validated validate(const std::string& message, const KeyTexts& keys, ArcO
     }
   }
   done.outcome = validator.outcome();
+  done.seal_octets = validator.seal_octets();
   return done;
 }
 

@@ -156,6 +156,19 @@ TEST(ArcValidator, TakesFiftySetsAndNotOneMore) {
   EXPECT_LE(outcome.sets.size(), 50U);
 }
 
+// Whoever builds a long chain of long results makes us hash them once, not once for each seal above them.
+TEST(ArcValidator, HashesEachSetOnceHoweverManySealsCoverIt) {
+  const KeyTexts keys = keys_of({"one.example"});
+  std::string results = "; none";
+  while (results.size() < 4000) results += "\r\n\t(a comment that is there to be hashed)";
+  std::string message = kPlainMessage;
+  for (int i = 0; i < 20; ++i) message.insert(0, set_by(message, "one.example", keys, results));
+  const Validated found = validate(message, keys);
+  EXPECT_EQ(found.outcome.result, Result::Pass);
+  EXPECT_GT(found.seal_octets, 20 * results.size() / 2);
+  EXPECT_LT(found.seal_octets, 2 * message.size());
+}
+
 TEST(ArcValidator, AThousandFieldsAreTooManyWhateverTheySay) {
   std::string message = kPlainMessage;
   for (unsigned i = 0; i < 1000; ++i) message.insert(0, "ARC-Seal: i=1; cv=none\r\n");
