@@ -1,8 +1,11 @@
 #include "tools/sluicectl/check_line.h"
 
 #include "dnscache/zone/zone_json.h"
+#include "io/base/ascii.h"
 #include "io/base/json_text.h"
+#include "io/mail/header_block.h"
 #include "rules/auth/result.h"
+#include "rules/policy/authentication_results.h"
 #include "tools/sluicectl/message_file.h"
 #include "tools/sluicectl/message_json.h"
 #include "tools/sluicectl/message_run.h"
@@ -21,6 +24,8 @@ using nlohmann::json;
 
 namespace {
 
+constexpr std::string_view kResultsMember = "authentication_results";
+
 struct Request {
   std::string id = "null";  // JSON
   spf::Check check;
@@ -28,6 +33,7 @@ struct Request {
   bool has_time = false;
   std::string message_file;  // empty: none
   std::optional<std::vector<std::string>> trusted_sealers;
+  std::string authserv_id;  // empty: none
 
   bool wants(std::string_view name) const { return std::ranges::find(checks, name) != checks.end(); }
 };
@@ -87,6 +93,7 @@ std::string_view read_request(const json& line, Request& request) {
 // Which checks, and what those of the message need.
 std::string_view read_checks(const json& line, Request& request) {
   if (!read_text(line, "message_file", request.message_file)) return "\"message_file\" is not a string";
+  if (!read_text(line, "authserv_id", request.authserv_id)) return "\"authserv_id\" is not a string";
   std::vector<std::string> sealers;
   if (const auto given = line.find("trusted_sealers"); given != line.end() && !given->is_null()) {
     if (!read_texts(*given, sealers)) return "\"trusted_sealers\" is not a list of strings";
@@ -130,12 +137,14 @@ Result<std::optional<spf::Outcome>> run_checks(const Request& request, const Mes
   const bool with_dmarc = request.wants("dmarc") || request.wants("arc");
   std::optional<spf::Outcome> spf;
   if (request.wants("spf") || with_dmarc) spf = run_spf(request.check, source);
-  if (!std::ranges::any_of(request.checks, is_of_message) || request.message_file.empty()) return spf;
+  evidence.client.address = request.check.client;
+  evidence.client.helo = request.check.helo;
+  evidence.sender = to_sender(request.check.sender);
   if (spf) {
     const bool by_helo = spf->identity == auth::Identity::Helo;
     (by_helo ? evidence.spf.helo : evidence.spf.mail_from) = to_evidence(*spf);
-    evidence.sender = to_sender(request.check.sender);
   }
+  if (!std::ranges::any_of(request.checks, is_of_message) || request.message_file.empty()) return spf;
   std::optional<arc::TrustedSealers> sealers;
   if (request.trusted_sealers) sealers.emplace(*request.trusted_sealers);
   const authentication::Wanted wanted{
@@ -161,6 +170,14 @@ void append_check(JsonObject& object, std::string_view check, const std::optiona
   } else {
     append_dmarc(object, *evidence.dmarc);
   }
+}
+
+// The value of the field that the node would write, on one line (W-36).
+void append_results_field(JsonObject& object, std::string_view authserv_id,
+                          const evidence::Evidence& evidence) {
+  const std::string line = policy::authentication_results_line(authserv_id, evidence);
+  const std::string value = mail::unfold(std::string_view(line).substr(line.find(':') + 1));
+  object.text(kResultsMember, trim(value));
 }
 
 }  // namespace
@@ -242,6 +259,7 @@ std::string CheckLines::evaluate(std::string_view text) {
   JsonObject object(out);
   object.raw("id", request.id);
   for (const std::string& check : request.checks) append_check(object, check, *spf, evidence);
+  if (!request.authserv_id.empty()) append_results_field(object, request.authserv_id, evidence);
   object.end();
   out += '\n';
   const std::string problem = source_.check_problem();

@@ -1,15 +1,17 @@
 // The contract of `sluicectl check --batch`: one JSON object in, one out, each on a line.
 //
 //   in   {"id","ip","helo","mail_from","message_file","checks":["spf","dkim","arc","dmarc"],"now",
-//         "zone":{...},"trusted_sealers":[...]}
+//         "zone":{...},"trusted_sealers":[...],"authserv_id"}
 //   out  {"id","spf":{...},"dkim":[{...}],"arc":{...},"dmarc":{...}}: docs/formats.md has every member
 //        {"id","error"} for a line that cannot be read, or whose message cannot
 //
 // `id` is a string or a number and comes back as it was. Without `checks` all that the line has something for
 // are made; one that needs a message and has none answers {"error"} under its name, as does "content".
-// `zone` (openspf form) replaces the default source for its line, `trusted_sealers` the settings'. Members
-// that are not known are ignored. Nothing throws; no line stops the next. A line whose answers could not be
-// recorded, or are not in the recording that is replayed, is answered with an error that says so.
+// With `authserv_id` the answer also has "authentication_results": the value of the field that a node of that
+// name would write of what was evaluated. `zone` (openspf form) replaces the default source for its line,
+// `trusted_sealers` the settings'. Members that are not known are ignored. Nothing throws; no line stops the
+// next. A line whose answers could not be recorded, or are not in the recording that is replayed, is answered
+// with an error that says so.
 #pragma once
 
 #include "rules/spf/evaluator.h"

@@ -1,6 +1,7 @@
 #include "tools/sluicectl/check_line.h"
 
 #include "dnscache/zone/zone_file.h"
+#include "rules/auth/authentication_results.h"
 #include "rules/dkim/signer.h"
 
 #include <fstream>
@@ -240,6 +241,41 @@ TEST_F(CheckMessagesTest, EntriesOfFieldsThatAreNotVerifiedNameTheirSignature) {
     EXPECT_EQ(found["dkim"][i]["domain"], "d" + std::to_string(i) + ".example");
     EXPECT_EQ(found["dkim"][i]["selector"], "s" + std::to_string(i));
   }
+}
+
+// Shows: W-36
+TEST_F(CheckMessagesTest, WithAnAuthservIdTheFieldThatANodeWouldWriteIsThere) {
+  const std::string octets = signature_of(kFrom, "hello\r\n") + std::string(kFrom) + "\r\nhello\r\n";
+  const std::string line =
+      R"("ip":"203.0.113.9","helo":"h.a.example","mail_from":"x@a.example","authserv_id":"mx.example.com")";
+  const json found = check(octets, line);
+  const auth::AuthenticationResults read =
+      auth::read_authentication_results(found["authentication_results"].get<std::string>());
+  EXPECT_TRUE(read.complete);
+  EXPECT_EQ(read.authserv_id, "mx.example.com");
+  std::vector<std::string> results;
+  for (const auth::MethodResult& one : read.results) results.push_back(one.method + "=" + one.result);
+  const auto word = [&found](const char* check) { return found[check]["result"].get<std::string>(); };
+  EXPECT_THAT(results, testing::ElementsAre("spf=" + word("spf"), "dkim=pass", "dmarc=" + word("dmarc"),
+                                            "arc=" + word("arc")));
+  EXPECT_EQ(*read.results[0].find("smtp", "mailfrom"), "x@a.example");
+
+  // Of what was evaluated only; and nothing of all that where nobody asks.
+  EXPECT_EQ(
+      check(octets, line + R"(,"checks":["dkim"])")["authentication_results"].get<std::string>().find("spf="),
+      std::string::npos);
+  EXPECT_FALSE(check(octets, R"("ip":"192.0.2.1")").contains("authentication_results"));
+}
+
+TEST_F(CheckMessagesTest, AnAuthservIdThatIsNoNameIsQuoted) {
+  const json found = check_file("", R"("ip":"192.0.2.1","helo":"h.a.example","mail_from":"x@a.example",)"
+                                    R"("checks":["spf"],"authserv_id":"a;\r\nX: b \"c")");
+  const std::string value = found["authentication_results"];
+  EXPECT_EQ(value.find_first_of("\r\n"), std::string::npos);
+  EXPECT_TRUE(value.starts_with('"')) << value;
+  EXPECT_TRUE(auth::read_authentication_results(value).complete) << value;
+  EXPECT_EQ(check_file("", R"("ip":"192.0.2.1","authserv_id":7)")["error"],
+            "\"authserv_id\" is not a string");
 }
 
 TEST_F(CheckMessagesTest, AMessageThatCannotBeReadIsTheLinesError) {
