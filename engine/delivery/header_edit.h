@@ -16,6 +16,7 @@
 #include "rules/policy/removed_fields.h"
 
 #include <cstdint>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,11 @@ std::vector<std::string_view> sent_fields(std::string_view ours, const mail::Hea
                                           const HeaderEdits& edits);
 
 struct EditedMessage {
+  // `memory`: where the lists of pieces are kept; outlives the message.
+  explicit EditedMessage(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : octets{.pieces = std::pmr::vector<std::string_view>(memory),
+               .tail = std::pmr::vector<std::string_view>(memory)} {}
+
   std::string front;            // our fields, and the kept ones where some were removed
   serve::MessageOctets octets;  // `front` first, then the body: what was written out of it, and its Chunks
 

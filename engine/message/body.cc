@@ -17,7 +17,6 @@ void Body::release_chunks() {
 
 void Body::clear() {
   release_chunks();
-  store_.budget().give_memory(std::exchange(copied_octets_, 0));
   if (file_) store_.files()->discard(store_.shard(), std::exchange(file_, FileId{}), spilled_octets_);
   wire_octets_ = spilled_octets_ = 0;
 }
@@ -77,8 +76,9 @@ Task<Body::WrittenOut> Body::write_out(Shard& shard) {
   co_return WrittenOut::Yes;
 }
 
-void Body::views_from(uint64_t offset, std::vector<std::string_view>& out) const {
+void Body::views_from(uint64_t offset, std::pmr::vector<std::string_view>& out) const {
   SLUICE_CHECK(offset >= spilled_octets_);
+  out.reserve(out.size() + chunks_.size());
   offset -= spilled_octets_;
   for (const Chunk& chunk : chunks_) {
     if (offset < chunk.size()) {

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory_resource>
 #include <string_view>
 #include <vector>
 
@@ -31,7 +32,9 @@ enum class Room : uint8_t {
 
 class Body final : public serve::StoredOctets {
  public:
-  explicit Body(BodyStore& store) : store_(store), spill_above_(store.message_memory()) {}
+  // `memory`: where the list of Chunks is kept; outlives the body.
+  explicit Body(BodyStore& store, std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : store_(store), chunks_(memory), spill_above_(store.message_memory()) {}
   Body(const Body&) = delete;
   Body& operator=(const Body&) = delete;
   ~Body() { clear(); }
@@ -41,11 +44,6 @@ class Body final : public serve::StoredOctets {
     held_octets_ += chunk.capacity();
     store_.budget().take_memory(chunk.capacity());
     chunks_.push_back(std::move(chunk));
-  }
-  // Memory that the message has besides: counted as its own, and never written out.
-  void note_copied(uint64_t octets) {
-    copied_octets_ += octets;
-    store_.budget().take_memory(octets);
   }
   bool crowded() const { return held_octets_ > spill_above_ || store_.budget().over_memory(); }
   // Writes out what is in memory, if that helps, and waits until the shard has memory again.
@@ -59,7 +57,7 @@ class Body final : public serve::StoredOctets {
   uint64_t held_octets() const { return held_octets_; }  // capacity in memory
   // Appends views of the octets in memory from `offset` of the wire form on, which is not in the spilled
   // part. They live until more room is made or the body is cleared.
-  void views_from(uint64_t offset, std::vector<std::string_view>& out) const;
+  void views_from(uint64_t offset, std::pmr::vector<std::string_view>& out) const;
   // Octets of the spilled part.
   [[nodiscard]] runtime::Task<std::expected<Chunk, int>> read(Shard& shard, uint64_t offset) override;
 
@@ -69,13 +67,12 @@ class Body final : public serve::StoredOctets {
   void release_chunks();
 
   BodyStore& store_;
-  std::vector<Chunk> chunks_;
+  std::pmr::vector<Chunk> chunks_;
   reactor::FileId file_;
   uint64_t wire_octets_ = 0;
   uint64_t spilled_octets_ = 0;
-  uint64_t held_octets_ = 0;    // of chunks_
-  uint64_t copied_octets_ = 0;  // elsewhere
-  uint64_t spill_above_;        // more in memory than this is written out
+  uint64_t held_octets_ = 0;  // of chunks_
+  uint64_t spill_above_;      // more in memory than this is written out
   ShardBudget::Waiter waiter_;
 };
 

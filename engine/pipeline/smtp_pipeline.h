@@ -95,9 +95,9 @@ class SmtpPipeline final : public serve::SmtpHandler {
   runtime::Task<void> finish_spf(Shard& shard, MonoTime deadline);
   runtime::Task<void> finish_authentication(Shard& shard, MonoTime deadline);
   void report(const policy::Verdict& verdict);
-  runtime::Task<smtp::Reply> relay(Shard& shard, const std::vector<policy::Verdict>& verdicts);
-  runtime::Task<smtp::Reply> discard(Shard& shard, const std::vector<policy::Verdict>& verdicts);
-  runtime::Task<smtp::Reply> refuse_by_rule(Shard& shard, const std::vector<policy::Verdict>& verdicts);
+  runtime::Task<smtp::Reply> relay(Shard& shard, const Verdicts& verdicts);
+  runtime::Task<smtp::Reply> discard(Shard& shard, const Verdicts& verdicts);
+  runtime::Task<smtp::Reply> refuse_by_rule(Shard& shard, const Verdicts& verdicts);
   std::string trace_fields(Shard& shard, const policy::Verdict& verdict) const;
 
   // ends
@@ -112,8 +112,7 @@ class SmtpPipeline final : public serve::SmtpHandler {
     std::string_view hop_reply{};
     std::string_view next_hop_fault{};
   };
-  void add_rows(Shard& shard, RowBatch& rows, const End& end,
-                const std::vector<policy::Verdict>* verdicts) const;
+  void add_rows(Shard& shard, RowBatch& rows, const End& end, const Verdicts* verdicts) const;
   runtime::Task<serve::Done> end_all(Shard& shard, End end);
   runtime::Task<serve::Done> write_not_told(Shard& shard);
   void close_transaction();
@@ -124,7 +123,7 @@ class SmtpPipeline final : public serve::SmtpHandler {
   PipelineContext& context_;
   const ListenerInForce& listener_;
   const serve::SmtpConnection& connection_;
-  std::unique_ptr<Transaction> transaction_;
+  runtime::FramePtr<Transaction> transaction_;
   // Relayed, and our 250 is on its way: at most as many as replies can wait. Those whose client had gone are
   // marked at the end of the connection (W-7).
   std::vector<Relayed> answered_;

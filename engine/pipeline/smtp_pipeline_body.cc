@@ -54,10 +54,8 @@ std::optional<smtp::Reply> SmtpPipeline::read_header(Shard& shard, std::string_v
   std::string_view rest =
       wire_octets.substr(0, empty_line == std::string_view::npos ? empty_line : empty_line + 3);
   std::string_view span;
-  uint64_t copied = 0;
   while (tx.header.state() == HeaderReader::State::Reading && tx.unstuffer.next(rest, span)) {
     const size_t taken = tx.header.feed(span);
-    copied += taken;
     // From the start of this piece to the end of what was taken: stuffing dots in between count.
     const auto position = static_cast<size_t>(span.data() - wire_octets.data()) + taken;
     span.remove_prefix(taken);
@@ -65,7 +63,6 @@ std::optional<smtp::Reply> SmtpPipeline::read_header(Shard& shard, std::string_v
       tx.header_wire_octets = tx.body.wire_octets() + position;
     }
   }
-  tx.body.note_copied(copied);
   switch (tx.header.state()) {
     case HeaderReader::State::TooLarge:
     case HeaderReader::State::TooManyFields:

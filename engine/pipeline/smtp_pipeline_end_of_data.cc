@@ -96,7 +96,8 @@ Task<Answer> SmtpPipeline::decide_and_act(Shard& shard) {
   const MonoTime deadline = shard.now() + limits::kAuthenticationWait;
   if (tx.spf.started()) co_await finish_spf(shard, deadline);
   if (tx.inquiry != nullptr) co_await finish_authentication(shard, deadline);
-  std::vector<Verdict> verdicts;
+  Verdicts& verdicts = tx.verdicts;
+  verdicts.reserve(tx.recipients.size());
   for (const AcceptedRecipient& recipient : tx.recipients) {
     verdicts.push_back(policy::decide(tx.policy(), recipient.binding, tx.evidence, Stage::EndOfData));
   }
@@ -220,7 +221,7 @@ std::string SmtpPipeline::trace_fields(Shard& shard, const Verdict& verdict) con
   return fields;
 }
 
-Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& verdicts) {
+Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const Verdicts& verdicts) {
   Transaction& tx = *transaction_;
   const mail::HeaderBlock& block = tx.header.block();
   const Verdict& verdict = verdicts.front();  // of all: one group
@@ -235,7 +236,7 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& 
   }
   std::string fields = trace_fields(shard, verdict);
   fields.insert(0, signatures(shard, fields, edits));
-  delivery::EditedMessage edited;
+  delivery::EditedMessage edited(&tx.arena);
   edit_message(edited, std::move(fields), block, edits, tx.body, tx.header_wire_octets);
 
   const MonoTime began = shard.now();
@@ -264,7 +265,7 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const std::vector<Verdict>& 
   co_return said.reply;
 }
 
-Task<smtp::Reply> SmtpPipeline::discard(Shard& shard, const std::vector<Verdict>& verdicts) {
+Task<smtp::Reply> SmtpPipeline::discard(Shard& shard, const Verdicts& verdicts) {
   const std::string line = kAccepted.to_reply().to_line();
   const End end{Disposition::Deleted, EndedAt::EndOfData, line};
   RowBatch batch = rows();
@@ -279,7 +280,7 @@ Task<smtp::Reply> SmtpPipeline::discard(Shard& shard, const std::vector<Verdict>
   co_return kNotRecorded.to_reply();
 }
 
-Task<smtp::Reply> SmtpPipeline::refuse_by_rule(Shard& shard, const std::vector<Verdict>& verdicts) {
+Task<smtp::Reply> SmtpPipeline::refuse_by_rule(Shard& shard, const Verdicts& verdicts) {
   smtp::Reply reply = to_reply(*verdicts.front().reply);
   const std::string line = reply.to_line();
   const bool permanent = reply.permanent();

@@ -15,8 +15,7 @@ using serve::Done;
 using serve::Eventual;
 using store::Durability;
 
-void SmtpPipeline::add_rows(Shard& shard, RowBatch& batch, const End& end,
-                            const std::vector<policy::Verdict>* verdicts) const {
+void SmtpPipeline::add_rows(Shard& shard, RowBatch& batch, const End& end, const Verdicts* verdicts) const {
   const Transaction& tx = *transaction_;
   for (size_t i = 0; i < tx.recipients.size(); ++i) {
     TrackingRow row;

@@ -70,7 +70,8 @@ Eventual<Answer> SmtpPipeline::on_mail(Shard& shard, smtp::MailFrom& mail, serve
     return Answer(kNoMemory.to_reply());
   }
   ++context_.counters.transactions;
-  transaction_ = std::make_unique<Transaction>(transaction, context_.bodies, listener_);
+  transaction_ =
+      runtime::make_in_pool<Transaction>(shard.frame_pool(), transaction, context_.bodies, listener_);
   Transaction& tx = *transaction_;
   tx.evidence.direction = tx.listener->direction;
   tx.evidence.client = client();
@@ -197,7 +198,7 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::offer_to_next_hop(Shard
     envelope.needs_smtputf8 = !std::ranges::all_of(tx.sender, is_ascii);
     if (std::ranges::any_of(binding.next_hops, &policy::NextHop::send_xclient))
       envelope.client = declared_client();
-    tx.hop = std::make_unique<serve::HopTransaction>(*tx.pool, std::move(envelope));
+    tx.hop = runtime::make_in_pool<serve::HopTransaction>(shard.frame_pool(), *tx.pool, std::move(envelope));
   }
   if (tx.declared_size && tx.pool->size_limit() && *tx.declared_size > *tx.pool->size_limit()) {
     refusal.reply = kMessageTooLarge.to_reply();

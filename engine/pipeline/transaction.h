@@ -1,7 +1,9 @@
 // Transaction: what one MAIL ... end of data has gathered so far. Plain data of one connection; the stages in
-// smtp_pipeline.h fill it in and read it. One shard.
+// smtp_pipeline.h fill it in and read it. It lies in the shard's pool, and what it gathers in its arena: both
+// are free again when it ends. One shard.
 #pragma once
 
+#include "engine/message/arena.h"
 #include "engine/message/body.h"
 #include "engine/pipeline/live_policy.h"
 #include "engine/pipeline/message_inquiry.h"
@@ -14,8 +16,9 @@
 #include "io/smtp/dot_stuffing.h"
 #include "rules/evidence/evidence.h"
 #include "rules/policy/policy.h"
+#include "rules/policy/verdict.h"
 
-#include <memory>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,16 +31,25 @@ struct AcceptedRecipient {
   policy::RecipientBinding binding;
 };
 
+using Verdicts = std::pmr::vector<policy::Verdict>;
+
 struct Transaction {
   // The policy in force at the listener stays this transaction's.
   Transaction(serve::TraceId transaction_id, message::BodyStore& bodies, const ListenerInForce& at)
-      : version(at.version.again()), listener(&at.settings()), id(transaction_id), body(bodies) {}
+      : version(at.version.again()),
+        arena(bodies.shard().frame_pool(), bodies.budget()),
+        listener(&at.settings()),
+        id(transaction_id),
+        body(bodies, &arena),
+        header(&arena),
+        verdicts(&arena) {}
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
   const policy::Policy& policy() const { return version->policy; }
 
-  PolicyPin version;  // first: what the rest borrows from
+  PolicyPin version;     // first: what the rest borrows from
+  message::Arena arena;  // and lies in
   const policy::Listener* listener;
   serve::TraceId id;
   evidence::Evidence evidence;
@@ -53,7 +65,7 @@ struct Transaction {
   std::span<const policy::NextHop> next_hops;  // of the policy; whose pool it is
   std::string next_hop;                        // in words, for rows
   serve::HopPool* pool = nullptr;
-  std::unique_ptr<serve::HopTransaction> hop;
+  runtime::FramePtr<serve::HopTransaction> hop;
 
   SpfInquiry spf;
   SpfInquiry spf_from_author;  // ESE-16
@@ -68,6 +80,7 @@ struct Transaction {
   std::span<const dkim::SigningIdentity> signing;  // of the version
   std::vector<size_t> signing_hashes;
   std::optional<size_t> seal_hash;
+  Verdicts verdicts;  // from the end of data on, one for each recipient
 };
 
 }  // namespace sluice::pipeline

@@ -66,7 +66,7 @@ size_t HeaderReader::feed(std::string_view octets) {
     const std::string_view rest = octets.substr(taken);
     const size_t newline = rest.find('\n');
     const size_t size = newline == std::string_view::npos ? rest.size() : newline + 1;
-    std::string& text = block_.text_;
+    std::pmr::string& text = block_.text_;
     if (size > limits_.octets - text.size()) {
       state_ = State::TooLarge;
       break;

@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,10 @@ struct HeaderField {
 
 class HeaderBlock {
  public:
+  HeaderBlock() = default;
+  // `memory` outlives the block.
+  explicit HeaderBlock(std::pmr::memory_resource* memory) : text_(memory), entries_(memory) {}
+
   size_t size() const { return entries_.size(); }  // Junk entries included
   bool empty() const { return entries_.empty(); }
   HeaderField operator[](size_t index) const;
@@ -73,8 +78,8 @@ class HeaderBlock {
     bool blank_continuation = false;
   };
 
-  std::string text_;
-  std::vector<Entry> entries_;
+  std::pmr::string text_;
+  std::pmr::vector<Entry> entries_;
   size_t fields_end_ = 0;
   size_t received_ = 0;
   bool junk_ = false;
@@ -91,6 +96,8 @@ class HeaderReader {
   enum class State : uint8_t { Reading, Complete, TooLarge, TooManyFields };
 
   explicit HeaderReader(HeaderLimits header_limits = {}) : limits_(header_limits) {}
+  // `memory`: where the block is kept; outlives the reader.
+  explicit HeaderReader(std::pmr::memory_resource* memory) : block_(memory), body_prefix_(memory) {}
 
   // The next octets of the message, in order and without dot-stuffing, in pieces of any size. Returns how
   // many it took; the rest is body. Takes nothing once the state is no longer Reading. The octets are copied.
@@ -114,7 +121,7 @@ class HeaderReader {
 
   HeaderLimits limits_;
   HeaderBlock block_;
-  std::string body_prefix_;
+  std::pmr::string body_prefix_;
   size_t line_begin_ = 0;  // of the line that is not complete yet, in block_.text_
   State state_ = State::Reading;
 };

@@ -9,7 +9,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
+#include <utility>
 
 namespace sluice::runtime {
 
@@ -68,5 +70,22 @@ class FramePool {
   size_t to_free_ = 0;
   size_t next_class_ = 0;  // where trim_some() goes on
 };
+
+// An object that lies in a pool's memory; the pool must outlive it.
+struct FrameDelete {
+  template <class T>
+  void operator()(T* object) const noexcept {
+    std::destroy_at(object);
+    FramePool::deallocate(object);
+  }
+};
+template <class T>
+using FramePtr = std::unique_ptr<T, FrameDelete>;
+
+template <class T, class... Args>
+[[nodiscard]] FramePtr<T> make_in_pool(FramePool& pool, Args&&... args) {
+  static_assert(alignof(T) <= alignof(std::max_align_t));
+  return FramePtr<T>(new (pool.allocate(sizeof(T))) T(std::forward<Args>(args)...));
+}
 
 }  // namespace sluice::runtime

@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -83,11 +84,11 @@ class StoredOctets {
 // memory are never copied: they stay where they are until deliver() or send_body() is over. A message of
 // which a part was written out is `pieces`, then `stored` from `stored_from` to `stored_end`, then `tail`.
 struct MessageOctets {
-  std::vector<std::string_view> pieces;
+  std::pmr::vector<std::string_view> pieces;
   StoredOctets* stored = nullptr;
   uint64_t stored_from = 0;
   uint64_t stored_end = 0;
-  std::vector<std::string_view> tail{};
+  std::pmr::vector<std::string_view> tail{};
   // What the octets are known to be; the defaults claim nothing.
   bool may_be_stuffed = true;      // a line may start with a dot, and so with a second one
   bool may_be_eight_bit = true;    // an octet above 127

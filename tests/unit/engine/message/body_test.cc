@@ -68,7 +68,7 @@ class BodyOnDisk : public ::testing::Test {
       text += read->view();
       offset += read->size();
     }
-    std::vector<std::string_view> rest;
+    std::pmr::vector<std::string_view> rest;
     body_->views_from(offset, rest);
     for (const std::string_view piece : rest) text += piece;
   }
@@ -153,14 +153,6 @@ TEST_F(BodyOnDisk, WithoutRoomOnTheDiskItStaysInMemoryWhileThatLasts) {
   EXPECT_TRUE(read_from(100'000) == all_.substr(100'000));
 }
 
-TEST_F(BodyOnDisk, CopiesOfTheHeaderAreCountedAndNotWrittenOut) {
-  open({.message_memory = 100'000});
-  body_->note_copied(5'000);
-  EXPECT_EQ(add(std::string(100'001, 'x')), Room::Made);
-  EXPECT_EQ(body_->held_octets(), 0U);
-  EXPECT_EQ(store_->budget().memory().used(), 5'000U);
-}
-
 TEST_F(BodyOnDisk, StartSaysWhichDirectoryCannotBeUsed) {
   open({});
   EXPECT_TRUE(started().has_value());
@@ -236,7 +228,7 @@ TEST(BodyFaults, WhateverTheDiskDoesOctetsAreRightOrRefused) {
         ++refused;
         continue;
       }
-      std::vector<std::string_view> rest;
+      std::pmr::vector<std::string_view> rest;
       body.views_from(body.spilled_octets(), rest);
       for (const std::string_view piece : rest) text += piece;
       EXPECT_TRUE(text == all) << "seed " << seed;
