@@ -50,7 +50,8 @@ std::vector<Question> questions(size_t count, size_t from = 0) {
 }
 
 std::unique_ptr<AnswerCache> filled(size_t count, AnswerStatus status) {
-  auto cache = std::make_unique<AnswerCache>(CacheSettings{.bytes_max = size_t{4} << 30U}, 42);
+  auto cache = std::make_unique<AnswerCache>(
+      CacheSettings{.bytes_max = size_t{4} << 30U, .pages = PageKind::Large}, 42);
   for (size_t i = 0; i < count; ++i) {
     const auto kept = cache->put(question(i), answer(i, status), kNow);
     if (!kept) std::abort();

@@ -57,6 +57,7 @@ struct World {
   static dns::DnsClientSettings settings(const Endpoint& server) {
     dns::DnsClientSettings settings;
     settings.servers = {server};
+    settings.cache.pages = PageKind::Large;
     settings.cache.bytes_max = size_t{12} << 30;
     return settings;
   }
@@ -278,7 +279,8 @@ void print_share(const SpfCorpus& corpus) {
   for (const std::string& domain : corpus.domains) {
     for (const IpFamily family : {IpFamily::V4, IpFamily::V6}) {
       ZoneSource source(*zone);
-      const spf::Program program = spf::Program::compile(*dns::DnsName::from_text(domain), family, source);
+      const spf::Program program =
+          spf::Program::compile(*dns::DnsName::from_text(domain), family, source, LargePages());
       ++programs;
       bytes += program.bytes();
       if (program.whole()) ++whole;

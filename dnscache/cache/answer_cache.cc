@@ -19,9 +19,14 @@ bool is_failure(AnswerStatus status) {
 }  // namespace
 
 AnswerCache::AnswerCache(const CacheSettings& settings, uint64_t hash_seed)
-    : settings_(settings), seed_(hash_seed), buckets_(kBucketsMin) {}
+    : settings_(settings), seed_(hash_seed), memory_(settings.pages), buckets_(kBucketsMin) {}
 
 AnswerCache::~AnswerCache() = default;
+
+void AnswerCache::FreeEntry::operator()(Entry* entry) const {
+  entry->~Entry();
+  LargePages::free(entry, alignof(Entry));
+}
 
 uint32_t AnswerCache::hash(const DnsName& name, RecordType type) const {
   return static_cast<uint32_t>(name.hash(seed_ ^ static_cast<uint64_t>(type) << 48U));
@@ -134,7 +139,7 @@ std::optional<AnswerCache::Hit> AnswerCache::put(const Question& question, Answe
     }
     remove(at);
   }
-  auto entry = std::make_unique<Entry>(question, key);
+  EntryOwner entry(new (memory_.allocate(sizeof(Entry), alignof(Entry))) Entry(question, key));
   answer.records.shrink_to_fit();
   entry->is_negative = answer.records.empty();
   *entry->answer = std::move(answer);
@@ -158,7 +163,7 @@ void AnswerCache::begin_time(Entry& entry, seconds time, MonoTime now) {
       may_be_due ? static_cast<uint32_t>(uint64_t{entry.answer->ttl} * settings_.refresh_percent / 100) : 0;
 }
 
-AnswerCache::Hit AnswerCache::add(std::unique_ptr<Entry> entry, MonoTime now) {
+AnswerCache::Hit AnswerCache::add(EntryOwner entry, MonoTime now) {
   make_room(entry->bytes(), now);
   entry->generation = next_generation_++;
   if (next_generation_ == 0) next_generation_ = 1;

@@ -18,6 +18,7 @@
 #include "dnscache/cache/attachment.h"
 #include "dnscache/question/question.h"
 #include "io/base/clock.h"
+#include "io/base/large_pages.h"
 #include "io/base/limits.h"
 
 #include <chrono>
@@ -41,6 +42,7 @@ struct CacheSettings {
   std::chrono::seconds failure_ttl = limits::kDnsFailureTtl;
   // An answer that is in use is due to be asked for anew in this last part of its time; 0: never.
   unsigned refresh_percent = limits::kDnsRefreshPercent;
+  PageKind pages = PageKind::Ordinary;  // of what look-ups read
 };
 
 struct CacheStatistics {
@@ -62,6 +64,10 @@ struct CacheStatistics {
 class AnswerCache {
   struct Attached;
   struct Entry;
+  struct FreeEntry {
+    void operator()(Entry* entry) const;
+  };
+  using EntryOwner = std::unique_ptr<Entry, FreeEntry>;
 
  public:
   struct EntryId {
@@ -139,6 +145,8 @@ class AnswerCache {
 
   bool erase(const Question& question);
   void clear();
+  // For what each look-up reads of an attached object; that must be freed with the object.
+  const LargePages& memory() const { return memory_; }
   CacheStatistics statistics() const;
 
  private:
@@ -175,7 +183,7 @@ class AnswerCache {
   MonoTime gone(const Entry& entry) const;
   std::optional<std::chrono::seconds> time_to_keep(const Answer& answer) const;
   void begin_time(Entry& entry, std::chrono::seconds time, MonoTime now);
-  Hit add(std::unique_ptr<Entry> entry, MonoTime now);
+  Hit add(EntryOwner entry, MonoTime now);
 
   // --- answer_cache_room.cc ---
   void grow_table();
@@ -210,8 +218,9 @@ class AnswerCache {
 
   CacheSettings settings_;
   uint64_t seed_;
+  LargePages memory_;  // of the entries
   std::vector<Bucket> buckets_;
-  std::vector<std::unique_ptr<Entry>> slots_;
+  std::vector<EntryOwner> slots_;
   std::vector<uint32_t> free_slots_;
   Queue fresh_;                // not asked for again since they came
   Queue kept_;                 // and the others

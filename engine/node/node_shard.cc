@@ -25,6 +25,7 @@ dns::DnsClientSettings dns_settings(const NodeResources& resources, const policy
   settings.servers = resources.dns_servers;
   settings.question_wait = policy.dns().timeout;
   settings.mixed_case = policy.dns().mixed_case;
+  settings.cache.pages = PageKind::Large;
   settings.cache.bytes_max = policy.dns().cache_octets;
   settings.cache.ttl_min = policy.dns().ttl_min;
   settings.cache.ttl_max = policy.dns().ttl_max;

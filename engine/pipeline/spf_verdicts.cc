@@ -230,8 +230,8 @@ void SpfVerdicts::compile_for(const dns::DnsName& domain, AnswerCache::EntryId i
     if (!before.cut && !would_cover_more(made->program)) return;
   }
   Source source(*this, id);
-  auto compiled =
-      std::make_unique<Compiled<family>>(spf::Program::compile(domain, family, source, before.bytes));
+  auto compiled = std::make_unique<Compiled<family>>(
+      spf::Program::compile(domain, family, source, cache.memory(), before.bytes));
   ++counters_.compiled;
   count(compiled->program.gaps());
   const size_t given = before.bytes;

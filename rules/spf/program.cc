@@ -55,21 +55,22 @@ size_t text_memory(const std::string& text) {
 
 void ProgramImage::Free::operator()(ProgramImage* image) const {
   image->~ProgramImage();
-  ::operator delete(image, std::align_val_t{kPair});
+  LargePages::free(image, kPair);
 }
 
-ProgramImage::Owner ProgramImage::make(IpFamily family, const Draft& draft, const Rare& rare) {
+ProgramImage::Owner ProgramImage::make(IpFamily family, const Draft& draft, const Rare& rare,
+                                       const LargePages& memory) {
   const cidr::CidrSet& prefixes = draft.first.prefixes;
   const size_t finals_at = kTableAt + round_up(prefixes.bytes(), kFinalUnit);
   const size_t bytes = std::max(finals_at + draft.finals.size(), sizeof(ProgramImage));
-  auto* memory = static_cast<std::byte*>(::operator new(bytes, std::align_val_t{kPair}));
-  Owner made(new (memory) ProgramImage);
+  auto* begin = static_cast<std::byte*>(memory.allocate(bytes, kPair));
+  Owner made(new (begin) ProgramImage);
   if (family == IpFamily::V4) {
-    made->first_.v4 = prefixes.v4().place(memory + kTableAt);
+    made->first_.v4 = prefixes.v4().place(begin + kTableAt);
   } else {
-    made->first_.v6 = prefixes.v6().place(memory + kTableAt);
+    made->first_.v6 = prefixes.v6().place(begin + kTableAt);
   }
-  if (!draft.finals.empty()) std::memcpy(memory + finals_at, draft.finals.data(), draft.finals.size());
+  if (!draft.finals.empty()) std::memcpy(begin + finals_at, draft.finals.data(), draft.finals.size());
   made->rare_ = &rare;
   made->finals_at_ = static_cast<uint32_t>(finals_at);
   made->otherwise_ = draft.first.otherwise;
@@ -145,7 +146,8 @@ const Outcome* Program::run(const IpAddress& client, Explain explain, Outcome& i
   return outcome;
 }
 
-void Program::finish(ProgramImage::Draft& draft, const std::vector<Cidr>& prefixes) {
+void Program::finish(ProgramImage::Draft& draft, const std::vector<Cidr>& prefixes,
+                     const LargePages& memory) {
   ProgramImage::Rare& rare = *rare_;
   rare.others.shrink_to_fit();
   rare.actions.shrink_to_fit();
@@ -163,7 +165,7 @@ void Program::finish(ProgramImage::Draft& draft, const std::vector<Cidr>& prefix
               text_memory(rest.problem_domain) + text_memory(rest.problem_term);
     if (rest.explanation) bytes_ += text_memory(*rest.explanation);
   }
-  image_ = ProgramImage::make(family_, draft, rare);
+  image_ = ProgramImage::make(family_, draft, rare, memory);
   rows_ = prefixes.size();
   measure(prefixes);
 }

@@ -13,6 +13,7 @@
 
 #include "dnscache/question/question.h"
 #include "io/base/ip.h"
+#include "io/base/large_pages.h"
 #include "io/base/limits.h"
 #include "rules/net/cidr_set.h"
 #include "rules/spf/evaluator.h"
@@ -131,7 +132,7 @@ class alignas(64) ProgramImage {
 
   ProgramImage() = default;
   ~ProgramImage() = default;
-  static Owner make(IpFamily family, const Draft& draft, const Rare& rare);
+  static Owner make(IpFamily family, const Draft& draft, const Rare& rare, const LargePages& memory);
 
   Code find(const IpAddress& client, Explain explain) const;  // of an outcome, or kStepByStep
   const std::byte* at(Code code) const {
@@ -157,9 +158,9 @@ class Program {
  public:
   // `domain` is the one checked. What source gives need only live as stated there. Compiling costs about as
   // much as the program becomes large, which `bytes_max` bounds; what is beyond it is evaluated step by step
-  // (ProgramGaps::limits).
+  // (ProgramGaps::limits). `memory` is where what runs is put; it may go before the program.
   static Program compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source,
-                         size_t bytes_max = limits::kSpfProgramBytes);
+                         const LargePages& memory, size_t bytes_max = limits::kSpfProgramBytes);
 
   // The outcome for a client (unmapped, see IpAddress::unmap), written into `into`, which it gives back.
   // Null: it must be evaluated step by step. Allocates nothing that `into` has room for already.
@@ -184,7 +185,7 @@ class Program {
   static constexpr size_t kMissingMax = 8;
 
   Program() = default;
-  void finish(ProgramImage::Draft& draft, const std::vector<Cidr>& prefixes);
+  void finish(ProgramImage::Draft& draft, const std::vector<Cidr>& prefixes, const LargePages& memory);
   void measure(const std::vector<Cidr>& prefixes);
 
   std::unique_ptr<ProgramImage::Rare> rare_ = std::make_unique<ProgramImage::Rare>();

@@ -15,13 +15,13 @@ namespace sluice::spf {
 using dns::RecordType;
 
 Program Program::compile(const dns::DnsName& domain, IpFamily family, ProgramSource& source,
-                         size_t bytes_max) {
-  return ProgramCompiler(domain, family, source, bytes_max).compile();
+                         const LargePages& memory, size_t bytes_max) {
+  return ProgramCompiler(domain, family, source, bytes_max).compile(memory);
 }
 
 // --- Blocks ---
 
-Program ProgramCompiler::compile() {
+Program ProgramCompiler::compile(const LargePages& memory) {
   step_by_step_ = add_action(ProgramImage::kStepByStep, ProgramImage::kStepByStep);
   first_record();
   // Blocks are added on the way; jump() bounds their number.
@@ -30,7 +30,7 @@ Program ProgramCompiler::compile() {
     const uint32_t otherwise = compile_block(starts_[i]);
     block().otherwise = code_of(otherwise);
   }
-  program_.finish(draft_, prefixes_);
+  program_.finish(draft_, prefixes_, memory);
   return std::move(program_);
 }
 

@@ -33,7 +33,7 @@ class ProgramCompiler {
     program_.domain_ = domain_;
   }
 
-  Program compile();
+  Program compile(const LargePages& memory);
 
  private:
   using SpfResult = auth::SpfResult;

@@ -98,9 +98,9 @@ const Outcome& SpfComparer::evaluate(SpfZone& zone, const IpAddress& client, Exp
 std::string SpfComparer::compare(SpfZone& zone, std::span<const IpAddress> clients) {
   ++tally_.zones;
   zone.take_finds();
-  const Program v4 = Program::compile(zone.domain(), IpFamily::V4, zone);
+  const Program v4 = Program::compile(zone.domain(), IpFamily::V4, zone, LargePages());
   const size_t v4_finds = zone.take_finds();
-  const Program v6 = Program::compile(zone.domain(), IpFamily::V6, zone);
+  const Program v6 = Program::compile(zone.domain(), IpFamily::V6, zone, LargePages());
   if (v4_finds > kFindsMax || zone.take_finds() > kFindsMax) return "  compiling asked too often\n";
   for (const Program* program : {&v4, &v6}) {
     if (program->whole()) ++tally_.whole;

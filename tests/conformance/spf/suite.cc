@@ -79,7 +79,8 @@ Outcome run(const Case& test) {
 Compiled run_compiled(const Case& test, const std::string& domain) {
   const IpAddress client = test.check.client.unmap();
   ZoneSource source(*test.zone);
-  const Program program = Program::compile(*dns::DnsName::from_text(domain), client.family(), source);
+  const Program program =
+      Program::compile(*dns::DnsName::from_text(domain), client.family(), source, LargePages());
   Compiled compiled{std::nullopt, program.gaps()};
   Outcome scratch;
   if (const Outcome* outcome = program.run(client, test.check.explain, scratch)) compiled.outcome = *outcome;

@@ -37,7 +37,7 @@ class CachedDns final : public ProgramSource {
   }
 
   Program compile(std::string_view domain, IpFamily family = IpFamily::V4) {
-    return Program::compile(*dns::DnsName::from_text(domain), family, *this);
+    return Program::compile(*dns::DnsName::from_text(domain), family, *this, LargePages());
   }
 
  private:
