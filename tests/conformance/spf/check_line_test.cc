@@ -243,7 +243,6 @@ TEST_F(CheckMessagesTest, EntriesOfFieldsThatAreNotVerifiedNameTheirSignature) {
   }
 }
 
-// Shows: W-36
 TEST_F(CheckMessagesTest, WithAnAuthservIdTheFieldThatANodeWouldWriteIsThere) {
   const std::string octets = signature_of(kFrom, "hello\r\n") + std::string(kFrom) + "\r\nhello\r\n";
   const std::string line =
