@@ -3,6 +3,8 @@
 #include "io/base/ascii.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 namespace sluice::auth {
 namespace {
@@ -40,10 +42,20 @@ size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
+// Eight octets at once that may all stand in a value wherever they are: printable ASCII and spaces.
+bool is_printable_word(const char* text) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  uint64_t word = 0;
+  std::memcpy(&word, text, sizeof word);
+  const uint64_t below_space = (word - kOnes * 0x20) & ~word;
+  const uint64_t above_tilde = word | (word + kOnes);
+  return ((below_space | above_tilde) & kOnes * 0x80) == 0;
+}
+
 // A line end only as folding: LF, with a CR in front or not, and white space or the end behind it.
 bool is_value(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
-    while (i < text.size() && kOctetClasses[static_cast<uint8_t>(text[i])] == OctetClass::Value) ++i;
+    while (text.size() - i >= sizeof(uint64_t) && is_printable_word(text.data() + i)) i += sizeof(uint64_t);
     if (i == text.size()) break;
     switch (kOctetClasses[static_cast<uint8_t>(text[i])]) {
       case OctetClass::Value:
@@ -76,13 +88,32 @@ constexpr std::array<int8_t, 256> kBase64Values = [] {
   return values;
 }();
 
+constexpr uint32_t big_endian(uint32_t value) {
+  return std::endian::native == std::endian::big ? value : std::byteswap(value);
+}
+
 // `out` has room for three octets for every four of the text, and three more.
 std::optional<size_t> decode_into(char* out, std::string_view text) {
   char* to = out;
   uint32_t bits = 0;
   size_t digits = 0;  // of a group of four
   size_t padding = 0;
+  // One octet more than a group has is written, and written over by what follows.
+  const auto put_group = [&to](uint32_t group) {
+    const auto octets = std::bit_cast<std::array<char, 4>>(big_endian(group << 8));
+    std::memcpy(to, octets.data(), octets.size());
+    to += 3;
+  };
+  const auto value_at = [text](size_t i) { return int{kBase64Values[static_cast<uint8_t>(text[i])]}; };
   for (size_t i = 0; i < text.size(); ++i) {
+    // Whole groups, as long as nothing stands between their digits: what is no digit makes all negative.
+    while (digits == 0 && padding == 0 && text.size() - i >= 4) {
+      const int group = value_at(i) << 18 | value_at(i + 1) << 12 | value_at(i + 2) << 6 | value_at(i + 3);
+      if (group < 0) break;
+      put_group(static_cast<uint32_t>(group));
+      i += 4;
+    }
+    if (i == text.size()) break;
     const int8_t value = kBase64Values[static_cast<uint8_t>(text[i])];
     if (value < 0) {
       if (is_folding_space(text[i])) continue;
@@ -93,9 +124,7 @@ std::optional<size_t> decode_into(char* out, std::string_view text) {
     bits = bits << 6 | static_cast<uint32_t>(value);
     if (++digits < 4) continue;
     digits = 0;
-    *to++ = static_cast<char>(bits >> 16 & 0xFF);
-    *to++ = static_cast<char>(bits >> 8 & 0xFF);
-    *to++ = static_cast<char>(bits & 0xFF);
+    put_group(bits);
   }
   if ((digits + padding) % 4 != 0) return std::nullopt;
   if (digits != 0) {  // two or three, which padding completes
@@ -108,15 +137,18 @@ std::optional<size_t> decode_into(char* out, std::string_view text) {
 
 }  // namespace
 
+static_assert(limits::kTagListTags <= UINT8_MAX);  // letters_
+
 std::expected<TagList, TagError> TagList::parse(std::string_view text) {
   TagList list;
+  const bool clean = is_value(text);  // then every part of it is
   while (true) {
     const size_t end = std::min(text.find(';'), text.size());
     const std::string_view entry = text.substr(0, end);
     const bool last = end == text.size();
     const size_t equals = entry.find('=');
     const std::string_view name = trim_folding(entry.substr(0, equals));
-    if (name.empty() && equals == std::string_view::npos && last && is_value(entry)) {
+    if (name.empty() && equals == std::string_view::npos && last && (clean || is_value(entry))) {
       // Nothing but white space: what may stand behind the final ';'.
       if (list.size_ == 0) return std::unexpected(TagError::Empty);
       return list;
@@ -126,16 +158,24 @@ std::expected<TagList, TagError> TagList::parse(std::string_view text) {
       return std::unexpected(TagError::BadName);
     }
     const std::string_view whole = entry.substr(equals + 1);
-    if (!is_value(whole) || !is_value(entry.substr(0, equals))) return std::unexpected(TagError::BadValue);
+    if (!clean && (!is_value(whole) || !is_value(entry.substr(0, equals)))) {
+      return std::unexpected(TagError::BadValue);
+    }
     if (list.tag(name) != nullptr) return std::unexpected(TagError::Duplicate);
     if (list.size_ == list.tags_.size()) return std::unexpected(TagError::TooMany);
     list.tags_[list.size_++] = {name, trim_folding(whole), whole};
+    if (name.size() == 1)
+      list.letters_[static_cast<uint8_t>(name.front())] = static_cast<uint8_t>(list.size_);
     if (last) return list;
     text.remove_prefix(end + 1);
   }
 }
 
 const Tag* TagList::tag(std::string_view name) const {
+  if (name.size() == 1 && is_ascii(name.front())) {
+    const uint8_t place = letters_[static_cast<uint8_t>(name.front())];
+    return place == 0 ? nullptr : &tags_[place - 1];
+  }
   for (const Tag& tag : tags()) {
     if (tag.name == name) return &tag;
   }

@@ -48,6 +48,8 @@ class TagList {
  private:
   std::array<Tag, limits::kTagListTags> tags_;
   size_t size_ = 0;
+  // Nearly all names are one letter: which tag, counted from one; 0: none.
+  std::array<uint8_t, 128> letters_{};
 };
 
 // White space of folding: space, tab, CR, LF.

@@ -38,11 +38,36 @@ Run run_at_front(std::string_view text) {
 }
 
 constexpr size_t kWord = sizeof(uint64_t);
+constexpr uint64_t kOnes = 0x0101010101010101;
+constexpr size_t kFewFields = 24;  // measured: up to there no sorting pays for one signature
+
+// Eight octets, A to Z in lower case.
+uint64_t lower_word(uint64_t word) {
+  // The highest bit of each octet tells whether it is one of them.
+  const uint64_t low_bits = word & kOnes * 0x7f;
+  const uint64_t from_a = low_bits + kOnes * (0x80 - 'A');
+  const uint64_t behind_z = low_bits + kOnes * (0x80 - 'Z' - 1);
+  const uint64_t is_upper = (from_a ^ behind_z) & ~word & kOnes * 0x80;
+  return word | is_upper >> 2;
+}
+
+// The name in lower case; returns the end of what was written. `behind`: octets that may be read behind it; a
+// word more may be overwritten.
+char* write_name(char* to, std::string_view name, size_t behind) {
+  size_t i = 0;
+  for (; i < name.size() && name.size() + behind - i >= kWord; i += kWord) {
+    uint64_t word = 0;
+    std::memcpy(&word, name.data() + i, kWord);
+    word = lower_word(word);
+    std::memcpy(to + i, &word, kWord);
+  }
+  for (; i < name.size(); ++i) to[i] = ascii_lower(name[i]);
+  return to + name.size();
+}
 
 // Copies octets up to the first that may change: a space that does not stand between others, or any control
-// character. Returns how many; a word more may be overwritten.
+// character. Returns how many; a word more may be overwritten. In front of `text` stands no white space.
 size_t copy_plain(char* to, std::string_view text) {
-  constexpr uint64_t kOnes = 0x0101010101010101;
   size_t size = 0;
   const auto is_plain = [&](size_t i) { return static_cast<unsigned char>(text[i]) > ' '; };
   while (true) {
@@ -50,13 +75,16 @@ size_t copy_plain(char* to, std::string_view text) {
       uint64_t word = 0;
       std::memcpy(&word, text.data() + size, kWord);
       std::memcpy(to + size, &word, kWord);
-      // The lowest marked octet is the first at or below the space.
+      // The lowest marked octet is the first at or below the space, and the first below it; above the lowest
+      // one an octet may be marked without reason, and is then looked at by itself.
       const uint64_t marked = (word - kOnes * 0x21) & ~word & kOnes * 0x80;
-      if (marked != 0) {
+      const uint64_t controls = (word - kOnes * 0x20) & ~word & kOnes * 0x80;
+      if ((controls | (marked & marked << 8)) != 0) {
         size += static_cast<size_t>(std::countr_zero(marked)) / 8;
         break;
       }
-      size += kWord;
+      // Single spaces between others stay; what follows one at the end of the word is not known yet.
+      size += (marked >> 63) != 0 ? kWord - 1 : kWord;
     }
     while (size < text.size() && is_plain(size)) {
       to[size] = text[size];
@@ -95,7 +123,8 @@ void append_relaxed(std::string& out, std::string_view raw) {
   const size_t colon = std::min(raw.find(':'), raw.size());
   out.resize_and_overwrite(before + raw.size() + kWord, [&](char* data, size_t) {
     char* to = data + before;
-    for (const char c : trim(raw.substr(0, colon))) *to++ = ascii_lower(c);
+    const std::string_view name = trim(raw.substr(0, colon));
+    to = write_name(to, name, static_cast<size_t>(raw.data() + raw.size() - (name.data() + name.size())));
     if (colon < raw.size()) {
       *to++ = ':';
       to = write_relaxed_value(to, raw.substr(colon + 1));
@@ -107,11 +136,13 @@ void append_relaxed(std::string& out, std::string_view raw) {
 // The order of names in the index: their first octets as a number, so that most are told apart at once, and
 // the whole name where those are the same. No choice of names makes finding one slower than a binary search.
 uint64_t key_of(std::string_view name) {
-  uint64_t key = 0;
-  for (size_t i = 0; i < sizeof key; ++i) {
-    key = key << 8 | static_cast<unsigned char>(i < name.size() ? ascii_lower(name[i]) : '\0');
+  uint64_t word = 0;
+  if (name.size() >= kWord) {
+    std::memcpy(&word, name.data(), kWord);
+  } else {
+    for (size_t i = 0; i < name.size(); ++i) word |= uint64_t{static_cast<uint8_t>(name[i])} << 8 * i;
   }
-  return key;
+  return lower_word(word);
 }
 
 int compare_ignoring_case(std::string_view a, std::string_view b) {
@@ -146,6 +177,7 @@ void append_signature_field(std::string& out, Canonicalization canonicalization,
     out.append(raw.substr(0, begin)).append(behind);
     return;
   }
+  if (behind.empty()) return append_relaxed(out, raw.substr(0, begin));  // b= is the last tag: nearly always
   std::string emptied(raw.substr(0, begin));
   emptied.append(behind);
   append_relaxed(out, emptied);
@@ -172,22 +204,27 @@ void FieldIndex::build(std::span<const std::string_view> fields) {
 void FieldIndex::clear() {
   entries_.clear();
   names_.clear();
-  selection_ = 0;
+  selection_ = 1;
   comparisons_ = 0;
 }
 
 void FieldIndex::add(std::string_view name, std::string_view raw) {
-  entries_.push_back({key_of(name), entries_.size(), name, raw});
+  entries_.push_back({key_of(name), entries_.size(), name, raw, 0});
 }
 
 int FieldIndex::compare(uint64_t key, std::string_view name, const Entry& entry) {
   ++comparisons_;
   if (key != entry.key) return key < entry.key ? -1 : 1;
-  return compare_ignoring_case(name, entry.name);
+  const bool longer = name.size() > kWord && entry.name.size() > kWord;
+  if (longer) return compare_ignoring_case(name.substr(kWord), entry.name.substr(kWord));
+  return name.size() == entry.name.size() ? 0 : compare_ignoring_case(name, entry.name);
 }
 
-// By name; of one name the lowest field first.
+// By name; of one name the lowest field first. A few stay as they are: looking through all of them is
+// quicker.
 void FieldIndex::sort() {
+  sorted_ = entries_.size() > kFewFields;
+  if (!sorted_) return;
   std::ranges::sort(entries_, [this](const Entry& a, const Entry& b) {
     const int order = compare(a.key, a.name, b);
     return order != 0 ? order < 0 : a.position > b.position;
@@ -206,12 +243,24 @@ void FieldIndex::begin(std::string_view except) {
 
 std::optional<std::string_view> FieldIndex::take(std::string_view name) {
   const uint64_t key = key_of(name);
+  if (!sorted_) return take_unsorted(key, name);
   size_t low = 0;
   for (size_t high = names_.size(); low < high;) {
     const size_t middle = low + (high - low) / 2;
     const int order = compare(key, name, entries_[names_[middle].begin]);
     if (order == 0) return take_of(names_[middle]);
     (order < 0 ? high : low) = order < 0 ? middle : middle + 1;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> FieldIndex::take_unsorted(uint64_t key, std::string_view name) {
+  for (size_t i = entries_.size(); i-- > 0;) {
+    Entry& entry = entries_[i];
+    if (entry.key != key || entry.selection == selection_ || entry.raw.data() == except_) continue;
+    if (compare(key, name, entry) != 0) continue;
+    entry.selection = selection_;
+    return entry.raw;
   }
   return std::nullopt;
 }

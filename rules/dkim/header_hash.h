@@ -31,7 +31,8 @@ void append_signature_field(std::string& out, Canonicalization canonicalization,
 // (5.4.2); compared without case. One message, several selections one after the other.
 //
 // Senders choose the names, so nothing rests on a hash of them: n fields are sorted once, and a name is found
-// by binary search, at most log2(n) + 1 comparisons of names whichever they are.
+// by binary search, at most log2(n) + 1 comparisons of names whichever they are. Of a few fields all are
+// looked at.
 class FieldIndex {
  public:
   // All fields of the block, Junk left out; the block outlives the index.
@@ -56,6 +57,7 @@ class FieldIndex {
     uint64_t key;
     size_t position;  // in the message
     std::string_view name, raw;
+    uint32_t selection;  // that took it, where entries are not sorted
   };
   // The fields of one name, the lowest first: entries_ from `begin` to `end`.
   struct Name {
@@ -68,10 +70,12 @@ class FieldIndex {
   void add(std::string_view name, std::string_view raw);
   void sort();
   int compare(uint64_t key, std::string_view name, const Entry& entry);
+  std::optional<std::string_view> take_unsorted(uint64_t key, std::string_view name);
   std::optional<std::string_view> take_of(Name& name);
 
-  std::vector<Entry> entries_;  // by name
-  std::vector<Name> names_;     // in the same order
+  std::vector<Entry> entries_;  // by name, or in the order of the message
+  bool sorted_ = false;
+  std::vector<Name> names_;  // in the same order
   const char* except_ = nullptr;
   uint32_t selection_ = 0;
   uint64_t comparisons_ = 0;

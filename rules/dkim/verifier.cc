@@ -26,15 +26,16 @@ bool identity_is_below_domain(const MessageSignature& signature) {
   return identity.substr(identity.rfind('@') + 1) != signature.domain;
 }
 
-// h= as outcomes have it.
+// h= as outcomes have it: of one that was read, so that there are names, colons and white space around them.
 std::string listed_names(std::string_view names) {
   std::string text;
-  text.reserve(names.size());
-  auth::ItemList items(names);
-  while (const auto name = items.next()) {
-    if (!text.empty()) text += ':';
-    for (const char c : *name) text += ascii_lower(c);
-  }
+  text.resize_and_overwrite(names.size(), [names](char* to, size_t) {
+    const char* const begin = to;
+    for (const char c : names) {
+      if (c > ' ') *to++ = ascii_lower(c);
+    }
+    return static_cast<size_t>(to - begin);
+  });
   return text;
 }
 

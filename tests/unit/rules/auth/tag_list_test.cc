@@ -73,6 +73,22 @@ TEST(TagList, RefusesOctetsThatMayNotStandInAValue) {
   EXPECT_TRUE(TagList::parse("a=x\r\n y"));
 }
 
+// Long values are looked at in words.
+TEST(TagList, SeesABadOctetAtEveryPlace) {
+  for (size_t size = 1; size < 20; ++size) {
+    for (size_t at = 0; at < size; ++at) {
+      for (const char bad : {'\0', '\x1f', '\x7f', '\r', '\x80', '\xff'}) {
+        std::string value(size, '~');
+        value[at] = bad;
+        EXPECT_EQ(error_of("a=1; b=" + value + "; c=2"), TagError::BadValue) << size << ' ' << at;
+      }
+      std::string value(size, '!');
+      value[at] = ' ';
+      EXPECT_TRUE(TagList::parse("b=" + value));
+    }
+  }
+}
+
 TEST(TagList, IsBounded) {
   std::string text;
   for (size_t i = 0; i < limits::kTagListTags; ++i) text += "t" + std::to_string(i) + "=x;";
@@ -115,6 +131,22 @@ TEST(TagBase64, IsRead) {
   EXPECT_EQ(base64_decode(" Zm\r\n 9v\tYm Fy ", 10), "foobar");
   EXPECT_EQ(base64_decode("Z g = =", 10), "f");
   EXPECT_EQ(base64_decode("+/+/", 10), "\xfb\xff\xbf");
+}
+
+TEST(TagBase64, IsReadWhereverItIsFolded) {
+  const std::string text = "AAECAwQFBgcICQoLDA0OD/7/+w==";
+  const std::string octets("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\xfe\xff\xfb",
+                           19);
+  EXPECT_EQ(base64_decode(text, 19), octets);
+  for (size_t first = 0; first <= text.size(); ++first) {
+    for (size_t second = first; second <= text.size(); ++second) {
+      std::string folded = text;
+      folded.insert(second, "\r\n\t").insert(first, " ");
+      ASSERT_EQ(base64_decode(folded, 19), octets) << folded;
+    }
+    std::string broken = text;
+    EXPECT_EQ(base64_decode(broken.insert(first, "*"), 100), std::nullopt) << broken;
+  }
 }
 
 TEST(TagBase64, RefusesWhatIsNone) {

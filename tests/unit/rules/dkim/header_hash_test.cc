@@ -36,6 +36,17 @@ TEST(CanonicalField, RelaxedIsUnfoldedAndReduced) {
   EXPECT_EQ(relaxed("X: a"), "x:a\r\n");
 }
 
+TEST(CanonicalField, RelaxedNamesAreInLowerCaseWhateverTheirLength) {
+  const std::string upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`@{|}~09";
+  const std::string lower = "abcdefghijklmnopqrstuvwxyz[\\]^_`@{|}~09";
+  for (size_t from = 0; from < upper.size(); ++from) {
+    for (size_t size = 1; size <= upper.size() - from; ++size) {
+      ASSERT_EQ(relaxed(upper.substr(from, size) + ":"), lower.substr(from, size) + ":\r\n");
+      ASSERT_EQ(relaxed(upper.substr(from, size) + " : X\r\n"), lower.substr(from, size) + ":X\r\n");
+    }
+  }
+}
+
 TEST(CanonicalField, KeepsOctetsThatAreNoWhiteSpace) {
   EXPECT_EQ(relaxed(std::string_view("X: a\0b\x01 c\xff\r\n", 12)), std::string("x:a\0b\x01 c\xff\r\n", 11));
   EXPECT_EQ(relaxed("X: a \r b\r\n"), "x:a \r b\r\n");
@@ -138,6 +149,32 @@ TEST(FieldIndex, TellsNamesApart) {
   EXPECT_EQ(index.take("content-type"), fields[2]);
   EXPECT_EQ(index.take("A"), fields[4]);
   EXPECT_EQ(index.take("content-type"), std::nullopt);
+}
+
+// A few fields are not sorted; which one a name takes does not depend on that.
+TEST(FieldIndex, TakesTheSameOfFewFieldsAsOfMany) {
+  const std::vector<std::string> names = {
+      "From", "X-a", "X-Long-Name-One", "X-Long-Name-Two", "FROM", "from", "x-A", "X-Long-Name-one", "F",
+      "X-a@", "X-a`"};
+  std::vector<std::string> texts;
+  for (const std::string& name : names) texts.push_back(name + ": 1\r\n");
+  std::vector<std::string_view> few(texts.begin(), texts.end());
+  std::vector<std::string_view> many = few;
+  many.insert(many.begin(), 100, "Y: 2\r\n");
+  FieldIndex unsorted, sorted;
+  unsorted.build(few);
+  sorted.build(many);
+  for (const size_t except : {size_t{0}, size_t{5}}) {
+    unsorted.begin(few[except]);
+    sorted.begin(few[except]);
+    for (int round = 0; round < 4; ++round) {
+      for (const std::string& name : names) EXPECT_EQ(unsorted.take(name), sorted.take(name)) << name;
+    }
+  }
+  unsorted.begin(few[5]);
+  EXPECT_EQ(unsorted.take("from"), few[4]);
+  EXPECT_EQ(unsorted.take("from"), few[0]);
+  EXPECT_EQ(unsorted.take("from"), std::nullopt);
 }
 
 // A message under 1 MiB with as many names as fit that begin and end alike, and signatures over the absence
