@@ -61,7 +61,7 @@ void DmarcReportRow::take_reasons() {
 dmarc::ReportedMessage DmarcReportRow::message() const {
   dmarc::ReportedMessage message{
       .client = evidence_.client.address, .outcome = *evidence_.dmarc, .record = record_, .mode = mode_};
-  message.envelope_from = evidence_.sender.domain;
+  message.envelope_from = evidence_.sender.domain();
   if (const evidence::SpfOutcome* spf = evidence::spf_for_dmarc(evidence_)) {
     message.spf = dmarc::ReportedSpf{spf->domain, spf->result, spf->identity, spf->problem};
   }

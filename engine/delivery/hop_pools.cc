@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace sluice::delivery {
@@ -11,17 +12,6 @@ using runtime::Task;
 using serve::HopPool;
 
 namespace {
-
-// What tells two lists apart: rows do not show how a list is divided.
-std::string key_of(std::span<const policy::NextHop> hops) {
-  std::string key = hops_text(hops);
-  for (const policy::NextHop& hop : hops) {
-    key += ' ';
-    key += std::to_string(hop.priority) + '/' + std::to_string(hop.weight);
-    if (hop.send_xclient) key += 'x';
-  }
-  return key;
-}
 
 HopPool* usable(HopPool* pool) { return pool != nullptr && pool->any_address() ? pool : nullptr; }
 
@@ -50,30 +40,38 @@ std::vector<std::string> hop_names(const policy::Policy& policy) {
   return {names.begin(), names.end()};
 }
 
+// What tells two lists apart: rows do not show how a list is divided.
+bool HopPools::Less::operator()(Hops one, Hops other) const {
+  const auto parts = [](const policy::NextHop& hop) {
+    return std::tie(hop.host, hop.address, hop.port, hop.priority, hop.weight, hop.send_xclient);
+  };
+  return std::ranges::lexicographical_compare(one, other, {}, parts, parts);
+}
+
 Task<HopPool*> HopPools::find(Shard& shard, std::span<const policy::NextHop> hops) {
-  std::string key = key_of(hops);
-  List& list = lists_[key];
+  auto at = lists_.find(hops);
+  if (at == lists_.end()) at = lists_.try_emplace(OwnHops(hops.begin(), hops.end())).first;
+  List& list = at->second;
   list.retired = false;
   if (list.pool != nullptr) {
     const MonoTime now = shard.now();
     if (now < list.refresh_at) co_return usable(list.pool.get());
     if (now < list.old_until) {
       // A group that is closed leaves things as they are: the node is stopping.
-      if (!list.refreshing) list.refreshing = group_.spawn(shard_, refresh(shard_, key));
+      if (!list.refreshing) list.refreshing = group_.spawn(shard_, refresh(shard_, at->first));
       co_return usable(list.pool.get());
     }
   }
-  list.hops.assign(hops.begin(), hops.end());
-  std::vector<policy::NextHop> asked = list.hops;
+  OwnHops asked = at->first;
   ++list.finding;  // it stays while we wait
   ResolvedHops resolved = co_await directory_.resolve(shard, std::move(asked));
   --list.finding;
   co_return take(list, std::move(resolved));
 }
 
-Task<void> HopPools::refresh(Shard& shard, std::string key) {
-  List& list = lists_[key];
-  std::vector<policy::NextHop> asked = list.hops;
+Task<void> HopPools::refresh(Shard& shard, OwnHops hops) {
+  List& list = lists_.find(hops)->second;  // it stays while it is refreshed
+  OwnHops asked = std::move(hops);
   ResolvedHops resolved = co_await directory_.resolve(shard, std::move(asked));
   list.refreshing = false;
   take(list, std::move(resolved));
@@ -96,8 +94,8 @@ HopPool* HopPools::take(List& list, ResolvedHops resolved) {
 }
 
 std::string HopPools::why_none(const std::string& next_hops) const {
-  for (const auto& [key, list] : lists_) {
-    if (hops_text(list.hops) == next_hops && !list.ourselves.empty())
+  for (const auto& [hops, list] : lists_) {
+    if (hops_text(hops) == next_hops && !list.ourselves.empty())
       return list.ourselves.front() + " leads back to this node";
   }
   return "no address for " + next_hops;
@@ -105,10 +103,10 @@ std::string HopPools::why_none(const std::string& next_hops) const {
 
 void HopPools::adopt(const policy::Policy& policy, serve::HopOptions options) {
   destinations_.set_options(std::move(options));
-  std::set<std::string> named;
-  for_each_list(policy, [&named](std::span<const policy::NextHop> hops) { named.insert(key_of(hops)); });
-  for (auto& [key, list] : lists_) {
-    list.retired = !named.contains(key);
+  std::set<Hops, Less> named;
+  for_each_list(policy, [&named](std::span<const policy::NextHop> hops) { named.insert(hops); });
+  for (auto& [hops, list] : lists_) {
+    list.retired = !named.contains(hops);
     list.refresh_at = {};  // what is our own listener may have changed
   }
   sweep();

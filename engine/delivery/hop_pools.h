@@ -47,19 +47,18 @@ class HopPools {
   // look(next hops in words, pool)
   template <class Look>
   void for_each(Look look) const {
-    for (const auto& [key, list] : lists_) {
-      if (list.pool != nullptr) look(hops_text(list.hops), *list.pool);
+    for (const auto& [hops, list] : lists_) {
+      if (list.pool != nullptr) look(hops_text(hops), *list.pool);
     }
   }
   // look(next hops in words, whether one of them leads to this node): also where there is no pool.
   template <class Look>
   void for_each_loop(Look look) const {
-    for (const auto& [key, list] : lists_) look(hops_text(list.hops), !list.ourselves.empty());
+    for (const auto& [hops, list] : lists_) look(hops_text(hops), !list.ourselves.empty());
   }
 
  private:
   struct List {
-    std::vector<policy::NextHop> hops;
     std::unique_ptr<serve::HopPool> pool;
     std::vector<std::string> ourselves;  // hops that lead to this node
     MonoTime refresh_at{};               // kNever: addresses only, nothing to resolve
@@ -69,14 +68,21 @@ class HopPools {
     bool retired = false;
   };
 
-  runtime::Task<void> refresh(reactor::Shard& shard, std::string key);
+  using Hops = std::span<const policy::NextHop>;
+  using OwnHops = std::vector<policy::NextHop>;
+  struct Less {
+    using is_transparent = void;
+    bool operator()(Hops one, Hops other) const;
+  };
+
+  runtime::Task<void> refresh(reactor::Shard& shard, OwnHops hops);
   serve::HopPool* take(List& list, ResolvedHops resolved);
 
   reactor::Shard& shard_;
   NextHopDirectory& directory_;
   serve::HopDestinations destinations_;
-  std::map<std::string, List> lists_;  // by their text
-  serve::HopCounters of_the_past_;     // pools that are gone
+  std::map<OwnHops, List, Less> lists_;
+  serve::HopCounters of_the_past_;  // pools that are gone
   runtime::TaskGroup group_;
 };
 

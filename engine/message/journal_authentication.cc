@@ -17,18 +17,28 @@ constexpr size_t kFew = 2;          // signatures, sets: so many may have long n
 std::string_view cut(std::string_view text) { return text.substr(0, limits::kHeaderIdentity); }
 
 // A name of one of `among`: of many it is no longer than what names usually are.
-std::string name_of(std::string_view text, size_t among) {
-  if (among <= kFew || text.size() <= kNameOctets) return std::string(cut(text));
-  return std::string(text.substr(0, kNameOctets)) + "...";
-}
+class Name {
+ public:
+  Name(std::string_view text, size_t among) : text_(cut(text)) {
+    if (among <= kFew || text.size() <= kNameOctets) return;
+    shortened_.append(text.substr(0, kNameOctets)).append("...");
+    text_ = shortened_;
+  }
+  Name(const Name&) = delete;
+  Name& operator=(const Name&) = delete;
+  std::string_view text() const { return text_; }
+
+ private:
+  std::string shortened_;
+  std::string_view text_;
+};
 
 void append_signature(std::string& json, const dkim::SignatureOutcome& signature, size_t among) {
-  if (json.size() > 1) json += ',';
   JsonObject entry(json);
   entry.text("result", dkim::rfc_word(signature.result))
       .text("reason", dkim::to_word(signature.reason))
-      .text("domain", name_of(signature.domain, among))
-      .text("selector", name_of(signature.selector, among));
+      .text("domain", Name(signature.domain, among).text())
+      .text("selector", Name(signature.selector, among).text());
   if (signature.algorithm != dkim::Algorithm::Unknown)
     entry.text("algorithm", dkim::to_word(signature.algorithm));
   if (signature.key_bits != 0) entry.number("key_bits", signature.key_bits);
@@ -43,22 +53,20 @@ void append_signature(std::string& json, const dkim::SignatureOutcome& signature
 void write_dkim(JsonObject& row, const evidence::DkimEvidence& dkim) {
   if (!dkim.verified) return;
   const size_t listed = std::min(dkim.signatures.size(), kSignaturesListed);
-  std::string json = "[";
+  JsonArray signatures(row, "dkim");
   evidence::SignatureChoice choice(dkim, kSignaturesListed);
   for (const dkim::SignatureOutcome& signature : dkim.signatures) {
-    if (choice.takes(signature)) append_signature(json, signature, listed);
+    if (choice.takes(signature)) append_signature(signatures.next(), signature, listed);
   }
-  json += ']';
-  row.raw("dkim", json);
+  signatures.end();
   if (dkim.signatures.size() > listed) row.number("dkim_unlisted", dkim.signatures.size() - listed);
 }
 
 void append_set(std::string& json, const arc::SetOutcome& set, size_t among) {
-  if (json.size() > 1) json += ',';
   JsonObject entry(json);
   entry.number("i", set.instance)
-      .text("domain", name_of(set.domain, among))
-      .text("selector", name_of(set.selector, among))
+      .text("domain", Name(set.domain, among).text())
+      .text("selector", Name(set.selector, among).text())
       .text("cv", arc::rfc_word(set.cv))
       .text("seal", dkim::rfc_word(set.seal))
       .text("message", dkim::rfc_word(set.message));
@@ -85,11 +93,11 @@ void write_arc(JsonObject& row, const evidence::Evidence& evidence) {
   if (outcome.failed_instance != 0) arc.number("failed_instance", outcome.failed_instance);
   arc.number("oldest_pass", outcome.oldest_pass);
   arc.number("sets", outcome.sets.size());
-  std::string chain = "[";
+  JsonArray chain(arc, "chain");
   for (size_t i = 0; i < outcome.sets.size(); ++i) {
-    if (is_listed(i, outcome)) append_set(chain, outcome.sets[i], outcome.sets.size());
+    if (is_listed(i, outcome)) append_set(chain.next(), outcome.sets[i], outcome.sets.size());
   }
-  arc.raw("chain", chain + ']');
+  chain.end();
   arc.end();
   if (outcome.sets.empty()) return;
   JsonObject override = row.object("arc_override");
@@ -122,14 +130,12 @@ void write_dmarc(JsonObject& row, std::string_view key, const std::optional<dmar
 
 void write_authentication_results(JsonObject& row, const evidence::Evidence& evidence) {
   if (evidence.dkim.verified) {
-    std::string results = "[";
+    JsonArray results(row, "dkim_results");
     evidence::SignatureChoice choice(evidence.dkim, kSignaturesListed);
     for (const dkim::SignatureOutcome& signature : evidence.dkim.signatures) {
-      if (!choice.takes(signature)) continue;
-      if (results.size() > 1) results += ',';
-      append_json_string(results, dkim::rfc_word(signature.result));
+      if (choice.takes(signature)) append_json_string(results.next(), dkim::rfc_word(signature.result));
     }
-    row.raw("dkim_results", results + ']');
+    results.end();
   }
   if (evidence.arc) row.text("arc_result", arc::rfc_word(evidence.arc->result));
   if (evidence.arc_override.applied) row.boolean("arc_applied", true);

@@ -1,7 +1,6 @@
 #include "engine/message/journal_row.h"
 
 #include "engine/message/journal_authentication.h"
-#include "io/base/digits.h"
 #include "io/base/json_text.h"
 
 #include <algorithm>
@@ -12,12 +11,6 @@ namespace {
 
 constexpr uint64_t kSchemaVersion = 1;
 constexpr size_t kNamesListed = 10;  // ours: removed fields
-
-std::string format_time(WallTime time) {
-  std::string text;
-  append_timestamp(text, time);
-  return text;
-}
 
 std::string_view to_word(evidence::ClientSource source) {
   switch (source) {
@@ -51,16 +44,14 @@ void write_spf(JsonObject& row, std::string_view key, const std::optional<eviden
 
 void write_notes(JsonObject& row, std::span<const policy::Note> notes) {
   if (notes.empty()) return;
-  std::string json = "[";
+  JsonArray policies(row, "policies");
   for (const policy::Note& note : notes) {
-    if (json.size() > 1) json += ',';
-    JsonObject entry(json);
+    JsonObject entry(policies.next());
     entry.text("id", policy::message_key(note.id));
     if (!note.arguments.empty()) entry.texts("arguments", note.arguments);
     entry.end();
   }
-  json += ']';
-  row.raw("policies", json);
+  policies.end();
 }
 
 void write_tags(JsonObject& row, std::span<const policy::SubjectTag> tags) {
@@ -95,7 +86,7 @@ void write_facts(JsonObject& row, const TransactionFacts& facts) {
   if (evidence.client.source != evidence::ClientSource::Socket) {
     row.text("client_source", to_word(evidence.client.source)).text("peer_ip", facts.peer.to_string());
   }
-  row.text("helo", evidence.client.helo).text("sender", evidence.sender.to_string());
+  row.text("helo", evidence.client.helo).text("sender", evidence.sender.text());
 }
 
 }  // namespace
@@ -119,7 +110,7 @@ std::string_view to_word(EndedAt stage) {
 void append_tracking_row(std::string& out, const TransactionFacts& facts, const TrackingRow& row,
                          WallTime now) {
   JsonObject json(out);
-  json.number("v", kSchemaVersion).text("kind", "tracking").text("time", format_time(now));
+  json.number("v", kSchemaVersion).text("kind", "tracking").time("time", now);
   write_facts(json, facts);
   json.text("recipient", row.recipient)
       .text("disposition", to_word(row.disposition))
@@ -149,7 +140,7 @@ void append_tracking_row(std::string& out, const TransactionFacts& facts, const 
     write_names(json, "removed_signed_fields", flags.removed_signed_fields);
   }
   if (flags.long_line) json.boolean("long_line", true);
-  json.text("policy_version", facts.policy_version.to_string());
+  json.text("policy_version", facts.policy_version);
   json.end();
   out += '\n';
 }
@@ -158,7 +149,7 @@ uint32_t append_policy_events(std::string& out, const TransactionFacts& facts, s
                               const policy::Verdict& verdict, WallTime now) {
   for (const policy::PolicyEvent& event : verdict.events) {
     JsonObject json(out);
-    json.number("v", kSchemaVersion).text("kind", "policy_event").text("time", format_time(now));
+    json.number("v", kSchemaVersion).text("kind", "policy_event").time("time", now);
     write_facts(json, facts);
     json.text("recipient", recipient)
         .text("threat_type", policy::message_key(policy::MessageId::ThreatDomainBasedAuthentication))
@@ -167,7 +158,7 @@ uint32_t append_policy_events(std::string& out, const TransactionFacts& facts, s
         .text("rule", event.rule_name)
         .text("action", policy::to_word(event.action));
     write_notes(json, event.notes);
-    json.text("policy_version", facts.policy_version.to_string());
+    json.text("policy_version", facts.policy_version);
     json.end();
     out += '\n';
   }
@@ -179,7 +170,7 @@ void append_amendment(std::string& out, std::string_view transaction, std::strin
   JsonObject json(out);
   json.number("v", kSchemaVersion)
       .text("kind", "amendment")
-      .text("time", format_time(now))
+      .time("time", now)
       .text("id", transaction)
       .text("recipient", recipient)
       .boolean("not_told", true);

@@ -27,7 +27,7 @@ std::string_view to_word(EndedAt stage);  // "rcpt", "data", "end-of-data", "res
 struct TransactionFacts {
   std::string_view id;
   const evidence::Evidence& evidence;
-  const policy::PolicyVersion& policy_version;
+  std::string_view policy_version;  // PolicyVersion as text
   IpAddress peer;     // the socket's other end; differs from the client's address behind XCLIENT
   uint64_t size = 0;  // octets of the message as received, without dot-stuffing; 0 before the end of data
 };

@@ -10,12 +10,12 @@ using store::Appended;
 
 namespace {
 
-constexpr size_t kUsualRow = 1024;  // octets: most rows need no second allocation
+constexpr size_t kUsualRow = 2048;  // octets: most rows need no second allocation
 
 }  // namespace
 
 message::TransactionFacts RowBatch::facts() const {
-  return {transaction_.id.text(), transaction_.evidence, transaction_.policy().version(), peer_,
+  return {transaction_.id.text(), transaction_.evidence, transaction_.policy().version_text(), peer_,
           transaction_.message_octets};
 }
 

@@ -64,7 +64,7 @@ class SmtpPipeline final : public serve::SmtpHandler {
   };
 
   // envelope
-  evidence::Client client() const;
+  void describe_client(evidence::Client& client) const;
   smtp::XclientOverrides declared_client() const;
   void start_spf(Shard& shard);
   runtime::Task<serve::Answer> take_recipient(Shard& shard, mail::Address address);
@@ -103,7 +103,7 @@ class SmtpPipeline final : public serve::SmtpHandler {
   // ends
   struct Relayed {
     serve::TraceId id;
-    std::vector<std::string> recipients;
+    std::string recipients;  // each ended by a line feed, which no address can hold
   };
   struct End {
     message::Disposition disposition;
@@ -128,7 +128,9 @@ class SmtpPipeline final : public serve::SmtpHandler {
   // marked at the end of the connection (W-7).
   std::vector<Relayed> answered_;
   std::vector<Relayed> not_told_;
-  std::string abort_reply_;  // what on_abort was given, while its rows are written
+  std::string spare_text_;         // of a Relayed that is over, for the next
+  evidence::Client spare_client_;  // of a transaction that is over, for the memory of its texts
+  std::string abort_reply_;        // what on_abort was given, while its rows are written
 };
 
 }  // namespace sluice::pipeline

@@ -94,7 +94,7 @@ void SmtpPipeline::start_authentication(Shard& shard) {
   wanted.dmarc = needs.dmarc == policy::DmarcNeed::Always;
   // Asked already now where SPF has ended. The From field's, which comes later, decides again at the end.
   if (needs.dmarc == policy::DmarcNeed::OnSpfIntercept && tx.spf.started() && tx.spf.finished()) {
-    tx.evidence.spf = tx.spf.outcome();
+    tx.spf.put_outcome(tx.evidence.spf);
     wanted.dmarc = policy::needs_dmarc_now(policy, recipient, tx.evidence);
   }
   wanted.chain = seals_in_any_case();

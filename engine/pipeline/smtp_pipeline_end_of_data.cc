@@ -163,7 +163,7 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard, MonoTime deadline) {
   Transaction& tx = *transaction_;
   if (!tx.spf.finished()) (void)co_await tx.spf.wait(shard, deadline);
   if (!tx.spf.finished()) ++context_.counters.spf_cut_off;
-  tx.evidence.spf = tx.spf.outcome();
+  tx.spf.put_outcome(tx.evidence.spf);
   if (tx.evidence.client.reverse_name.empty()) tx.evidence.client.reverse_name = tx.spf.reverse_name();
 
   const std::optional<evidence::SpfOutcome>& helo = tx.evidence.spf.helo;
@@ -195,17 +195,16 @@ std::string SmtpPipeline::trace_fields(Shard& shard, const Verdict& verdict) con
   std::string fields;
   fields.reserve(kTraceFields);
   if (settings.authentication_results && !is_ours())
-    fields += policy::authentication_results_line(settings.authserv_id, tx.evidence);
+    policy::append_authentication_results_line(fields, settings.authserv_id, tx.evidence);
   if (verdict.insert_dkim_form)
     fields += policy::tm_dkim_field(tx.evidence.dkim, verdict.dkim_enforced).to_line();
   if (verdict.insert_dmarc_form) fields += policy::tm_dmarc_field(tx.evidence).to_line();
   const evidence::SpfOutcome* outcome = policy::governing_spf(tx.policy(), tx.evidence);
   if (verdict.insert_header && outcome != nullptr) {
     const evidence::Client& from = tx.evidence.client;
-    fields += policy::spf_result_field(settings.name, *outcome, from, tx.evidence.sender).to_line();
+    policy::append_spf_result_line(fields, settings.name, *outcome, from, tx.evidence.sender);
     if (settings.received_spf) {
-      fields +=
-          policy::received_spf_field(tx.listener->hostname, *outcome, from, tx.evidence.sender).to_line();
+      policy::append_received_spf_line(fields, tx.listener->hostname, *outcome, from, tx.evidence.sender);
     }
   }
   mail::ReceivedTrace trace;
@@ -257,9 +256,9 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const Verdicts& verdicts) {
   (void)co_await batch.commit(shard, Durability::Written);
   tx.hop.reset();
   if (said.accepted()) {
-    Relayed relayed{tx.id, {}};
-    for (AcceptedRecipient& recipient : tx.recipients)
-      relayed.recipients.push_back(std::move(recipient.address));
+    Relayed relayed{tx.id, std::exchange(spare_text_, {})};
+    for (const AcceptedRecipient& recipient : tx.recipients)
+      relayed.recipients.append(recipient.address).append("\n");
     answered_.push_back(std::move(relayed));
   }
   co_return said.reply;

@@ -15,6 +15,12 @@ using serve::Done;
 using serve::Eventual;
 using store::Durability;
 
+namespace {
+
+constexpr size_t kSpareText = 512;  // ours: octets that an idle connection may keep for the next message
+
+}  // namespace
+
 void SmtpPipeline::add_rows(Shard& shard, RowBatch& batch, const End& end, const Verdicts* verdicts) const {
   const Transaction& tx = *transaction_;
   for (size_t i = 0; i < tx.recipients.size(); ++i) {
@@ -69,12 +75,20 @@ void SmtpPipeline::on_drain_deadline(Shard& /*shard*/) {
   if (transaction_->hop != nullptr) transaction_->hop->cancel();
 }
 
-void SmtpPipeline::close_transaction() { transaction_.reset(); }
+void SmtpPipeline::close_transaction() {
+  spare_client_ = std::move(transaction_->evidence.client);
+  transaction_.reset();
+}
 
 void SmtpPipeline::on_answered(Shard& /*shard*/, serve::TraceId transaction, serve::Told told) {
   const auto at = std::ranges::find(answered_, transaction, &Relayed::id);
   if (at == answered_.end()) return;  // it was not relayed
-  if (told == serve::Told::No) not_told_.push_back(std::move(*at));
+  if (told == serve::Told::No) {
+    not_told_.push_back(std::move(*at));
+  } else if (at->recipients.capacity() <= kSpareText) {
+    spare_text_ = std::move(at->recipients);
+    spare_text_.clear();
+  }
   answered_.erase(at);
 }
 
@@ -87,8 +101,11 @@ Task<Done> SmtpPipeline::write_not_told(Shard& shard) {
   std::string rows;
   uint32_t count = 0;
   for (const Relayed& relayed : not_told_) {
-    for (const std::string& recipient : relayed.recipients) {
-      message::append_amendment(rows, relayed.id.text(), recipient, shard.wall_now());
+    std::string_view left = relayed.recipients;
+    while (!left.empty()) {
+      const size_t end = left.find('\n');
+      message::append_amendment(rows, relayed.id.text(), left.substr(0, end), shard.wall_now());
+      left.remove_prefix(end + 1);
       ++count;
     }
   }

@@ -20,20 +20,20 @@ using serve::Answer;
 using serve::Eventual;
 using serve::HopReply;
 
-evidence::Client SmtpPipeline::client() const {
-  evidence::Client client;
+void SmtpPipeline::describe_client(evidence::Client& client) const {
   // A proxy that does not know its client's address leaves none to evaluate, never the one it had before.
   const smtp::XclientState addr = connection_.xclient.addr.state;
   const bool addressless =
       addr == smtp::XclientState::Unavailable || addr == smtp::XclientState::TemporarilyUnavailable;
-  if (!addressless) client.address = connection_.client.address;
+  client.address = addressless ? IpAddress() : connection_.client.address;
   // Where a proxy says that its client gave no name, its own EHLO behind XCLIENT does not stand in for it
   // (D-4).
   const bool nameless = connection_.xclient.helo.state == smtp::XclientState::Unavailable;
-  if (!nameless) client.helo = connection_.hello;
-  if (connection_.client_declared) client.source = evidence::ClientSource::Xclient;
-  if (connection_.xclient.name.given()) client.reverse_name = connection_.xclient.name.value;
-  return client;
+  client.helo = nameless ? std::string_view() : std::string_view(connection_.hello);
+  client.source =
+      connection_.client_declared ? evidence::ClientSource::Xclient : evidence::ClientSource::Socket;
+  const bool named = connection_.xclient.name.given();
+  client.reverse_name = named ? std::string_view(connection_.xclient.name.value) : std::string_view();
 }
 
 // Whose mail this is, for a next hop that shall know it. What is not said would leave the hop with what it
@@ -74,9 +74,10 @@ Eventual<Answer> SmtpPipeline::on_mail(Shard& shard, smtp::MailFrom& mail, serve
       runtime::make_in_pool<Transaction>(shard.frame_pool(), transaction, context_.bodies, listener_);
   Transaction& tx = *transaction_;
   tx.evidence.direction = tx.listener->direction;
-  tx.evidence.client = client();
-  tx.evidence.sender = {std::string(mail.sender.local_part()), std::string(mail.sender.domain())};
-  tx.sender = mail.sender.text();
+  tx.evidence.client = std::move(spare_client_);
+  describe_client(tx.evidence.client);
+  const size_t local_octets = mail.sender.local_part().size();
+  tx.evidence.sender = evidence::Sender(std::move(mail.sender).take_text(), local_octets);
   tx.declared_size = mail.size;
   tx.body_type = mail.body;
   tx.smtputf8 = mail.smtputf8;
@@ -157,7 +158,7 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::ask_policy(Shard& shard
   const MonoTime deadline = shard.now() + limits::kAuthenticationWait;
   if (!tx.spf.finished()) (void)co_await tx.spf.wait(shard, deadline);
   if (!tx.spf.finished()) ++context_.counters.spf_cut_off;
-  tx.evidence.spf = tx.spf.outcome();
+  tx.spf.put_outcome(tx.evidence.spf);
   if (tx.evidence.client.reverse_name.empty()) tx.evidence.client.reverse_name = tx.spf.reverse_name();
   policy::Verdict verdict = policy::decide(policy, binding, tx.evidence, Stage::Rcpt);
   if (!verdict.enforce_now || !verdict.reply) co_return std::nullopt;
@@ -191,11 +192,11 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::offer_to_next_hop(Shard
   // Made at once: the pool stays while it has a transaction.
   if (tx.hop == nullptr) {
     serve::HopEnvelope envelope;
-    envelope.sender = tx.sender;
+    envelope.sender = tx.evidence.sender.text();
     envelope.parameters.size = tx.declared_size;
     envelope.parameters.body = tx.body_type;
     envelope.parameters.smtputf8 = tx.smtputf8;
-    envelope.needs_smtputf8 = !std::ranges::all_of(tx.sender, is_ascii);
+    envelope.needs_smtputf8 = !std::ranges::all_of(tx.evidence.sender.text(), is_ascii);
     if (std::ranges::any_of(binding.next_hops, &policy::NextHop::send_xclient))
       envelope.client = declared_client();
     tx.hop = runtime::make_in_pool<serve::HopTransaction>(shard.frame_pool(), *tx.pool, std::move(envelope));

@@ -69,7 +69,7 @@ std::string_view domain_of(const SpfRequest& request, Identity identity) {
     case Identity::Helo:
       return evidence::helo_name(request.client);
     case Identity::MailFrom:
-      return request.sender.domain;
+      return request.sender.domain();
     case Identity::From:
       break;
   }
@@ -83,8 +83,7 @@ void fill_in(spf::Check& check, Shard& shard, const SpfRequest& request, Identit
   if (identity == Identity::From) {
     check.sender = request.from_author;
   } else {
-    check.sender = request.sender.local_part;
-    if (!request.sender.domain.empty()) check.sender.append("@").append(request.sender.domain);
+    check.sender = request.sender.text();
   }
   check.identity = identity;
   check.receiver = request.receiver;
@@ -283,13 +282,24 @@ const evidence::SpfEvidence& SpfInquiry::outcome() {
   return cut_off_;
 }
 
+void SpfInquiry::put_outcome(evidence::SpfEvidence& into) {
+  if (given_) return;
+  const evidence::SpfEvidence& known = outcome();
+  given_ = &known == &spf_;
+  if (given_) {
+    into = std::move(spf_);
+  } else {
+    into = known;
+  }
+}
+
 void SpfInquiry::finish_now() {
   if (work_ != nullptr) work_->finish_now();
 }
 
 void SpfInquiry::drop() {
   if (work_ != nullptr) std::exchange(work_, nullptr)->cancel();
-  started_ = finished_ = false;
+  started_ = finished_ = given_ = false;
   spf_ = {};
   reverse_name_.clear();
   done_.reset();

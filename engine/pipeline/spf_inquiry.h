@@ -59,6 +59,8 @@ class SpfInquiry {
   // What was found; while it is not finished, TempError for each identity that was asked for. Valid until the
   // next call.
   const evidence::SpfEvidence& outcome();
+  // The same into the evidence. What was found is moved there, once: then later calls change nothing.
+  void put_outcome(evidence::SpfEvidence& into);
   uint64_t message() const { return message_; }  // SpfAsking's, once started
   const std::string& reverse_name() const { return reverse_name_; }
 
@@ -68,6 +70,7 @@ class SpfInquiry {
   Work* work_ = nullptr;  // while it runs
   bool started_ = false;
   bool finished_ = false;
+  bool given_ = false;  // what was found
   uint64_t message_ = 0;
   policy::SpfIdentities identities_;
   evidence::SpfEvidence spf_;

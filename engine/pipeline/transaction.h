@@ -53,7 +53,6 @@ struct Transaction {
   const policy::Listener* listener;
   serve::TraceId id;
   evidence::Evidence evidence;
-  std::string sender;  // without brackets; empty for <>
   std::optional<uint64_t> declared_size;
   smtp::BodyType body_type = smtp::BodyType::Unspecified;
   bool smtputf8 = false;

@@ -127,6 +127,14 @@ JsonObject& JsonObject::number(std::string_view key, uint64_t value) {
   return *this;
 }
 
+JsonObject& JsonObject::time(std::string_view key, WallTime value) {
+  begin(key);
+  out_ += '"';
+  append_timestamp(out_, value);
+  out_ += '"';
+  return *this;
+}
+
 JsonObject& JsonObject::boolean(std::string_view key, bool value) {
   begin(key);
   out_ += value ? "true" : "false";

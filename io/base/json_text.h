@@ -11,6 +11,8 @@
 //   row.end();                                // }
 #pragma once
 
+#include "io/base/clock.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,6 +33,7 @@ class JsonObject {
   // Keys are ours and are written as they are.
   JsonObject& text(std::string_view key, std::string_view value);
   JsonObject& number(std::string_view key, uint64_t value);
+  JsonObject& time(std::string_view key, WallTime value);  // append_timestamp()
   JsonObject& boolean(std::string_view key, bool value);
   JsonObject& null(std::string_view key);
   JsonObject& texts(std::string_view key, std::span<const std::string> values);
@@ -42,8 +45,35 @@ class JsonObject {
   void end() { out_ += '}'; }
 
  private:
+  friend class JsonArray;
   void begin(std::string_view key);
 
+  std::string& out_;
+  bool first_ = true;
+};
+
+// A member that is an array; it must end before its parent is used again.
+//
+//   JsonArray sets(row, "sets");
+//   append_json_string(sets.next(), "one");   // any value, where next() says
+//   sets.end();
+class JsonArray {
+ public:
+  JsonArray(JsonObject& parent, std::string_view key) : out_(parent.out_) {
+    parent.begin(key);
+    out_ += '[';
+  }
+  JsonArray(const JsonArray&) = delete;
+  JsonArray& operator=(const JsonArray&) = delete;
+
+  std::string& next() {
+    if (!first_) out_ += ',';
+    first_ = false;
+    return out_;
+  }
+  void end() { out_ += ']'; }
+
+ private:
   std::string& out_;
   bool first_ = true;
 };

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace sluice::mail {
 
@@ -48,6 +49,7 @@ class Address {
 
   // "user@example.com", `"a b"@example.com`, "Postmaster", "" for the null path. Views of this object.
   const std::string& text() const { return text_; }
+  std::string take_text() && { return std::move(text_); }
   std::string_view local_part() const {
     return std::string_view(text_).substr(0, local_size_);
   }  // as written

@@ -107,6 +107,12 @@ FieldWriter& FieldWriter::in_comment(std::string_view value, size_t octets_max) 
   return *this;
 }
 
+FieldWriter& FieldWriter::date(WallTime time) {
+  SLUICE_CHECK(!ended_);
+  append_date(out_, time);
+  return *this;
+}
+
 FieldWriter& FieldWriter::fold() {
   SLUICE_CHECK(!ended_);
   out_.append("\r\n\t");
@@ -155,9 +161,7 @@ void append_received(std::string& out, const ReceivedTrace& trace) {
   field.text("by ").identity(trace.by).text(" with ").text(to_string(trace.protocol));
   field.text(" id ").identity(trace.id);
   if (!trace.only_recipient.empty()) field.fold().text("for <").text(trace.only_recipient).text(">");
-  field.text(";").fold();
-  const std::string date = format_date(trace.time);
-  field.text(date).end();
+  field.text(";").fold().date(trace.time).end();
 }
 
 }  // namespace sluice::mail

@@ -33,6 +33,7 @@ class FieldWriter {
   FieldWriter& identity(std::string_view value, size_t octets_max = limits::kHeaderIdentity);
   // A foreign value inside a comment whose parentheses are ours: `(`, `)`, `\` and `"` escaped.
   FieldWriter& in_comment(std::string_view value, size_t octets_max = limits::kHeaderIdentity);
+  FieldWriter& date(WallTime time);  // append_date()
   // Goes on in a new line, with one tab.
   FieldWriter& fold();
   // Ends the field with CRLF. Nothing may be written afterwards.

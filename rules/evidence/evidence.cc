@@ -13,9 +13,9 @@ bool has_signature_with(const DkimEvidence& dkim, dkim::Result result) {
 
 }  // namespace
 
-std::string Sender::to_string() const {
-  if (is_null()) return {};
-  return domain.empty() ? local_part : local_part + '@' + domain;
+Sender::Sender(std::string_view local_part, std::string_view domain)
+    : text_(local_part), local_octets_(local_part.size()) {
+  if (!domain.empty()) text_.append("@").append(domain);
 }
 
 std::string_view helo_name(const Client& client) {

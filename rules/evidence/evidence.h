@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::evidence {
@@ -38,13 +39,28 @@ struct Client {
 };
 
 // MAIL FROM without angle brackets; both empty: the null sender.
-struct Sender {
-  std::string local_part;  // as given, quotes included
-  std::string domain;      // as given; empty with a local part: an address without a domain
+class Sender {
+ public:
+  Sender() = default;
+  Sender(std::string_view local_part, std::string_view domain);
+  // An address as written, of which the first `local_octets` are the local part.
+  Sender(std::string text, size_t local_octets) : text_(std::move(text)), local_octets_(local_octets) {}
 
-  bool is_null() const { return local_part.empty() && domain.empty(); }
-  std::string to_string() const;  // "local@domain"; empty for the null sender
+  bool is_null() const { return text_.empty(); }
+  // "local@domain"; empty for the null sender
+  const std::string& text() const { return text_; }
+  // As given, quotes included.
+  std::string_view local_part() const { return std::string_view(text_).substr(0, local_octets_); }
+  // As given; empty with a local part: an address without a domain.
+  std::string_view domain() const {
+    if (local_octets_ == text_.size()) return {};
+    return std::string_view(text_).substr(local_octets_ + 1);
+  }
   friend bool operator==(const Sender&, const Sender&) = default;
+
+ private:
+  std::string text_;
+  size_t local_octets_ = 0;
 };
 
 // What one SPF evaluation found.

@@ -25,12 +25,16 @@ constexpr size_t kSignaturesShown = 50;  // as many as may be verified
 constexpr std::string_view kNoValue = "none";
 
 // A value in the sense of RFC 8601: bare where nobody can misread it, else a quoted string (W-21).
-std::string property_value(std::string_view text) {
+void append_property_value(std::string& out, std::string_view text) {
   const bool plain = !text.empty() && text.size() <= limits::kHeaderIdentity &&
                      std::ranges::count(text, '@') <= 1 && std::ranges::all_of(text, [](char c) {
                        return is_ascii_alnum(c) || std::string_view(".-_+@").contains(c);
                      });
-  return plain ? std::string(text) : quoted_text(text);
+  if (plain) {
+    out += text;
+  } else {
+    append_quoted_text(out, text);
+  }
 }
 
 // The results of one field, each on a line of its own, continued where it gets long.
@@ -42,35 +46,40 @@ class ResultWriter {
 
   ResultWriter& begin(std::string_view method, std::string_view result) {
     out_ += ";\r\n\t";
-    column_ = 8;
     wrote_ = true;
-    append(fmt::format("{}={}", method, result));
+    const size_t word = out_.size();
+    out_.append(method).append("=").append(result);
+    column_ = 8 + out_.size() - word;
     return *this;
   }
   ResultWriter& reason(std::string_view text) {
-    next(fmt::format("reason={}", quoted_text(text)));
+    const size_t word = out_.size();
+    out_ += "reason=";
+    append_quoted_text(out_, text);
+    place(word);
     return *this;
   }
   ResultWriter& property(std::string_view name, std::string_view value) {
-    next(fmt::format("{}={}", name, property_value(value)));
+    const size_t word = out_.size();
+    out_.append(name).append("=");
+    append_property_value(out_, value);
+    place(word);
     return *this;
   }
   // Only a domain name, as A-labels; anything else is left out (CVE-2020-12272).
   ResultWriter& domain(std::string_view name, std::string_view value) {
+    if (is_domain_name(value)) return property(name, value);
     if (const std::optional<std::string> labels = to_domain_name(value)) property(name, *labels);
     return *this;
   }
 
  private:
-  void append(std::string_view word) {
-    out_ += word;
-    column_ += word.size();
-  }
-  void next(std::string_view word) {
-    const bool fits = column_ + 1 + word.size() < kColumns;
-    out_ += fits ? " " : "\r\n\t";
-    column_ = fits ? column_ + 1 : 8;
-    append(word);
+  // The word that was appended at `word` gets what parts it from the one before.
+  void place(size_t word) {
+    const size_t octets = out_.size() - word;
+    const bool fits = column_ + 1 + octets < kColumns;
+    out_.insert(word, fits ? " " : "\r\n\t");
+    column_ = (fits ? column_ + 1 : 8) + octets;
   }
 
   std::string& out_;
@@ -81,7 +90,7 @@ class ResultWriter {
 void write_spf(ResultWriter& writer, const SpfOutcome& outcome, const Evidence& evidence) {
   writer.begin("spf", auth::rfc_word(outcome.result));
   if (outcome.identity == Identity::MailFrom) {
-    writer.property("smtp.mailfrom", evidence.sender.to_string());
+    writer.property("smtp.mailfrom", evidence.sender.text());
   } else {
     const std::string_view helo = evidence::helo_name(evidence.client);
     writer.property("smtp.helo", helo.empty() ? "unknown" : helo);
@@ -162,20 +171,33 @@ std::string tm_dkim_text(const DkimEvidence& dkim) {
 
 }  // namespace
 
-std::string authentication_results_line(std::string_view authserv_id, const Evidence& evidence) {
-  return fmt::format("{}: {}{}\r\n", kAuthenticationResultsField, property_value(authserv_id),
-                     arc_results_payload(evidence));
+void append_authentication_results_line(std::string& out, std::string_view authserv_id,
+                                        const Evidence& evidence) {
+  out.append(kAuthenticationResultsField).append(": ");
+  append_property_value(out, authserv_id);
+  append_arc_results_payload(out, evidence);
+  out += "\r\n";
 }
 
-std::string arc_results_payload(const Evidence& evidence) {
-  std::string payload;
-  ResultWriter writer(payload);
+std::string authentication_results_line(std::string_view authserv_id, const Evidence& evidence) {
+  std::string line;
+  append_authentication_results_line(line, authserv_id, evidence);
+  return line;
+}
+
+void append_arc_results_payload(std::string& out, const Evidence& evidence) {
+  ResultWriter writer(out);
   if (evidence.spf.mail_from) write_spf(writer, *evidence.spf.mail_from, evidence);
   if (evidence.spf.helo) write_spf(writer, *evidence.spf.helo, evidence);
   write_dkim(writer, evidence.dkim);
   write_dmarc(writer, evidence);
   write_arc(writer, evidence);
-  if (!writer.wrote()) payload = "; none";
+  if (!writer.wrote()) out += "; none";
+}
+
+std::string arc_results_payload(const Evidence& evidence) {
+  std::string payload;
+  append_arc_results_payload(payload, evidence);
   return payload;
 }
 
@@ -227,7 +249,7 @@ HeaderField tm_dmarc_field(const Evidence& evidence) {
   std::string value = fmt::format(
       "spf={} (sender IP address: {}) smtp.mailfrom={}; {};",
       spf == nullptr ? kNoValue : auth::rfc_word(spf->result), evidence.client.address.to_string(),
-      key_value_text(evidence.sender.is_null() ? "<>" : evidence.sender.to_string()),
+      key_value_text(evidence.sender.is_null() ? "<>" : std::string_view(evidence.sender.text())),
       tm_dkim_text(evidence.dkim));
   if (evidence.dmarc) {
     const dmarc::Outcome& outcome = *evidence.dmarc;

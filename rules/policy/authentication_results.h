@@ -17,10 +17,13 @@ namespace sluice::policy {
 
 // "Authentication-Results: mx.example.com;\r\n\tspf=pass smtp.mailfrom=...;\r\n\tdkim=...\r\n".
 // `authserv_id`: ours.
+void append_authentication_results_line(std::string& out, std::string_view authserv_id,
+                                        const evidence::Evidence& evidence);
 std::string authentication_results_line(std::string_view authserv_id, const evidence::Evidence& evidence);
 
 // What follows the authserv-id in an ARC-Authentication-Results field: ";\r\n\tspf=pass ...;\r\n\t..." or ";
 // none".
+void append_arc_results_payload(std::string& out, const evidence::Evidence& evidence);
 std::string arc_results_payload(const evidence::Evidence& evidence);
 
 // What a DKIM rule makes of the signatures (TM-07).

@@ -49,6 +49,10 @@ std::optional<std::string> to_ascii_labels(std::string_view text) {
 
 }  // namespace
 
+bool is_domain_name(std::string_view text) {
+  return is_name(text) && std::ranges::none_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
 std::optional<std::string> to_domain_name(std::string_view text) {
   std::string name;
   if (std::ranges::all_of(text, is_ascii)) {

@@ -13,6 +13,8 @@ namespace sluice::policy {
 // label that begins or ends with a hyphen, or with characters other than letters, digits, hyphen and
 // underscore.
 std::optional<std::string> to_domain_name(std::string_view text);
+// What it gives back as it is.
+bool is_domain_name(std::string_view text);
 
 // True when `name` is `ancestor` or below it; both in the form of to_domain_name.
 bool is_at_or_below(std::string_view name, std::string_view ancestor);

@@ -89,8 +89,7 @@ Action dmarc_action(const DmarcRule& rule, const dmarc::Outcome& outcome) {
 }
 
 // Nobody evaluated it, or the time was over: as if the DNS had not answered.
-dmarc::Outcome dmarc_outcome(const Evidence& evidence) {
-  if (evidence.dmarc) return *evidence.dmarc;
+dmarc::Outcome no_dmarc_outcome() {
   dmarc::Outcome outcome;
   outcome.result = dmarc::Result::TempError;
   outcome.reason = dmarc::Reason::LookupFailed;
@@ -167,7 +166,8 @@ Finding dmarc_finding(const Policy& policy, const RecipientBinding& recipient, c
     found.notes = ignored_notes(kDmarcIgnored, assessment, evidence.client);
     return found;
   }
-  const dmarc::Outcome outcome = dmarc_outcome(evidence);
+  const dmarc::Outcome none = no_dmarc_outcome();
+  const dmarc::Outcome& outcome = evidence.dmarc ? *evidence.dmarc : none;
   const bool fails = outcome.result == dmarc::Result::Fail;
   const bool good = outcome.result == dmarc::Result::Pass || outcome.result == dmarc::Result::None;
   const Action wanted = dmarc_action(*rule, outcome);

@@ -49,7 +49,7 @@ bool RecipientBinding::same_group_as(const RecipientBinding& first) const {
 }
 
 Policy::Policy(PolicySections sections, PolicyVersion version)
-    : sections_(std::move(sections)), version_(version) {
+    : sections_(std::move(sections)), version_(version), version_text_(version.to_string()) {
   SLUICE_CHECK(!sections_.rules.empty() && sections_.rules.front().is_default);
   // A document always has these two; a Policy that is made by hand need not name what it does not use.
   if (sections_.dkim_rules.empty()) sections_.dkim_rules.push_back(default_rule_of<DkimRule>());

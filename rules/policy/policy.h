@@ -87,6 +87,7 @@ class Policy {
   Policy(PolicySections sections, PolicyVersion version);
 
   const PolicyVersion& version() const { return version_; }
+  const std::string& version_text() const { return version_text_; }
   const NodeSettings& node() const { return sections_.node; }
   const JournalSettings& journal() const { return sections_.journal; }
   const MemorySettings& memory() const { return sections_.memory; }
@@ -128,6 +129,7 @@ class Policy {
  private:
   PolicySections sections_;
   PolicyVersion version_;
+  std::string version_text_;
   std::vector<unsigned> rule_set_domains_;
 };
 

@@ -91,15 +91,15 @@ void append_received_spf_value(std::string& out, std::string_view text, size_t o
 }
 
 struct Names {
-  std::string ip;        // {ip}
-  std::string envelope;  // <> for the null sender
+  std::string ip;             // {ip}
+  std::string_view envelope;  // <> for the null sender
   std::string composed;
   std::string_view helo;
   std::string_view checked;  // {sender}: one of the others, or the outcome's
 
   Names(const SpfOutcome& outcome, const Client& client, const Sender& sender)
       : ip(client.address.to_string()),
-        envelope(sender.is_null() ? "<>" : sender.to_string()),
+        envelope(sender.is_null() ? "<>" : std::string_view(sender.text())),
         helo(evidence::helo_name(client)) {
     if (helo.empty()) helo = kNoHelo;
     if (outcome.identity == Identity::From) {
@@ -155,7 +155,55 @@ void append_key_value(std::string& out, std::string_view identity) {
   }
 }
 
-constexpr size_t kUsualField = 512;
+// Folds the field of this name that begins at `begin`, the last of `out`, and ends its line. Before a space,
+// so that unfolding gives the value back octet for octet. There is one in every part that we write; a foreign
+// part is far shorter than a line.
+void end_line(std::string& out, size_t begin, size_t name_octets) {
+  for (size_t line = begin; out.size() - line > kLine;) {
+    const size_t space = out.rfind(' ', line + kLine);
+    if (space == std::string::npos || space <= std::max(line, begin + name_octets + 1)) break;
+    out.insert(space, "\r\n");
+    line = space + 2;
+  }
+  out += "\r\n";
+}
+
+void append_spf_result(std::string& out, const SpfOutcome& outcome, const Client& client,
+                       const Sender& sender) {
+  const Names names(outcome, client, sender);
+  out.append(auth::header_word(outcome.result)).append(" (");
+  append_comment(out, outcome.result, names);
+  out.append(") client-ip=").append(names.ip).append("; envelope-from=");
+  append_key_value(out, names.envelope);
+  out.append("; helo=");
+  append_key_value(out, names.helo);
+}
+
+void append_received_spf(std::string& out, std::string_view receiver, const SpfOutcome& outcome,
+                         const Client& client, const Sender& sender) {
+  const Names names(outcome, client, sender);
+  out.append(auth::rfc_word(outcome.result)).append(" (");
+  append_comment_text(out, receiver);
+  out.append(": ");
+  append_comment(out, outcome.result, names);
+  out.append(") receiver=");
+  append_received_spf_value(out, receiver, limits::kHeaderIdentity);
+  out.append("; client-ip=");
+  append_received_spf_value(out, names.ip, 64);
+  out.append("; envelope-from=");
+  append_quoted(out, Printable(names.envelope).text(), limits::kHeaderIdentity);
+  out.append("; helo=");
+  append_received_spf_value(out, names.helo, limits::kHeaderIdentity);
+  out.append("; identity=").append(auth::identity_word(outcome.identity));
+  if (outcome.mechanism) {
+    out.append("; mechanism=");
+    append_received_spf_value(out, *outcome.mechanism, kShortValue);
+  }
+  if (!outcome.problem.empty()) {
+    out.append("; problem=");
+    append_received_spf_value(out, outcome.problem, kShortValue);
+  }
+}
 
 }  // namespace
 
@@ -163,15 +211,24 @@ std::string HeaderField::to_line() const {
   std::string text;
   text.reserve(name.size() + value.size() + 16);
   text.append(name).append(": ").append(value);
-  for (size_t line = 0; text.size() - line > kLine;) {
-    // Before a space, so that unfolding gives the value back octet for octet. There is one in every part that
-    // we write; a foreign part is far shorter than a line.
-    const size_t space = text.rfind(' ', line + kLine);
-    if (space == std::string::npos || space <= std::max(line, name.size() + 1)) break;
-    text.insert(space, "\r\n");
-    line = space + 2;
-  }
-  return text.append("\r\n");
+  end_line(text, 0, name.size());
+  return text;
+}
+
+void append_spf_result_line(std::string& out, std::string_view name, const SpfOutcome& outcome,
+                            const Client& client, const Sender& sender) {
+  const size_t begin = out.size();
+  out.append(name).append(": ");
+  append_spf_result(out, outcome, client, sender);
+  end_line(out, begin, name.size());
+}
+
+void append_received_spf_line(std::string& out, std::string_view receiver, const SpfOutcome& outcome,
+                              const Client& client, const Sender& sender) {
+  const size_t begin = out.size();
+  out.append(kReceivedSpfField).append(": ");
+  append_received_spf(out, receiver, outcome, client, sender);
+  end_line(out, begin, kReceivedSpfField.size());
 }
 
 std::string comment_text(std::string_view identity) {
@@ -186,53 +243,28 @@ std::string key_value_text(std::string_view identity) {
   return text;
 }
 
+void append_quoted_text(std::string& out, std::string_view text) {
+  append_quoted(out, Printable(text).text(), limits::kHeaderIdentity);
+}
+
 std::string quoted_text(std::string_view text) {
   std::string quoted;
-  append_quoted(quoted, Printable(text).text(), limits::kHeaderIdentity);
+  append_quoted_text(quoted, text);
   return quoted;
 }
 
 HeaderField spf_result_field(std::string_view name, const SpfOutcome& outcome, const Client& client,
                              const Sender& sender) {
-  const Names names(outcome, client, sender);
-  std::string value;
-  value.reserve(kUsualField);
-  value.append(auth::header_word(outcome.result)).append(" (");
-  append_comment(value, outcome.result, names);
-  value.append(") client-ip=").append(names.ip).append("; envelope-from=");
-  append_key_value(value, names.envelope);
-  value.append("; helo=");
-  append_key_value(value, names.helo);
-  return {std::string(name), std::move(value)};
+  HeaderField field{std::string(name), {}};
+  append_spf_result(field.value, outcome, client, sender);
+  return field;
 }
 
 HeaderField received_spf_field(std::string_view receiver, const SpfOutcome& outcome, const Client& client,
                                const Sender& sender) {
-  const Names names(outcome, client, sender);
-  std::string value;
-  value.reserve(kUsualField);
-  value.append(auth::rfc_word(outcome.result)).append(" (");
-  append_comment_text(value, receiver);
-  value.append(": ");
-  append_comment(value, outcome.result, names);
-  value.append(") receiver=");
-  append_received_spf_value(value, receiver, limits::kHeaderIdentity);
-  value.append("; client-ip=");
-  append_received_spf_value(value, names.ip, 64);
-  value.append("; envelope-from=");
-  append_quoted(value, Printable(names.envelope).text(), limits::kHeaderIdentity);
-  value.append("; helo=");
-  append_received_spf_value(value, names.helo, limits::kHeaderIdentity);
-  value.append("; identity=").append(auth::identity_word(outcome.identity));
-  if (outcome.mechanism) {
-    value.append("; mechanism=");
-    append_received_spf_value(value, *outcome.mechanism, kShortValue);
-  }
-  if (!outcome.problem.empty()) {
-    value.append("; problem=");
-    append_received_spf_value(value, outcome.problem, kShortValue);
-  }
-  return {std::string(kReceivedSpfField), std::move(value)};
+  HeaderField field{std::string(kReceivedSpfField), {}};
+  append_received_spf(field.value, receiver, outcome, client, sender);
+  return field;
 }
 
 }  // namespace sluice::policy

@@ -19,6 +19,14 @@ struct HeaderField {
   friend bool operator==(const HeaderField&, const HeaderField&) = default;
 };
 
+// Append the whole field, folded, with its line end: what spf_result_field() and received_spf_field() give as
+// values.
+void append_spf_result_line(std::string& out, std::string_view name, const evidence::SpfOutcome& outcome,
+                            const evidence::Client& client, const evidence::Sender& sender);
+void append_received_spf_line(std::string& out, std::string_view receiver,
+                              const evidence::SpfOutcome& outcome, const evidence::Client& client,
+                              const evidence::Sender& sender);
+
 // "Fail (domain of a@b does not designates 192.0.2.1 as permitted sender) client-ip=...; envelope-from=...;
 // helo=..."
 HeaderField spf_result_field(std::string_view name, const evidence::SpfOutcome& outcome,
@@ -33,5 +41,6 @@ std::string comment_text(std::string_view identity);
 std::string key_value_text(std::string_view identity);
 // As a quoted string (RFC 5322 section 3.2.4), whatever it holds.
 std::string quoted_text(std::string_view text);
+void append_quoted_text(std::string& out, std::string_view text);
 
 }  // namespace sluice::policy

@@ -26,7 +26,7 @@ bool entry_matches(const PeerEntry& entry, const evidence::Client& client, const
                    std::string_view domain) {
   switch (entry.kind) {
     case PeerKind::Address:
-      return domain == entry.domain && equals_ignore_case(sender.local_part, entry.local_part);
+      return domain == entry.domain && equals_ignore_case(sender.local_part(), entry.local_part);
     case PeerKind::Domain:
       return domain == entry.domain;
     case PeerKind::DomainTree:
@@ -67,7 +67,7 @@ bool PeerEntry::matches(const evidence::Client& client, const evidence::Sender& 
 const PeerEntry* find_match(std::span<const PeerEntry> entries, const evidence::Client& client,
                             const evidence::Sender& sender) {
   if (entries.empty()) return nullptr;
-  const std::string domain = to_domain_name(sender.domain).value_or(std::string());
+  const std::string domain = to_domain_name(sender.domain()).value_or(std::string());
   for (const PeerEntry& entry : entries) {
     if (entry_matches(entry, client, sender, domain)) return &entry;
   }

@@ -18,11 +18,13 @@ using evidence::Identity;
 using evidence::Sender;
 using evidence::SpfOutcome;
 
+constexpr size_t kUsualNotes = 4;  // of all rules
+
+bool refuses(Action action) { return action == Action::Reject || action == Action::Defer; }
+
 bool may_refuse(const SpfRule& rule) {
-  return std::ranges::any_of(kActionableResults, [&rule](SpfResult result) {
-    const Action action = rule.actions.at(result);
-    return action == Action::Reject || action == Action::Defer;
-  });
+  return std::ranges::any_of(kActionableResults,
+                             [&rule](SpfResult result) { return refuses(rule.actions.at(result)); });
 }
 
 std::vector<Note> ignored(const Assessment& assessment, const Client& client) {
@@ -121,6 +123,7 @@ Finding spf_finding(const RecipientBinding& recipient, const Evidence& evidence,
   found.result = auth::header_word(result);
   found.event =
       result != SpfResult::Pass && (policy.spf().events == SpfEvents::All || result == SpfResult::Fail);
+  found.notes.reserve(kUsualNotes);
   found.notes.push_back({headline(kSpfHeadlines, found.action, result == SpfResult::Pass), {}});
   if (result != SpfResult::Pass) found.notes.push_back({MessageId::SpfResultIs, {found.result}});
   if (pardoned) found.notes.push_back({*pardoned, {std::string(to_word(wanted))}});
@@ -153,8 +156,12 @@ void add_finding(Verdict& verdict, RuleKind kind, const std::string& rule_name, 
     verdict.policy_event = true;
     verdict.events.push_back({kind, rule_name, std::move(found.result), found.action, found.notes});
   }
-  verdict.notes.insert(verdict.notes.end(), std::make_move_iterator(found.notes.begin()),
-                       std::make_move_iterator(found.notes.end()));
+  if (verdict.notes.empty()) {
+    verdict.notes = std::move(found.notes);
+  } else {
+    verdict.notes.insert(verdict.notes.end(), std::make_move_iterator(found.notes.begin()),
+                         std::make_move_iterator(found.notes.end()));
+  }
 }
 
 // Whatever the rules say: Authentication-Results, seals (whose results are the same) and reports want to know
@@ -178,6 +185,7 @@ void decide_spf(Verdict& verdict, const Policy& policy, const RecipientBinding& 
   const SpfOutcome* outcome = governing_spf(policy, evidence);
   verdict.result = outcome != nullptr ? outcome->result : SpfResult::TempError;
   verdict.insert_header = rule->insert_header && outcome != nullptr;
+  if (stage == Stage::Rcpt && !refuses(table_action(recipient, evidence, outcome).action)) return;
   add_finding(verdict, RuleKind::Spf, rule->name, spf_finding(recipient, evidence, outcome, policy));
   if (stage == Stage::Rcpt) {
     verdict.enforce_now = verdict.reply.has_value() && rule->enforce_at == EnforceAt::Rcpt &&

@@ -104,7 +104,7 @@ struct Verdict {
 };
 
 // Without an outcome in the evidence (the evaluation was not run, or was cut off) the result is TempError. At
-// Rcpt only the SPF rule is asked.
+// Rcpt only the SPF rule is asked, and only whether it refuses: what else it would do is not said.
 Verdict decide(const Policy& policy, const RecipientBinding& recipient, const evidence::Evidence& evidence,
                Stage stage);
 

@@ -12,9 +12,9 @@ TEST(Sender, IsNullOnlyWithoutBothParts) {
 }
 
 TEST(Sender, PrintsWhatItHas) {
-  EXPECT_EQ(Sender{}.to_string(), "");
-  EXPECT_EQ((Sender{"a", "example.com"}.to_string()), "a@example.com");
-  EXPECT_EQ((Sender{"a", ""}.to_string()), "a");
+  EXPECT_EQ(Sender{}.text(), "");
+  EXPECT_EQ((Sender{"a", "example.com"}.text()), "a@example.com");
+  EXPECT_EQ((Sender{"a", ""}.text()), "a");
 }
 
 // Shows: ESE-15

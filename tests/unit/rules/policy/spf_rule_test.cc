@@ -149,7 +149,7 @@ TEST(PeerEntry, MatchesSenderOrClient) {
     const std::optional<PeerEntry> entry = PeerEntry::parse(one.entry);
     ASSERT_TRUE(entry.has_value());
     EXPECT_EQ(entry->matches(client_at(one.ip), one.sender), one.matches)
-        << one.entry << " " << one.ip << " " << one.sender.to_string();
+        << one.entry << " " << one.ip << " " << one.sender.text();
   }
 }
 
