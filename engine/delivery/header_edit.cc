@@ -100,13 +100,6 @@ std::vector<std::string_view> sent_fields(std::string_view ours, const mail::Hea
 }
 
 void edit_message(EditedMessage& out, std::string fields, const mail::HeaderBlock& block,
-                  const std::vector<size_t>& removed, message::Body& body, uint64_t body_wire_offset) {
-  HeaderEdits edits;
-  edits.removed = removed;
-  edit_message(out, std::move(fields), block, edits, body, body_wire_offset);
-}
-
-void edit_message(EditedMessage& out, std::string fields, const mail::HeaderBlock& block,
                   const HeaderEdits& edits, message::Body& body, uint64_t body_wire_offset) {
   out.front = std::move(fields);
   out.front += edits.added;

@@ -2,8 +2,7 @@
 // own fields taken out, and the subject tagged where a rule says so (subject_tag.h). Nothing is copied that
 // need not be: while nothing is removed or replaced, the octets are those of the received Chunks.
 //
-//   | fields of ours | header fields as received, less removed, some replaced | empty line and body as
-//   received |
+//   | fields of ours | header fields received, less removed, some replaced | empty line, body as received |
 //
 // All of it is wire form (dot-stuffed) without the final dot. Order of edits: protocol decision W-22; what is
 // removed: W-20. Pure.
@@ -65,9 +64,6 @@ struct EditedMessage {
 // `fields`: whole lines of ours, topmost first. `body_wire_offset`: where in the wire form the header block
 // ends, its empty line included. The result borrows from `body`, and its octets from its own `front`: it must
 // not be moved.
-void edit_message(EditedMessage& out, std::string fields, const mail::HeaderBlock& block,
-                  const std::vector<size_t>& removed, message::Body& body, uint64_t body_wire_offset);
-// The same with everything that HeaderEdits can say.
 void edit_message(EditedMessage& out, std::string fields, const mail::HeaderBlock& block,
                   const HeaderEdits& edits, message::Body& body, uint64_t body_wire_offset);
 

@@ -1,6 +1,7 @@
 #include "engine/pipeline/spf_inquiry.h"
 
 #include "engine/pipeline/reverse_name.h"
+#include "rules/evidence/spf_outcome.h"
 #include "rules/spf/evaluator.h"
 
 #include <array>
@@ -40,22 +41,6 @@ std::optional<evidence::SpfOutcome>& place_of(evidence::SpfEvidence& spf, Identi
       break;
   }
   return spf.from_header;
-}
-
-void put(std::optional<evidence::SpfOutcome>& place, const spf::Outcome& outcome, bool stale) {
-  evidence::SpfOutcome& result = place.emplace();
-  result.result = outcome.result;
-  result.identity = outcome.identity;
-  result.domain = outcome.domain;
-  result.mechanism = outcome.mechanism;
-  result.explanation = outcome.explanation;
-  result.lookups = outcome.lookups;
-  result.void_lookups = outcome.void_lookups;
-  result.problem = outcome.problem;
-  result.problem_domain = outcome.problem_domain;
-  result.problem_term = outcome.problem_term;
-  result.problem_offset = outcome.problem_offset;
-  result.stale = stale;
 }
 
 // Which identity is reported: MAIL FROM of the null sender is HELO (RFC 7208 section 2.4).
@@ -110,14 +95,14 @@ SpfEvaluationPtr look_up(Shard& shard, SpfVerdicts& verdicts, const SpfRequest& 
   const Identity identity = what.identity;
   const std::string_view domain = domain_of(request, identity);
   if (const spf::Outcome* outcome = verdicts.find(domain, request.client.address, spf::Explain::Fetch)) {
-    put(place, *outcome, false);
+    place = evidence::to_evidence(*outcome);
     place->identity = reported(request, identity);
     return {};
   }
   fill_in(verdicts.check(), shard, request, identity);
   SpfEvaluationPtr evaluation = verdicts.begin(verdicts.check(), what.asking);
   if (!evaluation->done()) return evaluation;
-  put(place, evaluation->outcome(), evaluation->any_stale());
+  place = evidence::to_evidence(evaluation->outcome(), evaluation->any_stale());
   return {};
 }
 
@@ -212,7 +197,7 @@ class SpfInquiry::Work {
   }
   Task<void> finish_evaluation(Shard& shard) {
     co_await evaluation_->finish(shard);
-    put(place_of(spf_, identity_), evaluation_->outcome(), evaluation_->any_stale());
+    place_of(spf_, identity_) = evidence::to_evidence(evaluation_->outcome(), evaluation_->any_stale());
     evaluation_.reset();
   }
 

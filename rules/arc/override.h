@@ -5,10 +5,9 @@
 //   1. the chain is intact (cv=pass by our own validation);
 //   2. the newest set's sealer is trusted;
 //   3. going down from the newest set through sets whose sealers are all trusted, the oldest one reached
-//   holds
-//      ARC-Authentication-Results that say dmarc=pass for the author domain of this message, or spf=pass or
-//      dkim=pass for the same domain where they certainly say nothing of DMARC: any dmarc= other than none
-//      and bestguesspass rules that out, and so does anything in them that cannot be read.
+//      holds ARC-Authentication-Results that say dmarc=pass for the author domain of this message, or
+//      spf=pass or dkim=pass for the same domain where they certainly say nothing of DMARC: any dmarc= other
+//      than none and bestguesspass rules that out, and so does anything in them that cannot be read.
 // A sealer that is not trusted stops the way down: what stands below it may be its invention. Pure.
 #pragma once
 

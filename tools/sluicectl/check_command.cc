@@ -2,6 +2,7 @@
 #include "io/base/limits.h"
 #include "io/mail/header_block.h"
 #include "rules/auth/result.h"
+#include "rules/evidence/spf_outcome.h"
 #include "tools/sluicectl/check_line.h"
 #include "tools/sluicectl/commands.h"
 #include "tools/sluicectl/line_reader.h"
@@ -178,7 +179,7 @@ Result<std::optional<evidence::Evidence>> check_message(const Options& options, 
   if (!octets) return std::unexpected(octets.error());
   evidence::Evidence evidence;
   evidence.sender = to_sender(check.sender);
-  (evidence.sender.is_null() ? evidence.spf.helo : evidence.spf.mail_from) = to_evidence(outcome);
+  (evidence.sender.is_null() ? evidence.spf.helo : evidence.spf.mail_from) = evidence::to_evidence(outcome);
   const Result<void> read = run_message(*octets, {.dkim = true, .dmarc = true, .chain = true},
                                         settings->at(check.now), source, evidence);
   if (!read) return std::unexpected(read.error());

@@ -5,6 +5,7 @@
 #include "io/base/json_text.h"
 #include "io/mail/header_block.h"
 #include "rules/auth/result.h"
+#include "rules/evidence/spf_outcome.h"
 #include "rules/policy/authentication_results.h"
 #include "tools/sluicectl/message_file.h"
 #include "tools/sluicectl/message_json.h"
@@ -142,7 +143,7 @@ Result<std::optional<spf::Outcome>> run_checks(const Request& request, const Mes
   evidence.sender = to_sender(request.check.sender);
   if (spf) {
     const bool by_helo = spf->identity == auth::Identity::Helo;
-    (by_helo ? evidence.spf.helo : evidence.spf.mail_from) = to_evidence(*spf);
+    (by_helo ? evidence.spf.helo : evidence.spf.mail_from) = evidence::to_evidence(*spf);
   }
   if (!std::ranges::any_of(request.checks, is_of_message) || request.message_file.empty()) return spf;
   std::optional<arc::TrustedSealers> sealers;

@@ -63,20 +63,4 @@ evidence::Sender to_sender(std::string_view mail_from) {
   return {std::string(mail_from.substr(0, at)), std::string(mail_from.substr(at + 1))};
 }
 
-evidence::SpfOutcome to_evidence(const spf::Outcome& outcome) {
-  evidence::SpfOutcome result;
-  result.result = outcome.result;
-  result.identity = outcome.identity;
-  result.domain = outcome.domain;
-  result.mechanism = outcome.mechanism;
-  result.explanation = outcome.explanation;
-  result.lookups = outcome.lookups;
-  result.void_lookups = outcome.void_lookups;
-  result.problem = outcome.problem;
-  result.problem_domain = outcome.problem_domain;
-  result.problem_term = outcome.problem_term;
-  result.problem_offset = outcome.problem_offset;
-  return result;
-}
-
 }  // namespace sluice::ctl

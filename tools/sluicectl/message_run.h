@@ -1,10 +1,8 @@
-// DKIM, DMARC and ARC of a message held in memory, with the answers of a source, one question after the
-// other.
+// DKIM, DMARC and ARC of a message held in memory, with the answers of a source, one question after another.
 #pragma once
 
 #include "io/base/result.h"
 #include "rules/authentication/message_authenticator.h"
-#include "rules/spf/evaluator.h"
 #include "tools/sluicectl/answer_source.h"
 
 #include <string_view>
@@ -20,6 +18,5 @@ namespace sluice::ctl {
 
 // An address without angle brackets; empty: the null sender.
 evidence::Sender to_sender(std::string_view mail_from);
-evidence::SpfOutcome to_evidence(const spf::Outcome& outcome);
 
 }  // namespace sluice::ctl

@@ -1,5 +1,6 @@
 #include "tools/sluicectl/seal_evidence.h"
 
+#include "rules/evidence/spf_outcome.h"
 #include "tools/sluicectl/message_run.h"
 #include "tools/sluicectl/spf_run.h"
 
@@ -17,7 +18,7 @@ void find_spf(const Envelope& envelope, AnswerSource& source, evidence::Evidence
   check.helo = envelope.helo;
   check.sender = envelope.mail_from;
   check.now = envelope.now;
-  place = to_evidence(run_spf(check, source));
+  place = evidence::to_evidence(run_spf(check, source));
 }
 
 }  // namespace

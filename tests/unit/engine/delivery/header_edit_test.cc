@@ -30,8 +30,10 @@ struct Received {
     }
   }
   std::string edited(const std::vector<size_t>& removed) {
+    HeaderEdits edits;
+    edits.removed = removed;
     EditedMessage message;
-    edit_message(message, "Ours: 1\r\n", reader.block(), removed, body, body_offset);
+    edit_message(message, "Ours: 1\r\n", reader.block(), edits, body, body_offset);
     std::string all;
     for (const std::string_view piece : message.octets.pieces) all += piece;
     EXPECT_EQ(message.size(), all.size());
