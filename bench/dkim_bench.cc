@@ -10,6 +10,8 @@
 // before anything is timed. Counters are medians over the rounds.
 // hostile_names: one message just under 1 MiB whose 9,900 field names begin and end alike, and ten signatures
 // that each list 255 such names which no field has: building the index and selecting.
+// hostile_fields/OCTETS: as many signature fields as are read, of so many octets each, none of which a key is
+// asked for.
 // body/...: GB/s of body octets; `ratio` is the time against SHA-256 alone over the canonical body.
 #include "rules/dkim/body_hashes.h"
 #include "rules/dkim/verifier.h"
@@ -340,6 +342,28 @@ void hostile_names(benchmark::State& state) {
   state.counters["comparisons"] = static_cast<double>(index.comparisons());
 }
 
+void hostile_fields(benchmark::State& state) {
+  std::string field = "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; h=from; bh=AAAA";
+  for (size_t i = 0; i < 24; ++i) field += "; x" + std::to_string(i) + "=1";
+  field += "; b=";
+  const auto octets = static_cast<size_t>(state.range(0));
+  while (field.size() + 2 < octets)
+    field += field.size() % 76 == 0 ? std::string("\r\n\tA") : std::string("A");
+  std::string head;
+  for (size_t i = 0; i < limits::kDkimSignatureFields; ++i) head += field + "\r\n";
+  mail::HeaderReader reader;
+  (void)reader.feed(head + "\r\n");
+  reader.finish();
+  require(reader.state() == mail::HeaderReader::State::Complete, "the fields are over the limits");
+  BodyHashes hashes;
+  Verifier verifier;
+  for ([[maybe_unused]] auto round : state) {
+    hashes.reset();
+    verifier.start(reader.block(), hashes, {.now = WallTime(std::chrono::seconds(1'795'260'000))});
+    require(verifier.step() == auth::Progress::Done && verifier.questions().empty(), "a key is asked for");
+  }
+}
+
 template <Reduced (*kReduce)(std::string_view, char*)>
 void reduce(benchmark::State& state, int64_t target, Shape shape) {
   if (target != 0) hwy::GetChosenTarget().Update(target);
@@ -368,6 +392,10 @@ int main(int argc, char** argv) {
         ->Unit(benchmark::kMicrosecond);
   }
   benchmark::RegisterBenchmark("hostile_names", hostile_names)->Unit(benchmark::kMicrosecond);
+  benchmark::RegisterBenchmark("hostile_fields", hostile_fields)
+      ->Arg(256)
+      ->Arg(10'000)
+      ->Unit(benchmark::kMicrosecond);
   for (const Shape shape : {Shape::Text, Shape::Base64, Shape::Html}) {
     for (const Canonicalization form : {Canonicalization::Simple, Canonicalization::Relaxed}) {
       const std::string name = std::string("body/") + std::string(to_word(form)) + "/" + name_of(shape);
