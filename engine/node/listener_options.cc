@@ -1,5 +1,7 @@
 #include "engine/node/listener_options.h"
 
+#include "io/base/limits.h"
+
 #include <algorithm>
 
 namespace sluice::node {
@@ -21,6 +23,7 @@ smtp::ServerOptions session_options(const policy::Policy& policy, const policy::
   options.message_octets = listener.max_message_octets;
   options.recipients = listener.max_recipients;
   options.errors = policy.clients().max_errors;
+  options.recipients_at_once = limits::kSmtpRecipientsAtOnce;
   options.refused_recipients = policy.clients().max_refused_recipients;
   options.recipient_domains = domains_differ(policy) ? 1 : 0;
   return options;

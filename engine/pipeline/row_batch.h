@@ -23,6 +23,7 @@ class RowBatch {
   void end_recipient(reactor::Shard& shard, const message::TrackingRow& row);
   void policy_event(reactor::Shard& shard, std::string_view recipient, const policy::Verdict& verdict);
 
+  bool empty() const { return count_ == 0; }
   // For rows that must be there before the reply, see Journal. Refused: nothing was ended, the counts are
   // taken back.
   runtime::Task<store::Appended> commit(reactor::Shard& shard, store::Durability durability);

@@ -44,6 +44,8 @@ class SmtpPipeline final : public serve::SmtpHandler {
   serve::Eventual<serve::Answer> on_mail(Shard& shard, smtp::MailFrom& mail,
                                          serve::TraceId transaction) override;
   serve::Eventual<serve::Answer> on_rcpt(Shard& shard, smtp::Recipient& recipient) override;
+  serve::Eventual<std::vector<serve::Answer>> on_rcpts(Shard& shard,
+                                                       std::span<smtp::Recipient> recipients) override;
   void on_rcpt_refused(Shard& shard, const smtp::Recipient& recipient, const smtp::Reply& reply) override;
   serve::Eventual<serve::Answer> on_body(Shard& shard, Chunk piece) override;
   serve::Eventual<serve::Answer> before_more_body(Shard& shard) override;
@@ -63,15 +65,26 @@ class SmtpPipeline final : public serve::SmtpHandler {
     std::optional<policy::Verdict> verdict;
   };
 
+  // A recipient that was named, while it is found out whether it is accepted.
+  struct Candidate {
+    std::string address;
+    policy::RecipientBinding binding;
+    std::optional<Refusal> refusal;
+  };
+
   // envelope
   void describe_client(evidence::Client& client) const;
   smtp::XclientOverrides declared_client() const;
   void start_spf(Shard& shard);
+  Candidate name_recipient(const mail::Address& address);
+  bool is_of_other_group(const policy::RecipientBinding& binding) const;
   runtime::Task<serve::Answer> take_recipient(Shard& shard, mail::Address address);
+  runtime::Task<std::vector<serve::Answer>> take_recipients(Shard& shard,
+                                                            std::span<smtp::Recipient> recipients);
   runtime::Task<std::optional<Refusal>> ask_policy(Shard& shard, const policy::RecipientBinding& binding);
-  runtime::Task<std::optional<Refusal>> offer_to_next_hop(Shard& shard,
-                                                          const policy::RecipientBinding& binding,
-                                                          std::string address);
+  runtime::Task<std::optional<Refusal>> find_next_hop(Shard& shard, const policy::RecipientBinding& binding);
+  static std::optional<Refusal> refusal_of(serve::HopReply said);
+  runtime::Task<void> offer_together(Shard& shard, std::span<Candidate> candidates);
   void add_refusal(Shard& shard, RowBatch& batch, std::string_view recipient, const Refusal& refusal) const;
 
   // body

@@ -72,6 +72,7 @@ void SmtpPipeline::on_drain_deadline(Shard& /*shard*/) {
   transaction_->spf.finish_now();
   transaction_->spf_from_author.finish_now();
   if (transaction_->inquiry != nullptr) transaction_->inquiry->finish_now();
+  transaction_->cut_off = true;
   if (transaction_->hop != nullptr) transaction_->hop->cancel();
 }
 

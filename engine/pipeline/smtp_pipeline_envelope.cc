@@ -110,33 +110,125 @@ Eventual<Answer> SmtpPipeline::on_rcpt(Shard& shard, smtp::Recipient& recipient)
   return take_recipient(shard, std::move(recipient.address));
 }
 
-Task<Answer> SmtpPipeline::take_recipient(Shard& shard, mail::Address address) {
+Eventual<std::vector<Answer>> SmtpPipeline::on_rcpts(Shard& shard, std::span<smtp::Recipient> recipients) {
+  return take_recipients(shard, recipients);
+}
+
+// Counted from here on; refused where that takes no question.
+SmtpPipeline::Candidate SmtpPipeline::name_recipient(const mail::Address& address) {
   ++context_.balance.named;
   Transaction& tx = *transaction_;
   const policy::RecipientView view{address.local_part(), address.domain()};
-  RecipientBinding binding = tx.policy().bind(tx.evidence.client.address, tx.listener->direction, view);
-  std::string text = address.text();
-  if (address.is_bare_postmaster() && binding.accepted()) text += '@' + binding.recipient_domain;
-
-  std::optional<Refusal> refusal;
+  Candidate candidate{address.text(),
+                      tx.policy().bind(tx.evidence.client.address, tx.listener->direction, view),
+                      std::nullopt};
+  const RecipientBinding& binding = candidate.binding;
   if (!binding.accepted()) {
     const bool denied = binding.route == RouteKind::RelayDenied;
-    refusal.emplace();
-    refusal->reply = denied ? kRelayDenied.to_reply() : kNoPostmaster.to_reply();
-  } else if (!tx.recipients.empty() && !binding.same_group_as(tx.recipients.front().binding)) {
+    candidate.refusal.emplace();
+    candidate.refusal->reply = denied ? kRelayDenied.to_reply() : kNoPostmaster.to_reply();
+  } else if (address.is_bare_postmaster()) {
+    candidate.address += '@' + binding.recipient_domain;
+  }
+  return candidate;
+}
+
+// W-4
+bool SmtpPipeline::is_of_other_group(const RecipientBinding& binding) const {
+  const std::vector<AcceptedRecipient>& accepted = transaction_->recipients;
+  return !accepted.empty() && !binding.same_group_as(accepted.front().binding);
+}
+
+Task<Answer> SmtpPipeline::take_recipient(Shard& shard, mail::Address address) {
+  Candidate candidate = name_recipient(address);
+  Transaction& tx = *transaction_;
+  std::optional<Refusal>& refusal = candidate.refusal;
+  if (!refusal && is_of_other_group(candidate.binding)) {
     refusal.emplace();
     refusal->reply = kOtherGroup.to_reply();
   }
-  if (!refusal) refusal = co_await ask_policy(shard, binding);
-  if (!refusal) refusal = co_await offer_to_next_hop(shard, binding, text);
+  if (!refusal) refusal = co_await ask_policy(shard, candidate.binding);
+  if (!refusal) refusal = co_await find_next_hop(shard, candidate.binding);
+  if (!refusal) {
+    HopReply said = co_await tx.hop->rcpt(shard, candidate.address);
+    refusal = refusal_of(std::move(said));
+  }
   if (refusal) {
     RowBatch batch = rows();
-    add_refusal(shard, batch, text, *refusal);
+    add_refusal(shard, batch, candidate.address, *refusal);
     (void)co_await batch.commit(shard, store::Durability::Written);
     co_return Answer(std::move(refusal->reply));
   }
-  tx.recipients.push_back({std::move(text), std::move(binding)});
+  tx.recipients.push_back({std::move(candidate.address), std::move(candidate.binding)});
   co_return Answer();
+}
+
+// As one after the other, but that those of one route are offered to the hop together, and all rows are
+// written at once.
+Task<std::vector<Answer>> SmtpPipeline::take_recipients(Shard& shard, std::span<smtp::Recipient> recipients) {
+  std::vector<Candidate> candidates;
+  candidates.reserve(recipients.size());
+  size_t offered = 0;           // of the candidates
+  std::optional<size_t> first;  // of those that are about to be
+  for (const smtp::Recipient& recipient : recipients) {
+    Candidate& candidate = candidates.emplace_back(name_recipient(recipient.address));
+    if (candidate.refusal) continue;
+    const bool is_open = transaction_->recipients.empty();  // whose group it is
+    if (is_open && first && !candidate.binding.same_group_as(candidates[*first].binding)) {
+      const std::span<Candidate> ready = std::span(candidates).first(candidates.size() - 1).subspan(offered);
+      co_await offer_together(shard, ready);
+      offered = candidates.size() - 1;
+      first.reset();
+    }
+    if (is_of_other_group(candidate.binding)) {
+      candidate.refusal.emplace();
+      candidate.refusal->reply = kOtherGroup.to_reply();
+      continue;
+    }
+    candidate.refusal = co_await ask_policy(shard, candidate.binding);
+    if (!candidate.refusal && !first) first = candidates.size() - 1;
+  }
+  const std::span<Candidate> ready = std::span(candidates).subspan(offered);
+  co_await offer_together(shard, ready);
+
+  RowBatch batch = rows();
+  std::vector<Answer> answers;
+  answers.reserve(candidates.size());
+  for (Candidate& candidate : candidates) {
+    Answer& answer = answers.emplace_back();
+    if (!candidate.refusal) continue;
+    add_refusal(shard, batch, candidate.address, *candidate.refusal);
+    answer = std::move(candidate.refusal->reply);
+  }
+  if (!batch.empty()) (void)co_await batch.commit(shard, store::Durability::Written);
+  co_return answers;
+}
+
+// Those that are not refused yet; all of one group.
+Task<void> SmtpPipeline::offer_together(Shard& shard, std::span<Candidate> candidates) {
+  Transaction& tx = *transaction_;
+  const auto waits = [](const Candidate& candidate) { return !candidate.refusal; };
+  const auto first = std::ranges::find_if(candidates, waits);
+  if (first == candidates.end()) co_return;
+  const std::optional<Refusal> unreachable = co_await find_next_hop(shard, first->binding);
+  if (unreachable) {
+    for (Candidate& candidate : candidates) {
+      if (waits(candidate)) candidate.refusal = unreachable;
+    }
+    co_return;
+  }
+  std::vector<std::string> addresses;
+  for (const Candidate& candidate : candidates) {
+    if (waits(candidate)) addresses.push_back(candidate.address);
+  }
+  std::vector<HopReply> said = co_await tx.hop->rcpt_all(shard, std::move(addresses));
+  auto next = said.begin();
+  for (Candidate& candidate : candidates) {
+    if (!waits(candidate)) continue;
+    candidate.refusal = refusal_of(std::move(*next));
+    ++next;
+    if (!candidate.refusal) tx.recipients.push_back({candidate.address, std::move(candidate.binding)});
+  }
 }
 
 // W-35, then enforcement at RCPT (ESE-12): the only wait for SPF before the end of data.
@@ -168,9 +260,9 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::ask_policy(Shard& shard
   co_return refusal;
 }
 
-Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::offer_to_next_hop(Shard& shard,
-                                                                           const RecipientBinding& binding,
-                                                                           std::string address) {
+// Who is asked about recipients of this route: tx.hop.
+Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::find_next_hop(Shard& shard,
+                                                                       const RecipientBinding& binding) {
   Transaction& tx = *transaction_;
   Refusal refusal;
   // While nobody is accepted the route is still open: those before may have been for another next hop.
@@ -200,17 +292,23 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::offer_to_next_hop(Shard
     if (std::ranges::any_of(binding.next_hops, &policy::NextHop::send_xclient))
       envelope.client = declared_client();
     tx.hop = runtime::make_in_pool<serve::HopTransaction>(shard.frame_pool(), *tx.pool, std::move(envelope));
+    if (tx.cut_off) tx.hop->cancel();
   }
   if (tx.declared_size && tx.pool->size_limit() && *tx.declared_size > *tx.pool->size_limit()) {
     refusal.reply = kMessageTooLarge.to_reply();
     co_return refusal;
   }
-  HopReply said = co_await tx.hop->rcpt(shard, std::move(address));
-  if (said.accepted()) co_return std::nullopt;
+  co_return std::nullopt;
+}
+
+// Nothing: accepted.
+std::optional<SmtpPipeline::Refusal> SmtpPipeline::refusal_of(HopReply said) {
+  if (said.accepted()) return std::nullopt;
+  Refusal refusal;
   refusal.reply = std::move(said.reply);
   const bool fault = said.result != serve::HopResult::Refused;
   (fault ? refusal.next_hop_fault : refusal.hop_reply) = std::move(said.hop_said);
-  co_return refusal;
+  return refusal;
 }
 
 void SmtpPipeline::add_refusal(Shard& shard, RowBatch& batch, std::string_view recipient,

@@ -65,6 +65,7 @@ struct Transaction {
   std::string next_hop;                        // in words, for rows
   serve::HopPool* pool = nullptr;
   runtime::FramePtr<serve::HopTransaction> hop;
+  bool cut_off = false;  // W-16: no hop is asked any more
 
   SpfInquiry spf;
   SpfInquiry spf_from_author;  // ESE-16

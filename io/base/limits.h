@@ -24,6 +24,8 @@ inline constexpr size_t kSmtpRefusedRecipients =
     200;  // ours: of one connection; who has more is probing for addresses. 421 4.7.0 and close
 inline constexpr size_t kSmtpRcptCommands =
     4;  // ours: RCPT commands of one transaction, as a multiple of its recipients. 421 4.7.0 and close
+inline constexpr size_t kSmtpRecipientsAtOnce =
+    50;  // ours: pipelined RCPTs that are decided on together; further ones are a group of their own
 inline constexpr size_t kSmtpIdleCommands = 200;  // ours, guessed: commands in a row without mail. 421 4.7.0
 inline constexpr size_t kSmtpReplyBacklog =
     16 * 1024;  // ours: octets of replies that wait; then they are written before more is read

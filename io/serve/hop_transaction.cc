@@ -209,44 +209,48 @@ runtime::Task<std::vector<HopReply>> HopTransaction::rcpt_all(Shard& shard,
 runtime::Task<void> HopTransaction::take_all(Shard& shard, std::span<std::string> recipients,
                                              std::span<HopReply> answers) {
   enter_call();
-  const MonoTime deadline = shard.now() + pool_.options().command_wait;
-  // Enough refusals: another session goes on from here, with the envelope so far (W-3).
-  if (session_ && session_->refusals >= pool_.options().refusals_max) abandon();
+  Flight flight{
+      .deadline = shard.now() + pool_.options().command_wait, .recipients = recipients, .answers = answers};
   std::optional<HopReply> for_all = sender_refusal_;
-  if (!for_all) {
-    Flight flight;
-    flight.recipients = recipients;
-    flight.answers = answers;
-    co_await offer(shard, flight, deadline);
+  while (!for_all && !flight.recipients.empty()) {
+    // Enough refusals: another session goes on from here, with the envelope so far (W-3).
+    if (is_worn_out()) abandon();
+    co_await offer(shard, flight);
     if (flight.setback) {
       for_all = std::move(flight.setback->reply);
     } else if (flight.sender_refusal) {
       for_all = sender_refusal_ = std::move(flight.sender_refusal);
     }
   }
-  for (size_t i = 0; i < recipients.size(); ++i) {
-    if (for_all) {
-      answers[i] = *for_all;
-    } else if (answers[i].accepted()) {
-      accepted_.push_back(std::move(recipients[i]));
-    }
-  }
+  if (for_all) std::ranges::fill(flight.answers, *for_all);
   if (for_all && is_fault(*for_all)) ++pool_.counters_.faults;
   leave_call(shard);
 }
 
-// The envelope so far, if this session has not heard it, and these recipients.
-runtime::Task<void> HopTransaction::offer(Shard& shard, Flight& flight, MonoTime deadline) {
+// The envelope so far, if this session has not heard it, and these recipients, as many as it may have.
+runtime::Task<void> HopTransaction::offer(Shard& shard, Flight& flight) {
   for (;;) {
     flight.repeated.clear();
     flight.sender_refusal.reset();
-    flight.setback = co_await ensure_session(shard, deadline);
+    flight.setback = co_await ensure_session(shard, flight.deadline);
     if (flight.setback) co_return;
-    co_await offer_once(shard, flight, deadline);
-    if (may_retry(flight.setback)) continue;
+    co_await offer_once(shard, flight);
     if (!flight.repeated.empty()) late_answers_ = flight.repeated;
+    settle(flight);
+    if (may_retry(flight.setback)) continue;
     co_return;
   }
+}
+
+// What has its answer has it, whatever becomes of the session: a refusal is for its own recipient, and who
+// was accepted is part of the envelope from here on.
+void HopTransaction::settle(Flight& flight) {
+  const size_t answered = std::exchange(flight.answered, 0);
+  for (size_t i = 0; i < answered; ++i) {
+    if (flight.answers[i].accepted()) accepted_.push_back(std::move(flight.recipients[i]));
+  }
+  flight.recipients = flight.recipients.subspan(answered);
+  flight.answers = flight.answers.subspan(answered);
 }
 
 // W-9: asked here, since a repeated envelope may meet another hop.
@@ -282,18 +286,28 @@ HopTransaction::Step HopTransaction::step(const Plan& plan, const Flight& flight
   return step;
 }
 
-runtime::Task<void> HopTransaction::offer_once(Shard& shard, Flight& flight, MonoTime deadline) {
+// The end of what may be under way with the step `first`, before which everything is answered.
+size_t HopTransaction::last_in_flight(const Plan& plan, const Flight& flight, size_t first) const {
+  if (!session_->client->capabilities().pipelining) return first + 1;
+  const size_t known = plan.steps - flight.recipients.size();  // MAIL, and who was accepted before
+  const unsigned refusals_left = is_worn_out() ? 1 : pool_.options().refusals_max - session_->refusals;
+  return std::min(plan.steps, std::max(first, known) + refusals_left);
+}
+
+runtime::Task<void> HopTransaction::offer_once(Shard& shard, Flight& flight) {
   SmtpClient& client = *session_->client;
   if (envelope_.needs_smtputf8 && !client.capabilities().smtputf8) {
     flight.sender_refusal = needs_smtputf8();
     co_return;
   }
-  deadline = std::min(deadline, shard.now() + pool_.options().command_wait);
-  const bool pipelining = client.capabilities().pipelining;
+  MonoTime deadline = std::min(flight.deadline, shard.now() + pool_.options().command_wait);
   const Plan all = plan(flight);
-  size_t said = 0;
-  for (size_t i = 0; i < all.steps; ++i) {
-    for (; said < all.steps && (pipelining || said == i); ++said) say(step(all, flight, said));
+  for (size_t said = 0, i = 0; i < all.steps; ++i) {
+    if (i == said) {
+      if (flight.sender_refusal || (flight.answered != 0 && is_worn_out())) co_return;
+      for (const size_t end = last_in_flight(all, flight, i); said < end; ++said)
+        say(step(all, flight, said));
+    }
     const Step asked = step(all, flight, i);
     if (asked.unsaid) {
       take_word(flight, asked, needs_smtputf8());
@@ -306,9 +320,10 @@ runtime::Task<void> HopTransaction::offer_once(Shard& shard, Flight& flight, Mon
       flight.setback = setback_of(std::move(result.error()));
       co_return;
     }
-    const bool go_on = take_answer(flight, asked, result->reply);
+    take_answer(flight, asked, result->reply);
     if (flight.setback) co_return;
-    if (!go_on && !pipelining) break;
+    // Each recipient has the time of a command, as if it had come by itself.
+    if (flight.answered != 0) deadline = flight.deadline = shard.now() + pool_.options().command_wait;
   }
 }
 
@@ -320,30 +335,29 @@ void HopTransaction::say(const Step& step) {
   }
 }
 
-// False: what follows was not worth asking.
-bool HopTransaction::take_answer(Flight& flight, const Step& step, const smtp::Reply& reply) {
-  if (flight.sender_refusal) return false;
+void HopTransaction::take_answer(Flight& flight, const Step& step, const smtp::Reply& reply) {
+  if (flight.sender_refusal) return;  // what follows was not worth asking
   HopReply said = step.is_mail ? map_mail_reply(reply) : map_rcpt_reply(reply);
   if (is_fault(said)) {
     // W-6: whatever else a hop says here is between us and it, and nobody's refusal.
     flight.setback = Setback{std::move(said), false};
     drop_session(ClientFault::Kind::Refused);
-    return false;
+    return;
   }
   if (step.is_mail) {
     session_->in_mail = said.accepted();
     if (!said.accepted()) flight.sender_refusal = std::move(said);
-    return !flight.sender_refusal;
+    return;
   }
   if (!said.accepted()) ++session_->refusals;
   if (step.answer != nullptr) pool_.note_recipient(*session_, said.accepted());
   take_word(flight, step, std::move(said));
-  return true;
 }
 
 void HopTransaction::take_word(Flight& flight, const Step& step, HopReply said) {
   if (step.answer != nullptr) {
     *step.answer = std::move(said);
+    ++flight.answered;
   } else {
     flight.repeated.push_back(std::move(said));
   }
@@ -355,8 +369,8 @@ void HopTransaction::take_word(Flight& flight, const Step& step, HopReply said) 
 runtime::Task<std::optional<HopReply>> HopTransaction::repeat_envelope(Shard& shard, MonoTime deadline) {
   if (!session_ || !session_->in_mail) {
     ++pool_.counters_.repeated_envelopes;
-    Flight flight;
-    co_await offer(shard, flight, deadline);
+    Flight flight{.deadline = deadline};
+    co_await offer(shard, flight);
     if (flight.setback) co_return std::move(flight.setback->reply);
     if (flight.sender_refusal) co_return std::move(flight.sender_refusal);
   }

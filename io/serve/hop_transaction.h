@@ -19,8 +19,8 @@
 // - A hop with CHUNKING gets a message of up to kHopChunk octets by one BDAT, in one flight. What is lost
 // then
 //   before all of it was sent, or answered 421, is retried as behind DATA.
-// - A call of rcpt() is over within kHopCommandWait, deliver() at its deadline, and both at once after
-//   cancel().
+// - A call of rcpt() is over within kHopCommandWait, rcpt_all() within as much for each recipient, deliver()
+//   at its deadline, and all at once after cancel().
 //
 // One call at a time, but for cancel(). Per shard; gone before its pool stops.
 #pragma once
@@ -62,7 +62,9 @@ class HopTransaction final : private runtime::Timer {
 
   // Offers a recipient (without brackets). A refusal of the sender (MAIL) is the answer of every rcpt().
   [[nodiscard]] runtime::Task<HopReply> rcpt(Shard& shard, std::string recipient);
-  // Several at once, in one flight where the hop allows it; answers in the same order.
+  // Several at once; answers in the same order, to each the hop's own word as far as there is one. Where the
+  // hop allows it they go in one flight, or in as many as W-3 asks for: no more are under way than the hop
+  // may refuse before the session is retired.
   [[nodiscard]] runtime::Task<std::vector<HopReply>> rcpt_all(Shard& shard,
                                                               std::vector<std::string> recipients);
   // Sends the message to all accepted recipients; at least one must be. The octets stay until it is over. All
@@ -85,21 +87,25 @@ class HopTransaction final : private runtime::Timer {
     HopReply reply;
     bool lost = false;  // 421 or a close: worth another connection
   };
-  // What an offer says and hears. The caller's; `answers` is as long as `recipients`.
+  // What an offer says and hears, and until when. The caller's; `answers` is as long as `recipients`, those
+  // that have no answer yet.
   struct Flight {
-    std::span<std::string> recipients;
-    std::span<HopReply> answers;
-    std::optional<Setback> setback;
-    std::optional<HopReply> sender_refusal;
-    std::vector<HopReply> repeated;  // for accepted_, where they had to be offered again
+    MonoTime deadline;
+    std::span<std::string> recipients{};
+    std::span<HopReply> answers{};
+    size_t answered = 0;  // of them, in this attempt
+    std::optional<Setback> setback{};
+    std::optional<HopReply> sender_refusal{};
+    std::vector<HopReply> repeated{};  // for accepted_, where they had to be offered again
   };
 
   runtime::Task<std::optional<Setback>> establish(Shard& shard, MonoTime deadline);
   runtime::Task<std::optional<Setback>> declare_client(Shard& shard, MonoTime deadline);
   runtime::Task<std::optional<Setback>> ensure_session(Shard& shard, MonoTime deadline);
   runtime::Task<void> take_all(Shard& shard, std::span<std::string> recipients, std::span<HopReply> answers);
-  runtime::Task<void> offer(Shard& shard, Flight& flight, MonoTime deadline);
-  runtime::Task<void> offer_once(Shard& shard, Flight& flight, MonoTime deadline);
+  runtime::Task<void> offer(Shard& shard, Flight& flight);
+  runtime::Task<void> offer_once(Shard& shard, Flight& flight);
+  void settle(Flight& flight);
   runtime::Task<std::optional<HopReply>> repeat_envelope(Shard& shard, MonoTime deadline);
   runtime::Task<std::optional<Setback>> start_data(Shard& shard, MonoTime deadline);
   using Sent = std::expected<HopReply, Setback>;
@@ -126,8 +132,10 @@ class HopTransaction final : private runtime::Timer {
   Plan plan(const Flight& flight) const;
   Step step(const Plan& plan, const Flight& flight, size_t index) const;
   bool takes(std::string_view recipient) const;
+  size_t last_in_flight(const Plan& plan, const Flight& flight, size_t first) const;
+  bool is_worn_out() const { return session_ && session_->refusals >= pool_.options().refusals_max; }
   void say(const Step& step);
-  bool take_answer(Flight& flight, const Step& step, const smtp::Reply& reply);
+  void take_answer(Flight& flight, const Step& step, const smtp::Reply& reply);
   static void take_word(Flight& flight, const Step& step, HopReply said);
   std::optional<HopReply> late_refusal() const;
   void drop_session(ClientFault::Kind fault);

@@ -24,7 +24,6 @@ void count_replies(std::string_view text, std::array<uint64_t, 6>& counts) {
 }
 
 bool is_positive(const Answer& answer) { return !answer || !answer->refuses(); }
-bool ends_session(const Answer& answer) { return answer && (answer->code == 421 || answer->code == 521); }
 
 }  // namespace
 
@@ -130,6 +129,12 @@ runtime::Task<void> ServerConnection::converse(Shard& shard) {
         }
         next = Next::End;
         break;
+      case Event::Kind::Recipient:
+        if (event.recipients.size() > 1) {
+          co_await ask_together(shard, event.recipients);
+          break;
+        }
+        [[fallthrough]];
       default: {
         const MonoTime begin = shard.now();
         Eventual<Answer> asked = ask(shard, event);
@@ -275,7 +280,7 @@ Eventual<Answer> ServerConnection::ask(Shard& shard, const Event& event) {
       transaction_ = server_.ids_.next(shard.wall_now());
       return handler_->on_mail(shard, *event.mail, transaction_);
     case Event::Kind::Recipient:
-      return handler_->on_rcpt(shard, *event.recipient);
+      return handler_->on_rcpt(shard, event.recipients.front());
     default:
       SLUICE_CHECK(event.kind == Event::Kind::Data);
       return handler_->on_data(shard);
@@ -308,6 +313,16 @@ void ServerConnection::decide(const Answer& answer) {
   } else {
     session_.accept(*answer);
   }
+}
+
+runtime::Task<void> ServerConnection::ask_together(Shard& shard, std::span<smtp::Recipient> recipients) {
+  const MonoTime begin = shard.now();
+  Eventual<std::vector<Answer>> asked = handler_->on_rcpts(shard, recipients);
+  const std::vector<Answer> answers = co_await std::move(asked);
+  SLUICE_CHECK(answers.size() == recipients.size() || (!answers.empty() && ends_session(answers.back())));
+  for (const Answer& answer : answers) decide(answer);
+  clock_.we_took(shard.now() - begin);
+  clock_.heard(shard.now());
 }
 
 void ServerConnection::remember_identity() {

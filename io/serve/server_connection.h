@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,7 @@ class ServerConnection {
   // A decision that the session wants: asked of the handler, and brought back.
   Eventual<Answer> ask(Shard& shard, const Event& event);
   void settle(const Event& event, const Answer& answer);
+  [[gnu::noinline]] runtime::Task<void> ask_together(Shard& shard, std::span<smtp::Recipient> recipients);
   void decide(const Answer& answer);
   void remember_identity();
   void settle_identity(bool accepted);

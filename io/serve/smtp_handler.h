@@ -7,7 +7,7 @@
 //
 //   on_connect, { session }, on_disconnect
 //   session:      on_hello | on_xclient | transaction
-//   transaction:  on_mail, { on_rcpt | on_rcpt_refused },
+//   transaction:  on_mail, { on_rcpt | on_rcpts | on_rcpt_refused },
 //                 on_data, { on_body }, on_end_of_data, on_answered
 //
 // A transaction is open from an accepted on_mail until one of: on_end_of_data was called; on_abort was
@@ -18,6 +18,7 @@
 #include "io/base/chunk.h"
 #include "io/base/ip.h"
 #include "io/reactor/shard.h"
+#include "io/runtime/task.h"
 #include "io/serve/eventual.h"
 #include "io/serve/trace_id.h"
 #include "io/smtp/command.h"
@@ -28,8 +29,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::serve {
 
@@ -38,6 +41,9 @@ using reactor::Shard;
 // Nothing: yes, in the usual words. A 2xx reply: yes, in these words. Anything else: no. 421 and 521 also end
 // the session.
 using Answer = std::optional<smtp::Reply>;
+inline bool ends_session(const Answer& answer) {
+  return answer && (answer->code == 421 || answer->code == 521);
+}
 
 // All that is known of a connection. The server keeps it current; it outlives the handler.
 struct SmtpConnection {
@@ -88,6 +94,9 @@ class SmtpHandler {
   // `mail` and `recipient` may be moved from; they are gone when the Eventual is over.
   virtual Eventual<Answer> on_mail(Shard& shard, smtp::MailFrom& mail, TraceId transaction) = 0;
   virtual Eventual<Answer> on_rcpt(Shard& shard, smtp::Recipient& recipient) = 0;
+  // Several that the client sent along; only where ServerOptions::recipients_at_once allows it. An answer for
+  // each, in order; fewer only behind one that ends the session. By itself it asks on_rcpt for each.
+  virtual Eventual<std::vector<Answer>> on_rcpts(Shard& shard, std::span<smtp::Recipient> recipients);
   // A well-formed recipient that the session refused by itself (too many): for its row.
   virtual void on_rcpt_refused(Shard& /*shard*/, const smtp::Recipient& /*recipient*/,
                                const smtp::Reply& /*reply*/) {}
@@ -118,6 +127,9 @@ class SmtpHandler {
   // another method runs; that method ends what it waits for, since the drain waits for it. What follows is
   // on_answered, on_abort and on_disconnect as ever.
   virtual void on_drain_deadline(Shard& /*shard*/) {}
+
+ private:
+  runtime::Task<std::vector<Answer>> one_by_one(Shard& shard, std::span<smtp::Recipient> recipients);
 };
 
 // Per shard; outlives its server.

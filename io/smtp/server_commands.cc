@@ -1,4 +1,5 @@
 // The dialogue of ServerSession: lines, commands and their order.
+#include "io/base/ascii.h"
 #include "io/smtp/server_replies.h"
 #include "io/smtp/server_session.h"
 
@@ -12,6 +13,8 @@ using namespace replies;
 namespace {
 
 // RFC 3463: 1.3 and 1.7 are the syntax of recipient and sender, 1.2 and 1.8 their domain.
+bool is_clean(std::string_view line) { return !line.contains('\r') && !line.contains('\0'); }
+
 FixedReply reply_to_address(mail::AddressError error, bool recipient) {
   const bool domain = error == mail::AddressError::BadDomain || error == mail::AddressError::BadLiteral ||
                       error == mail::AddressError::MissingDomain;
@@ -52,7 +55,7 @@ ServerSession::Found ServerSession::on_line(std::string_view line) {
   const bool too_long = long_line_ || line.size() > limits::kSmtpCommandLine;
   const bool ends_well = line.ends_with("\r\n");
   if (ends_well) line.remove_suffix(2);
-  const bool clean = ends_well && (too_long || (!line.contains('\r') && !line.contains('\0')));
+  const bool clean = ends_well && (too_long || is_clean(line));
   if (!clean) {
     ++errors_;
     answer(kBadLine);
@@ -141,10 +144,41 @@ ServerSession::Found ServerSession::on_rcpt(const Command& command) {
   }
   auto recipient = parse_rcpt(command.argument, {options_->smtputf8, options_->address});
   if (!recipient) return refuse_command(recipient.error(), true);
-  recipient_ = std::move(*recipient);
-  if (recipient_.address.needs_smtputf8() && !mail_.smtputf8) return refuse_recipient(kRecipientNeedsUtf8);
+  recipients_.clear();
+  recipients_.push_back(std::move(*recipient));
+  const bool needs_utf8 = recipients_.front().address.needs_smtputf8();
+  if (needs_utf8 && !mail_.smtputf8) return refuse_recipient(kRecipientNeedsUtf8);
   if (accepted_recipients_ >= options_->recipients) return refuse_recipient(kTooManyRecipients);
+  gather_recipients();
   return decide(Kind::Recipient);
+}
+
+// Those that the client sent along: as many as no limit can part, whatever is decided on each of them, so
+// that replies and their order are those of one after the other.
+void ServerSession::gather_recipients() {
+  const size_t commands_left = limits::kSmtpRcptCommands * options_->recipients - rcpt_commands_;
+  const size_t most = std::min({options_->recipients_at_once, options_->recipients - accepted_recipients_,
+                                options_->refused_recipients - refused_recipients_, commands_left + 1});
+  while (recipients_.size() < most && gather_recipient()) {
+  }
+}
+
+// False: what comes next is not the whole line of a recipient to decide on, and has its turn afterwards.
+bool ServerSession::gather_recipient() {
+  if (!starts_with_ignore_case(input_, "RCPT")) return false;
+  const size_t newline = input_.find('\n');
+  if (newline == std::string_view::npos || newline >= limits::kSmtpCommandLine) return false;
+  std::string_view line = input_.substr(0, newline + 1);
+  if (!line.ends_with("\r\n")) return false;
+  line.remove_suffix(2);
+  const Command command = parse_command(line);
+  if (command.verb != Verb::Rcpt || !is_clean(line)) return false;
+  auto recipient = parse_rcpt(command.argument, {options_->smtputf8, options_->address});
+  if (!recipient || (recipient->address.needs_smtputf8() && !mail_.smtputf8)) return false;
+  input_.remove_prefix(newline + 1);
+  ++rcpt_commands_;
+  recipients_.push_back(std::move(*recipient));
+  return true;
 }
 
 ServerSession::Found ServerSession::on_data(const Command& command) {
@@ -198,7 +232,7 @@ ServerSession::Found ServerSession::refuse_recipient(const FixedReply& reply) {
   answer(reply);
   ServerEvent event;
   event.kind = Kind::RecipientRefused;
-  event.recipient = &recipient_;
+  event.recipient = &recipients_.front();
   event.reply = &own_reply_;
   if (own_reply_.permanent()) count_refused_recipient();
   return event;

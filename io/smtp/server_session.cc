@@ -14,6 +14,8 @@ using namespace replies;
 
 namespace {
 
+constexpr size_t kRecipientsKept = 8;  // ours: more have their memory for as long as their transaction
+
 FixedReply reply_to_defect(BodyDefect defect) {
   switch (defect) {
     case BodyDefect::BareCr:
@@ -147,7 +149,8 @@ ServerEvent ServerSession::decide(Kind kind) {
       event.mail = &mail_;
       break;
     case Kind::Recipient:
-      event.recipient = &recipient_;
+      event.recipients = recipients_;
+      decided_recipients_ = 0;
       break;
     case Kind::EndOfData:
       event.message = &reader_;
@@ -226,6 +229,7 @@ void ServerSession::take_decision(Kind kind) {
       break;
     case Kind::Recipient:
       ++accepted_recipients_;
+      go_to_next_recipient();
       break;
     case Kind::Data:
       reader_.reset(options_->message_octets);
@@ -263,9 +267,14 @@ void ServerSession::reject(const Reply& reply) {
   }
   if (ends_session(reply.code)) {
     close(CloseReason::ByDriver);
-  } else if (kind == Kind::Recipient && reply.permanent()) {
-    count_refused_recipient();
+  } else if (kind == Kind::Recipient) {
+    if (reply.permanent()) count_refused_recipient();
+    if (state_ != State::Closed) go_to_next_recipient();
   }
+}
+
+void ServerSession::go_to_next_recipient() {
+  if (++decided_recipients_ < recipients_.size()) pending_ = Kind::Recipient;
 }
 
 void ServerSession::refuse_body(const Reply& reply) {
@@ -343,6 +352,7 @@ void ServerSession::end_transaction() {
   chunks_ = Chunks::None;
   mail_refused_ = false;
   accepted_recipients_ = 0;
+  if (recipients_.capacity() > kRecipientsKept) recipients_ = {};
 }
 
 std::string_view to_string(BodyRefusal refusal) {

@@ -24,7 +24,7 @@
 //       case ServerEvent::Kind::Mail:     // a decision: accept, accept(reply) or reject
 //         refused ? session.reject(reply) : session.accept();
 //         break;
-//       ... Hello, Xclient, Recipient, Data, EndOfData likewise; the others only inform ...
+//       ... Hello, Xclient, Data, EndOfData likewise, Recipient for each; the others only inform ...
 //       case ServerEvent::Kind::Body:
 //         handler.take(event.octets);     // or session.refuse_body(reply)
 //         break;
@@ -54,8 +54,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::smtp {
 
@@ -73,6 +75,8 @@ struct ServerOptions {
   bool eight_bit_mime = true;
   bool smtputf8 = true;
   bool chunking = true;
+  // RCPTs in one Recipient event, at most, where a client sent them along. 1: each has its own.
+  size_t recipients_at_once = 1;
   size_t recipient_domains = 0;  // offered as LIMITS RCPTDOMAINMAX (the handler keeps to it); 0: not offered
   mail::AddressRules address{};
 };
@@ -99,7 +103,7 @@ struct ServerEvent {
     Hello,             // decision. hello_name, extended
     Xclient,           // decision. xclient; accepting it resets the session to its greeting
     Mail,              // decision. mail. Accepted: a transaction is open
-    Recipient,         // decision. recipient
+    Recipient,         // a decision for each of recipients, in order, unless one of them ends the session
     RecipientRefused,  // a well-formed recipient that the session refused alone; recipient, reply
     Data,              // decision, at DATA and at the first BDAT. Accepted: Body and EndOfData or BodyRefused
                        // follow; between chunks a Reset may come too
@@ -117,6 +121,7 @@ struct ServerEvent {
   bool extended = false;  // EHLO
   XclientOverrides* xclient = nullptr;
   MailFrom* mail = nullptr;
+  std::span<Recipient> recipients;
   Recipient* recipient = nullptr;
   const Reply* reply = nullptr;
 
@@ -209,6 +214,8 @@ class ServerSession {
   Found on_xclient(const Command& command);
   Found on_mail(const Command& command);
   Found on_rcpt(const Command& command);
+  void gather_recipients();
+  bool gather_recipient();
   Found on_data(const Command& command);
   Found on_bdat(const Command& command);
   Found begin_chunks();
@@ -228,6 +235,7 @@ class ServerSession {
   void leave_body() { state_ = hello_name_.empty() ? State::Greeted : State::Ready; }
   Found refuse_command(const CommandError& error, bool recipient);
   void take_decision(Kind kind);
+  void go_to_next_recipient();
   void answer(const FixedReply& reply) { append_reply(output_, reply); }
   void answer_hello();
   Found error(const FixedReply& reply);
@@ -245,8 +253,9 @@ class ServerSession {
   std::string next_hello_name_;  // of the Hello event that waits
   XclientOverrides xclient_;
   MailFrom mail_;
-  Recipient recipient_;
-  Reply own_reply_;  // of RecipientRefused; of the final dot of a refused message
+  std::vector<Recipient> recipients_;  // of the event that waits
+  size_t decided_recipients_ = 0;      // of them
+  Reply own_reply_;                    // of RecipientRefused; of the final dot of a refused message
   DataReader reader_;
   BdatArgument chunk_;  // the BDAT that is under way; of its octets, those that have not come yet
   const FixedReply* skip_reply_ = nullptr;  // of a BDAT that was refused for itself

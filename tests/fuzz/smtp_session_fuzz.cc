@@ -50,6 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   script.options.smtputf8 = (settings & 2) == 0;
   script.options.recipients = (settings & 4) != 0 ? 2 : 1000;
   script.options.errors = (settings & 8) != 0 ? 100 : 10;
+  script.options.recipients_at_once = (settings & 32) != 0 ? 3 : limits::kSmtpRecipientsAtOnce;
+  if ((settings & 64) != 0) script.options.refused_recipients = 3;
   script.peer = (settings & 16) != 0 ? smtp::XclientPeer::Listed : smtp::XclientPeer::NotListed;
   const smtp::ServerRun whole = smtp::run_server(input, script);
   check_output(whole.output);
@@ -62,6 +64,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const smtp::ServerRun pieces = smtp::run_server(input, script);
   SLUICE_CHECK(pieces.output == whole.output);
   SLUICE_CHECK(pieces.events == whole.events);
+  script.options.recipients_at_once = 1;
+  script.piece = [](size_t left) { return left; };
+  const smtp::ServerRun one_by_one = smtp::run_server(input, script);
+  SLUICE_CHECK(one_by_one.output == whole.output && one_by_one.events == whole.events);
   SLUICE_CHECK(pieces.messages == whole.messages && pieces.closed == whole.closed);
 
   if (!input.ends_with('\r')) SLUICE_CHECK(smtp::bdat_differs_from_data(input, random).empty());

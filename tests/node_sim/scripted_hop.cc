@@ -1,6 +1,7 @@
 #include "tests/node_sim/scripted_hop.h"
 
 #include "io/base/ascii.h"
+#include "io/runtime/signal.h"
 #include "io/smtp/dot_stuffing.h"
 
 #include <algorithm>
@@ -90,6 +91,7 @@ Task<void> ScriptedHop::serve(Shard& shard, net::StreamPtr stream) {
         break;
       }
       input += got.chunk.view();
+      if (!in_data) flights_.emplace_back(got.chunk.view());
       end = input.find("\r\n");
     }
     if (!open) break;
@@ -108,6 +110,11 @@ Task<void> ScriptedHop::serve(Shard& shard, net::StreamPtr stream) {
     }
     commands_.push_back(line);
     const std::string verb = line.substr(0, 4);
+    if (const auto pause = pauses_.find(verb); pause != pauses_.end()) {
+      runtime::Signal nobody;
+      const MonoTime until = shard.now() + pause->second;
+      (void)co_await nobody.wait_until(shard, until);
+    }
     if (verb == "EHLO") {
       reply = take("EHLO", ehlo_reply());
     } else if (verb == "XCLI") {

@@ -33,10 +33,14 @@ class ScriptedHop final : private net::AcceptSink {
   // `verb`: "greeting", "EHLO", "MAIL", "RCPT", "DATA", ".", "BDAT", "RSET" or "XCLIENT". `reply` without
   // CRLF.
   void answer(const std::string& verb, std::string_view reply) { script_[verb].emplace_back(reply); }
+  // Before each reply to this verb.
+  void set_pause(const std::string& verb, MonoClock::duration pause) { pauses_[verb] = pause; }
   void set_capabilities(std::vector<std::string> words) { capabilities_ = std::move(words); }
 
   const std::vector<HopMessage>& messages() const { return messages_; }
   const std::vector<std::string>& commands() const { return commands_; }  // every line, in order
+  // What came at once where commands were awaited, in order: the round trips of a dialogue.
+  const std::vector<std::string>& flights() const { return flights_; }
   size_t count(std::string_view verb) const;
   size_t connections() const { return connections_; }
   runtime::Task<void> stop(reactor::Shard& shard);
@@ -52,10 +56,12 @@ class ScriptedHop final : private net::AcceptSink {
   reactor::Shard& shard_;
   std::unique_ptr<net::Listener> listener_;
   std::map<std::string, std::deque<std::string>> script_;
+  std::map<std::string, MonoClock::duration> pauses_;
   std::vector<std::string> capabilities_{"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
                                          "SIZE 1000000"};
   std::vector<HopMessage> messages_;
   std::vector<std::string> commands_;
+  std::vector<std::string> flights_;
   std::vector<net::Stream*> streams_;
   size_t connections_ = 0;
   runtime::TaskGroup group_;

@@ -67,6 +67,72 @@ TEST_F(HopTransactionTest, RefusedRecipientsHaveTheirOwnAnswers) {
   EXPECT_TRUE(deliver().accepted());
 }
 
+TEST_F(HopTransactionTest, SeveralRecipientsGoInOneFlightWithMail) {
+  hop_plays({greet() +
+             Script{hear("MAIL"), hear("RCPT TO:<b@"), hear("RCPT TO:<c@"), hear("RCPT TO:<d@"),
+                    say("250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n550 5.1.1 No such user\r\n250 2.1.5 Ok\r\n")} +
+             take_body() + take_quit()});
+  begin();
+  const std::vector<HopReply> answers = rcpt_all({"b@example.org", "c@example.org", "d@example.org"});
+  EXPECT_TRUE(answers[0].accepted());
+  EXPECT_EQ(answers[1].reply.to_line(), "550 5.1.1 No such user");
+  EXPECT_TRUE(answers[2].accepted());
+  EXPECT_TRUE(deliver().accepted());
+}
+
+// Shows: W-3
+TEST_F(HopTransactionTest, NoMoreAreUnderWayThanTheSessionMayHearRefused) {
+  options_.refusals_max = 2;
+  hop_plays({greet() +
+                 Script{hear("MAIL"), hear("RCPT TO:<b@"), hear("RCPT TO:<c@"), pause(1s),
+                        say("250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n550 5.1.1 no\r\n"), hear("RCPT TO:<d@"),
+                        pause(1s), say("550 5.1.1 no\r\n")} +
+                 take_quit(),
+             greet() +
+                 Script{hear("MAIL"), hear("RCPT TO:<b@"), hear("RCPT TO:<e@"),
+                        say("250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n250 2.1.5 Ok\r\n")} +
+                 take_body() + take_quit()});
+  begin();
+  const std::vector<HopReply> answers =
+      rcpt_all({"b@example.org", "c@example.org", "d@example.org", "e@example.org"});
+  EXPECT_TRUE(answers[0].accepted() && !answers[1].accepted() && !answers[2].accepted());
+  EXPECT_TRUE(answers[3].accepted());
+  EXPECT_TRUE(deliver().accepted());
+}
+
+// Shows: W-3, W-6
+TEST_F(HopTransactionTest, WhatWasAnsweredStandsWhenTheHopIsLostTwice) {
+  const Script lost = Script{hear("RCPT TO:<d@"), hang_up()};
+  hop_plays(
+      {greet() +
+           Script{hear("MAIL"), hear("RCPT TO:<b@"), hear("RCPT TO:<c@"),
+                  say("250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n550 5.1.1 no\r\n")} +
+           lost,
+       greet() + Script{hear("MAIL"), hear("RCPT TO:<b@"), say("250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n")} + lost,
+       greet() + take_mail() + take_rcpt("b@example.org") + take_body() + take_quit()});
+  begin();
+  const std::vector<HopReply> answers = rcpt_all({"b@example.org", "c@example.org", "d@example.org"});
+  EXPECT_TRUE(answers[0].accepted());
+  EXPECT_EQ(answers[1].result, HopResult::Refused);
+  EXPECT_EQ(answers[2].result, HopResult::Fault);
+  EXPECT_EQ(pool_->counters().faults, 1U);
+  EXPECT_EQ(hop_->accepted_recipients(), 1U);
+  EXPECT_TRUE(deliver().accepted());
+}
+
+TEST_F(HopTransactionTest, EachOfSeveralRecipientsHasTheTimeOfACommand) {
+  options_.command_wait = 20s;
+  const auto slow = [](const std::string& recipient, MonoClock::duration time) {
+    return Script{hear("RCPT TO:<" + recipient), pause(time), say("250 2.1.5 Ok\r\n")};
+  };
+  hop_plays({greet() + take_mail() + slow("b@", 15s) + slow("c@", 15s) + slow("d@", 25s)});
+  begin();
+  const std::vector<HopReply> answers = rcpt_all({"b@example.org", "c@example.org", "d@example.org"});
+  EXPECT_TRUE(answers[0].accepted());
+  EXPECT_TRUE(answers[1].accepted());
+  EXPECT_EQ(answers[2].result, HopResult::Fault);
+}
+
 // Shows: W-6
 TEST_F(HopTransactionTest, ARefusalOfTheSenderAnswersEveryRecipient) {
   hop_plays({greet() +

@@ -28,6 +28,7 @@ class RecordingService final : public serve::SmtpService {
   bool lists_peers = false;
   bool ends_at_drain_deadline = true;  // what it thinks about
   std::vector<serve::TraceId> transactions;
+  std::vector<size_t> together;  // recipients that were asked about at once
   Endpoint last_client;
 
   std::unique_ptr<serve::SmtpHandler> make_handler(Shard& /*shard*/,
@@ -60,6 +61,11 @@ class RecordingService final : public serve::SmtpService {
     }
     serve::Eventual<serve::Answer> on_rcpt(Shard& shard, smtp::Recipient& recipient) override {
       return later(shard, "rcpt " + recipient.address.text());
+    }
+    serve::Eventual<std::vector<serve::Answer>> on_rcpts(Shard& shard,
+                                                         std::span<smtp::Recipient> recipients) override {
+      service_.together.push_back(recipients.size());
+      return SmtpHandler::on_rcpts(shard, recipients);
     }
     void on_rcpt_refused(Shard& /*shard*/, const smtp::Recipient& recipient,
                          const smtp::Reply& /*reply*/) override {

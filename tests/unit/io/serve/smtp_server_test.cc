@@ -167,6 +167,35 @@ TEST_F(SmtpServerTest, A421OfTheHandlerEndsTheSession) {
   EXPECT_THAT(service_.calls, Contains("disconnect refused"));
 }
 
+TEST_F(SmtpServerTest, RecipientsThatCameTogetherAreAskedTogether) {
+  options_.session.recipients_at_once = 2;
+  service_.refusals["rcpt c@example.org"] = {550, {5, 1, 1}, "Nobody"};
+  serve();
+  reactor::SimFaults whole;
+  whole.tiny_segment = 0;
+  whole.segment_max = 1U << 30;
+  sim_.world.set_faults(whole);
+  play(kHello +
+       Script{say("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nRCPT TO:<c@example.org>\r\n"
+                  "RCPT TO:<d@example.org>\r\nRSET\r\n"),
+              hear("250 2.1.0"), hear("250 2.1.5"), hear("550 5.1.1"), hear("250 2.1.5"), hear("250 2.0.0")} +
+       kQuit);
+  ASSERT_TRUE(done());
+  EXPECT_THAT(service_.together, testing::ElementsAre(2U));
+}
+
+TEST_F(SmtpServerTest, BehindA421InTheMiddleOfSeveralRecipientsNothingIsAnswered) {
+  options_.session.recipients_at_once = 50;
+  service_.refusals["rcpt c@example.org"] = {421, {4, 3, 0}, "Not now"};
+  serve();
+  play(kHello + Script{say("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n"
+                           "RCPT TO:<c@example.org>\r\nRCPT TO:<d@example.org>\r\n"),
+                       hear("250 2.1.0"), hear("250 2.1.5"), hear("421 4.3.0"), hear_end()});
+  ASSERT_TRUE(done());
+  EXPECT_THAT(service_.calls, Contains("disconnect refused"));
+  EXPECT_THAT(service_.calls, testing::Not(Contains("rcpt d@example.org")));
+}
+
 // Shows: W-13
 TEST_F(SmtpServerTest, XclientOfAListedPeerChangesTheClient) {
   service_.lists_peers = true;

@@ -33,6 +33,7 @@ struct ServerRun {
   std::vector<std::string> events;  // without NeedInput and Flush; Body is joined into the EndOfData event
   size_t flushes = 0;
   size_t messages = 0;
+  size_t most_at_once = 0;  // recipients of one event
   bool closed = false;
 };
 
@@ -123,8 +124,15 @@ class ServerScriptRunner {
         decide(event.mail->sender.local_part() == "bad" ? "no" : event.mail->sender.local_part());
         break;
       case Kind::Recipient:
-        note("rcpt " + event.recipient->address.text());
-        decide(event.recipient->address.local_part());
+        run_.most_at_once = std::max(run_.most_at_once, event.recipients.size());
+        for (const Recipient& recipient : event.recipients) {
+          // Only a decision that ends the session leaves some without one; never a limit.
+          SLUICE_CHECK(session_.awaits_decision());
+          note("rcpt " + recipient.address.text());
+          decide(recipient.address.local_part());
+          if (recipient.address.local_part() == "stop") break;
+        }
+        SLUICE_CHECK(!session_.awaits_decision());
         break;
       case Kind::Data:
         note("data");

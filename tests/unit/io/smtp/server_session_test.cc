@@ -55,6 +55,73 @@ TEST(ServerSession, CarriesAWholeTransactionInOneSegment) {
       "354 End data with <CR><LF>.<CR><LF>\r\n250 2.0.0 Ok\r\n221 2.0.0 Bye\r\n");
 }
 
+// --- recipients that came together ---
+
+constexpr std::string_view kMail = "HELO h\r\nMAIL FROM:<a@b>\r\n";
+
+ServerScript together(size_t most = 50) {
+  ServerScript script;
+  script.options.recipients_at_once = most;
+  return script;
+}
+
+TEST(ServerSession, RecipientsThatWereSentAlongAreOneEvent) {
+  const std::string three = std::string(kMail) + "RCPT TO:<c@d>\r\nrcpt to:<no@d>\r\nRCPT TO:<defer@d>\r\n";
+  const ServerRun run = run_server(three + "NOOP\r\n", together());
+  EXPECT_EQ(run.most_at_once, 3U);
+  EXPECT_THAT(run.output,
+              EndsWith("250 2.1.0 Sender ok\r\n250 2.1.5 Recipient ok\r\n550 5.7.1 Refused by rule\r\n"
+                       "450 4.2.0 Later\r\n250 2.0.0 Ok\r\n"));
+  EXPECT_EQ(run_server(three, together(2)).most_at_once, 2U);
+  EXPECT_EQ(run_server(three).most_at_once, 1U);
+}
+
+TEST(ServerSession, WhatIsNoRecipientToDecideOnEndsTheGroup) {
+  for (const std::string between :
+       {"NOOP\r\n", "RCPT TO:broken\r\n", "RCPT TO:<x@y> NOTIFY=NEVER\r\n", "RCPTX TO:<x@y>\r\n",
+        "RCPT TO:<\xC3\xBC@y>\r\n", "RSET\r\nMAIL FROM:<e@f>\r\n"}) {
+    const std::string input =
+        std::string(kMail) + "RCPT TO:<c@d>\r\n" + between + "RCPT TO:<g@h>\r\nRCPT TO:<i@j>\r\n";
+    const ServerRun run = run_server(input, together());
+    EXPECT_EQ(run.most_at_once, 2U) << between;
+    EXPECT_EQ(run.output, run_server(input).output) << between;
+    EXPECT_EQ(run.events, run_server(input).events) << between;
+  }
+}
+
+TEST(ServerSession, ALineThatIsNotWholeOrCleanIsNotGathered) {
+  const std::string first = std::string(kMail) + "RCPT TO:<c@d>\r\n";
+  for (const std::string& next : {std::string("RCPT TO:<e@f>"), std::string("RCPT TO:<e@f>\n"),
+                                  std::string("RCPT TO:<e@f>\r\r\n"), std::string("RCPT TO:<e@f>\0\r\n", 16),
+                                  "RCPT TO:<e@f>" + std::string(limits::kSmtpCommandLine, ' ') + "\r\n"}) {
+    const ServerRun run = run_server(first + next, together());
+    EXPECT_EQ(run.most_at_once, 1U) << next;
+    EXPECT_EQ(run.output, run_server(first + next).output) << next;
+  }
+}
+
+// Shows: W-8
+TEST(ServerSession, LimitsOfRecipientsAreThoseOfOneAfterTheOther) {
+  std::string input(kMail);
+  std::string deferred(kMail);
+  for (int i = 0; i < 30; ++i) deferred += "RCPT TO:<defer@d>\r\n";
+  for (const std::string_view recipient :
+       {"c@d", "no@d", "e@f", "defer@d", "no@d", "g@h", "i@j", "no@d", "k@l"})
+    input += "RCPT TO:<" + std::string(recipient) + ">\r\n";
+  for (size_t recipients = 1; recipients < 6; ++recipients) {
+    for (size_t refused = 1; refused < 5; ++refused) {
+      ServerScript one = together(1);
+      one.options.recipients = recipients;
+      one.options.refused_recipients = refused;
+      ServerScript many = one;
+      many.options.recipients_at_once = 50;
+      EXPECT_EQ(run_server(input, many).output, run_server(input, one).output);
+      EXPECT_EQ(run_server(input, many).events, run_server(input, one).events);
+      EXPECT_EQ(run_server(deferred, many).output, run_server(deferred, one).output);
+    }
+  }
+}
+
 TEST(ServerSession, OffersXclientToListedPeersOnly) {
   ServerScript script;
   script.peer = XclientPeer::Listed;
