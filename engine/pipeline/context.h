@@ -14,6 +14,7 @@
 #include "engine/pipeline/spf_verdicts.h"
 #include "engine/store/journal.h"
 #include "io/base/bucket_counts.h"
+#include "io/base/spare_texts.h"
 #include "io/runtime/task_group.h"
 
 #include <cstdint>
@@ -60,6 +61,7 @@ struct PipelineContext {
   message::Balance balance{};
   PipelineCounters counters{};
   PipelineDistributions distributions{};
+  SpareTexts texts{};  // for header fields of ours
 
   // The number must be one of an open listener.
   ListenerInForce& listener(uint32_t number) const;

@@ -20,7 +20,10 @@ message::TransactionFacts RowBatch::facts() const {
 }
 
 void RowBatch::end_recipient(Shard& shard, const message::TrackingRow& row) {
-  if (rows_.empty()) rows_.reserve(kUsualRow);
+  if (rows_.empty()) {
+    rows_ = context_.journal.texts().take();
+    rows_.reserve(kUsualRow);
+  }
   message::append_tracking_row(rows_, facts(), row, shard.wall_now());
   ++count_;
   ++ended_.of(row.disposition);

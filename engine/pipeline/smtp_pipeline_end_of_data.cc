@@ -192,7 +192,7 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard, MonoTime deadline) {
 std::string SmtpPipeline::trace_fields(Shard& shard, const Verdict& verdict) const {
   const Transaction& tx = *transaction_;
   const policy::ResultHeaderSettings& settings = tx.policy().result_header();
-  std::string fields;
+  std::string fields = context_.texts.take();
   fields.reserve(kTraceFields);
   if (settings.authentication_results && !is_ours())
     policy::append_authentication_results_line(fields, settings.authserv_id, tx.evidence);
@@ -245,6 +245,7 @@ Task<smtp::Reply> SmtpPipeline::relay(Shard& shard, const Verdicts& verdicts) {
   edited.octets.may_be_eight_bit = tx.eight_bit;
   edited.octets.header_needs_utf8 = tx.smtputf8 && tx.eight_bit && !is_ascii_header(block);
   const HopReply said = co_await tx.hop->deliver(shard, edited.octets, deadline);
+  context_.texts.give_back(std::move(edited.front));
   context_.distributions.next_hop.record(microseconds_since(began, shard));
   const std::string line = said.reply.to_line();
   End end{disposition_of(said.result, said.reply), EndedAt::EndOfData, line};

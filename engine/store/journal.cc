@@ -63,7 +63,7 @@ Task<Appended> Journal::append(Shard& shard, std::string rows, uint32_t count, D
     keep(std::move(rows), count);
     co_return Appended::Kept;
   }
-  auto pending = std::make_unique<Pending>();
+  auto pending = runtime::make_in_pool<Pending>(shard.frame_pool());
   pending->rows = std::move(rows);
   pending->count = count;
   pending->durability = durability;
@@ -71,12 +71,15 @@ Task<Appended> Journal::append(Shard& shard, std::string rows, uint32_t count, D
   wake_.notify();
   const MonoTime deadline = shard.now() + options_.wait;
   const Wake done = co_await pending->done.wait_until(shard, deadline);
-  if (done == Wake::Notified) co_return pending->outcome;
+  if (done == Wake::Notified) {
+    texts_.give_back(std::move(pending->rows));
+    co_return pending->outcome;
+  }
   co_return give_up(shard, std::move(pending));
 }
 
 // What the kernel has stays where it is until the kernel gives it back.
-Appended Journal::give_up(Shard& shard, std::unique_ptr<Pending> pending) {
+Appended Journal::give_up(Shard& shard, PendingPtr pending) {
   if (!hung_) report(shard, Written::Refused, 0);
   hung_ = true;
   const Appended outcome = pending->durability == Durability::Synced ? Appended::Refused : Appended::Kept;
@@ -142,7 +145,7 @@ void Journal::settle(Pending& pending, Written written) {
     keep(std::move(pending.rows), pending.count);
   }
   if (pending.abandoned) {
-    const std::unique_ptr<Pending> ours(&pending);
+    const PendingPtr ours(&pending);
   } else {
     pending.done.notify();
   }

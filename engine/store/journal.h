@@ -25,8 +25,10 @@
 
 #include "io/base/limits.h"
 #include "io/base/result.h"
+#include "io/base/spare_texts.h"
 #include "io/reactor/file_operation.h"
 #include "io/reactor/shard.h"
+#include "io/runtime/frame_pool.h"
 #include "io/runtime/signal.h"
 #include "io/runtime/task.h"
 #include "io/runtime/task_group.h"
@@ -96,9 +98,10 @@ class Journal {
 
   // Opens the file and starts the writer. An error names the path.
   runtime::Task<Result<void>> start(reactor::Shard& shard);
-  // `rows`: `count` whole lines, each ended by a line feed.
+  // `rows`: `count` whole lines, each ended by a line feed. Best in a text of texts().
   runtime::Task<Appended> append(reactor::Shard& shard, std::string rows, uint32_t count,
                                  Durability durability);
+  SpareTexts& texts() { return texts_; }
   // Writes what is left and closes the file.
   runtime::Task<void> stop(reactor::Shard& shard);
   // The file is opened anew before the next batch (after a rename by others: SIGHUP, or the rotating shard).
@@ -146,7 +149,8 @@ class Journal {
   void settle(Pending& pending, Written written);
   void keep(std::string rows, uint32_t count);
   void trim_ring();
-  Appended give_up(reactor::Shard& shard, std::unique_ptr<Pending> pending);
+  using PendingPtr = runtime::FramePtr<Pending>;
+  Appended give_up(reactor::Shard& shard, PendingPtr pending);
   void end_hang(const reactor::Shard& shard, Written written);
 
   JournalOptions options_;
@@ -170,6 +174,7 @@ class Journal {
   Rows writing_;               // of the ring, with the kernel
   std::vector<iovec> slices_;  // of the batch
   size_t ring_octets_ = 0;
+  SpareTexts texts_;
   runtime::Signal wake_;
   runtime::TaskGroup writer_;
 };
