@@ -39,6 +39,7 @@ void write_spf(JsonObject& row, std::string_view key, const std::optional<eviden
         .text("problem_term", outcome->problem_term);
   }
   if (outcome->stale) spf.boolean("stale", true);
+  if (outcome->breadth) spf.number("breadth", *outcome->breadth);
   spf.end();
 }
 

@@ -179,6 +179,7 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard, MonoTime deadline) {
   request.receiver = tx.listener->hostname;
   request.time = tx.policy().dns().spf_evaluation;
   request.ask_ahead = tx.policy().spf().prefetch;
+  if (tx.policy().spf().measure_breadth) request.measure = Measure::Compile;
   request.message = tx.spf.started() ? tx.spf.message() : 0;
   request.duration = &context_.distributions.authentication;
   ++context_.counters.spf_evaluations;

@@ -100,6 +100,7 @@ void SmtpPipeline::start_spf(Shard& shard) {
   request.receiver = tx.listener->hostname;
   request.time = tx.policy().dns().spf_evaluation;
   request.ask_ahead = tx.policy().spf().prefetch;
+  if (tx.policy().spf().measure_breadth) request.measure = Measure::Compile;
   request.duration = &context_.distributions.authentication;
   ++context_.counters.spf_evaluations;
   // A group that is closed leaves the inquiry finished and empty: the rule sees TempError.

@@ -89,6 +89,11 @@ SpfAsking asking_of(Shard& shard, const SpfRequest& request) {
   return asking;
 }
 
+void add_breadth(SpfVerdicts& verdicts, const SpfRequest& request, evidence::SpfOutcome& found) {
+  if (found.result != auth::SpfResult::Pass) return;
+  found.breadth = verdicts.breadth(found.domain, request.client.address, request.measure);
+}
+
 // Fills the place in, or gives the evaluation that has to wait.
 SpfEvaluationPtr look_up(Shard& shard, SpfVerdicts& verdicts, const SpfRequest& request, LookUp what,
                          std::optional<evidence::SpfOutcome>& place) {
@@ -97,12 +102,15 @@ SpfEvaluationPtr look_up(Shard& shard, SpfVerdicts& verdicts, const SpfRequest& 
   if (const spf::Outcome* outcome = verdicts.find(domain, request.client.address, spf::Explain::Fetch)) {
     place = evidence::to_evidence(*outcome);
     place->identity = reported(request, identity);
+    add_breadth(verdicts, request, *place);
     return {};
   }
   fill_in(verdicts.check(), shard, request, identity);
   SpfEvaluationPtr evaluation = verdicts.begin(verdicts.check(), what.asking);
   if (!evaluation->done()) return evaluation;
   place = evidence::to_evidence(evaluation->outcome(), evaluation->any_stale());
+  evaluation.reset();  // which may have the record compiled
+  add_breadth(verdicts, request, *place);
   return {};
 }
 
@@ -137,6 +145,7 @@ class SpfInquiry::Work {
                  .receiver = receiver_,
                  .time = request.time,
                  .ask_ahead = request.ask_ahead,
+                 .measure = request.measure,
                  .message = request.message,
                  .duration = request.duration} {}
   Work(const Work&) = delete;
@@ -197,8 +206,10 @@ class SpfInquiry::Work {
   }
   Task<void> finish_evaluation(Shard& shard) {
     co_await evaluation_->finish(shard);
-    place_of(spf_, identity_) = evidence::to_evidence(evaluation_->outcome(), evaluation_->any_stale());
+    std::optional<evidence::SpfOutcome>& place = place_of(spf_, identity_);
+    place = evidence::to_evidence(evaluation_->outcome(), evaluation_->any_stale());
     evaluation_.reset();
+    add_breadth(verdicts_, request_, *place);
   }
 
   SpfInquiry* inquiry_;  // null once nobody waits for the outcome

@@ -33,6 +33,7 @@ struct SpfRequest {
   std::string_view receiver{};                      // our host name, for %{r}
   std::chrono::seconds time{limits::kSpfDeadline};  // for each evaluation
   bool ask_ahead = false;                           // spf.prefetch
+  Measure measure = Measure::IfKnown;               // how much the record of a Pass authorises
   uint64_t message = 0;                             // another inquiry's message(), of the same transaction
   BucketCounts* duration = nullptr;                 // where the time it took is counted; outlives the group
 };

@@ -247,6 +247,37 @@ void SpfVerdicts::compile_for(const dns::DnsName& domain, AnswerCache::EntryId i
   earned.in_vain = !attached;
 }
 
+std::optional<uint64_t> SpfVerdicts::breadth(std::string_view domain, const IpAddress& client,
+                                             Measure measure) {
+  const auto name = dns::DnsName::from_text(domain);
+  if (!name) return std::nullopt;
+  return client.unmap().is_v4() ? breadth_for<IpFamily::V4>(*name, measure)
+                                : breadth_for<IpFamily::V6>(*name, measure);
+}
+
+template <IpFamily family>
+std::optional<uint64_t> SpfVerdicts::breadth_for(const dns::DnsName& domain, Measure measure) {
+  AnswerCache& cache = client_.cache();
+  question_.name = domain;
+  const auto root = cache.peek(question_, shard_.now());
+  if (!root || root->stale || is_temporary(root->answer->status)) return std::nullopt;
+  const AnswerCache::EntryId id = root->id;
+  const auto* made = cache.attached<Compiled<family>>(id, shard_.now());
+  if (measure == Measure::Compile) {
+    Known* const earning = known(id);
+    if (earning == nullptr) return std::nullopt;
+    Earned& earned = earning->of(family);
+    if ((made == nullptr && !earned.in_vain) || earned.cut) {
+      earned.bytes = limits::kSpfProgramBytes;
+      compile_for<family>(domain, id);
+    }
+    made = cache.attached<Compiled<family>>(id, shard_.now());
+  }
+  if (made == nullptr) return std::nullopt;
+  const spf::ProgramBreadth& breadth = made->program.breadth();
+  return family == IpFamily::V4 ? breadth.addresses : breadth.networks;
+}
+
 void SpfVerdicts::count(const spf::ProgramGaps& gaps) {
   counters_.with_macros += gaps.macros ? 1 : 0;
   counters_.with_names += gaps.names ? 1 : 0;

@@ -51,6 +51,11 @@ struct SpfCounters {
   void add(const SpfCounters& other);
 };
 
+enum class Measure : uint8_t {
+  IfKnown,  // where a program is there already
+  Compile,  // it is made where the record is in the cache, earned or not
+};
+
 class SpfVerdicts {
  public:
   SpfVerdicts(reactor::Shard& shard, dns::DnsClient& client);
@@ -61,6 +66,11 @@ class SpfVerdicts {
   // The outcome of a domain as an envelope gives it, of identity MailFrom whatever was asked about. Null: it
   // has to be evaluated. Valid until the next call of this object or of the client.
   const spf::Outcome* find(std::string_view domain, const IpAddress& client, spf::Explain explain);
+
+  // How much of the address space the record of the domain authorises at least: addresses for an IPv4 client,
+  // /64 networks for an IPv6 client. Nothing where that is not known: without a program (Measure::IfKnown),
+  // or where none can be made (Compile).
+  std::optional<uint64_t> breadth(std::string_view domain, const IpAddress& client, Measure measure);
 
   // Evaluates as far as the cache goes. The outcome is there when done(); else finish() brings it.
   SpfEvaluationPtr begin(const spf::Check& check, const SpfAsking& asking);
@@ -95,6 +105,8 @@ class SpfVerdicts {
 
   Known* known(dns::AnswerCache::EntryId id);
   bool earn(const SpfEvaluation& evaluation, dns::AnswerCache::EntryId id);
+  template <IpFamily family>
+  std::optional<uint64_t> breadth_for(const dns::DnsName& domain, Measure measure);
   template <IpFamily family>
   void compile_for(const dns::DnsName& domain, dns::AnswerCache::EntryId id);
   bool would_cover_more(const spf::Program& program);

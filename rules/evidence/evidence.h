@@ -77,6 +77,9 @@ struct SpfOutcome {
   std::string problem_term;
   size_t problem_offset = 0;
   bool stale = false;  // an answer used was served after its time (RFC 8767)
+  // Pass: how much of the address space the record authorises at least, where that is known: addresses for an
+  // IPv4 client, /64 networks for an IPv6 client.
+  std::optional<uint64_t> breadth;
   friend bool operator==(const SpfOutcome&, const SpfOutcome&) = default;
 };
 

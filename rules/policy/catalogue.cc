@@ -9,7 +9,7 @@ namespace sluice::policy {
 namespace {
 
 // In the order of MessageId.
-constexpr std::array<CatalogueEntry, 57> kCatalogue{{
+constexpr std::array<CatalogueEntry, 58> kCatalogue{{
     {MessageId::SpfNotMatched, "spf.not_matched", "条件不一致 (SPFルール)", "Not matched (SPF rule)"},
     {MessageId::SpfDeleted, "spf.deleted", "メッセージ削除済み (SPFルール)", "Message deleted (SPF rule)"},
     {MessageId::SpfRejected, "spf.rejected", "メッセージ拒否済み (SPFルール)", "Message rejected (SPF rule)"},
@@ -18,6 +18,8 @@ constexpr std::array<CatalogueEntry, 57> kCatalogue{{
     {MessageId::SpfNotIntercepted, "spf.not_intercepted", "インターセプトなし (SPFルール)",
      "Not intercepted (SPF rule)"},
     {MessageId::SpfResultIs, "spf.result", "SPFの結果: {0}", "SPF result: {0}"},
+    {MessageId::SpfBroadPass, "spf.broad_pass", "許可するアドレスの範囲が広すぎるSPFレコード: {0}",
+     "SPF record that authorises very many addresses: {0}"},
     {MessageId::SpfIgnored, "spf.ignored", "無視 (SPFルール)", "Ignored (SPF rule)"},
     {MessageId::SpfExcludedPeer, "spf.excluded_peer", "除外するピアに一致: {0}",
      "Matched excluded peer: {0}"},

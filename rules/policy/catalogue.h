@@ -22,6 +22,7 @@ enum class MessageId : uint8_t {
   SpfDeferred,
   SpfNotIntercepted,                // a result other than Pass for which the rule does nothing
   SpfResultIs,                      // {0}: the result
+  SpfBroadPass,                     // {0}: how many addresses or /64 networks it authorises
   SpfIgnored,                       // LOG-04, first line
   SpfExcludedPeer,                  // LOG-04, second line; {0}: the entry as written
   SpfOutsideScope,                  // the sender is not in the rule's sender scope

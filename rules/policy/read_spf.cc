@@ -50,17 +50,17 @@ void read_small_sections(SectionReader& top, Draft& draft, Diagnostics& diagnost
   draft.sections.spf.exempt_postmaster = authentication.boolean("exempt_postmaster_and_abuse");
 }
 
-void read_result_action(SectionReader& reader, std::string_view key, SpfResult result, SpfRule& rule) {
+// Nothing where none is given, or not one that this preset allows.
+std::optional<Action> read_result_action(SectionReader& reader, std::string_view key, const SpfRule& rule) {
   const std::optional<Action> action = read_action(reader, key);
-  if (!action) return;
-  if (rule.preset == Preset::Observe && *action != Action::Pass) {
+  if (action && rule.preset == Preset::Observe && *action != Action::Pass) {
     reader.error(
         key, fmt::format("the preset \"observe\" never changes delivery; write \"pass\", or choose another "
                          "preset to {}",
                          to_word(*action)));
-    return;
+    return std::nullopt;
   }
-  rule.actions.set(result, *action);
+  return action;
 }
 
 void read_actions(const DocumentNode* table, const std::string& rule_path, SpfRule& rule,
@@ -72,8 +72,10 @@ void read_actions(const DocumentNode* table, const std::string& rule_path, SpfRu
     reader.error("pass", "Pass is never intercepted and takes no action; remove this line");
   }
   for (size_t i = 0; i < kResultKeys.size(); ++i) {
-    read_result_action(reader, kResultKeys[i], kActionableResults[i], rule);
+    const std::optional<Action> action = read_result_action(reader, kResultKeys[i], rule);
+    if (action) rule.actions.set(kActionableResults[i], *action);
   }
+  rule.broad_pass = read_result_action(reader, "broad_pass", rule).value_or(Action::Pass);
 }
 
 // What a rule and the default rule have in common.
@@ -152,12 +154,16 @@ void read_spf_sections(const DocumentNode& root, Draft& draft, Diagnostics& diag
   SectionReader spf(find_section("spf"), top.table("spf"), "spf", diagnostics);
   SpfSettings& settings = draft.sections.spf;
   settings.private_peers = spf.networks("private_peers");
+  settings.broad_addresses = static_cast<uint64_t>(spf.integer("broad_addresses"));
+  settings.broad_networks = static_cast<uint64_t>(spf.integer("broad_networks"));
   settings.check_helo = spf.boolean("check_helo");
   settings.from_header_if_null_sender = spf.boolean("from_header_if_null_sender");
   settings.prefetch = spf.boolean("prefetch");
   read_default_rule(spf, draft, diagnostics);
   RuleBinder binder(draft, "SPF", &ManagedDomain::rule_index);
   for (const DocumentNode* table : spf.tables("rule")) read_rule(*table, draft, diagnostics, binder);
+  settings.measure_breadth = std::ranges::any_of(
+      draft.sections.rules, [](const SpfRule& rule) { return rule.broad_pass != Action::Pass; });
 }
 
 }  // namespace sluice::policy

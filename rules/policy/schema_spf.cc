@@ -91,6 +91,26 @@ constexpr std::array kSpf{
             "While an SPF evaluation waits for the DNS, ask already for what its next terms will need, as "
             "far as their order is certain and within the ten terms of RFC 7208. Saves round trips for "
             "domains that are not in the cache; costs questions that a match would have made needless."},
+    Setting{.name = "broad_addresses",
+            .type = ValueType::Integer,
+            .default_text = "1048576",
+            .unit = "IPv4 addresses",
+            .minimum = 1,
+            .maximum = int64_t{1} << 32U,
+            .text = "A record that authorises at least so many is broad: its Pass says little, because many "
+                    "strangers share "
+                    "such ranges. What rules do then is their action `broad_pass`. The large mailbox "
+                    "providers authorise "
+                    "about half a million addresses."},
+    Setting{.name = "broad_networks",
+            .type = ValueType::Integer,
+            .default_text = "4294967296",
+            .unit = "IPv6 /64 networks",
+            .minimum = 1,
+            .maximum = INT64_MAX,
+            .text =
+                "The same for clients with IPv6 addresses. The default is a /32, what a network operator is "
+                "given at first; the large mailbox providers authorise up to a third of it."},
 };
 
 constexpr std::string_view kPresetText =
@@ -163,6 +183,13 @@ constexpr std::array kActionSettings{
     action_for("none", "There is no record, or no domain to check."),
     action_for("permerror", "The record cannot be evaluated."),
     action_for("temperror", "The DNS did not answer in time, or answered with an error."),
+    Setting{.name = "broad_pass",
+            .type = ValueType::Choice,
+            .default_text = "\"pass\"",
+            .choices = kActions,
+            .text =
+                "Pass, by a record that authorises a large part of the Internet: see `spf.broad_addresses`. "
+                "Not taken where DMARC passes by an aligned DKIM signature."},
 };
 
 constexpr auto kRejectReply = reject_reply("\"5.7.1\"", "\"SPF check failed\"");
@@ -206,7 +233,7 @@ constexpr std::array kSections{
         .text =
             "`pass` does not intercept, `delete` accepts and discards, `reject` and `defer` answer with the "
             "rule's replies, `tag` delivers with a marked subject. Pass has no action: it is never "
-            "intercepted. With the preset `observe` every "
+            "intercepted, except as `broad_pass`. With the preset `observe` every "
             "action must be `pass`.",
         .settings = kActionSettings},
     Section{.path = "spf.rule.reject_reply",

@@ -150,11 +150,14 @@ struct ResultHeaderSettings {
 enum class SpfEvents : uint8_t { All, FailOnly };
 
 struct SpfSettings {
-  std::vector<Cidr> private_peers;          // W-13: private clients that are evaluated all the same
-  bool check_helo = false;                  // ESE-15
-  bool from_header_if_null_sender = false;  // ESE-16
-  bool prefetch = false;                    // ask ahead of need
-  bool exempt_postmaster = true;            // W-15: postmaster@ and abuse@
+  std::vector<Cidr> private_peers;               // W-13: private clients that are evaluated all the same
+  bool check_helo = false;                       // ESE-15
+  bool from_header_if_null_sender = false;       // ESE-16
+  bool prefetch = false;                         // ask ahead of need
+  uint64_t broad_addresses = 1U << 20U;          // from here on a record is broad: IPv4 addresses that pass
+  uint64_t broad_networks = uint64_t{1} << 32U;  // and IPv6 /64 networks
+  bool measure_breadth = false;                  // some rule acts on that
+  bool exempt_postmaster = true;                 // W-15: postmaster@ and abuse@
   SpfEvents events = SpfEvents::All;
   friend bool operator==(const SpfSettings&, const SpfSettings&) = default;
 };

@@ -70,8 +70,9 @@ PresetTable preset_table(Preset preset) {
 }
 
 bool SpfRule::deletes() const {
-  return std::ranges::any_of(kActionableResults,
-                             [this](SpfResult result) { return actions.at(result) == Action::Delete; });
+  return broad_pass == Action::Delete || std::ranges::any_of(kActionableResults, [this](SpfResult result) {
+           return actions.at(result) == Action::Delete;
+         });
 }
 
 }  // namespace sluice::policy

@@ -19,7 +19,7 @@ namespace sluice::policy {
 
 using evidence::SpfResult;
 
-// The results that a rule may act on. Pass is not among them (RUL-09).
+// The results that a rule may act on. Pass is not among them (RUL-09); only a broad one may be.
 inline constexpr std::array kActionableResults = {SpfResult::Fail,      SpfResult::SoftFail,
                                                   SpfResult::Neutral,   SpfResult::None,
                                                   SpfResult::PermError, SpfResult::TempError};
@@ -57,6 +57,7 @@ struct SpfRule {
   bool enabled = false;
   Preset preset = Preset::Tmems;
   ActionTable actions;
+  Action broad_pass = Action::Pass;  // Pass by a record that authorises too much
   EnforceAt enforce_at = EnforceAt::EndOfData;
   bool insert_header = true;
   bool unless_authenticated = false;  // W-32: nothing is intercepted where DMARC passes or a trusted ARC

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -23,8 +24,14 @@ constexpr size_t kUsualNotes = 4;  // of all rules
 bool refuses(Action action) { return action == Action::Reject || action == Action::Defer; }
 
 bool may_refuse(const SpfRule& rule) {
-  return std::ranges::any_of(kActionableResults,
-                             [&rule](SpfResult result) { return refuses(rule.actions.at(result)); });
+  return refuses(rule.broad_pass) || std::ranges::any_of(kActionableResults, [&rule](SpfResult result) {
+           return refuses(rule.actions.at(result));
+         });
+}
+
+bool is_broad(const Policy& policy, const Client& client, const SpfOutcome& outcome) {
+  const uint64_t from = client.address.is_v4() ? policy.spf().broad_addresses : policy.spf().broad_networks;
+  return outcome.result == SpfResult::Pass && outcome.breadth && *outcome.breadth >= from;
 }
 
 std::vector<Note> ignored(const Assessment& assessment, const Client& client) {
@@ -78,9 +85,11 @@ struct Otherwise {
   Action action = Action::Pass;
   std::optional<Note> why;  // not with Defer, which its reply explains
 };
-std::optional<Otherwise> authenticated_otherwise(const Evidence& evidence, Action wanted) {
+std::optional<Otherwise> authenticated_otherwise(const Evidence& evidence, Action wanted, bool is_broad) {
   if (!evidence.dmarc) return std::nullopt;  // nobody looked: needs_dmarc_now() was not asked
-  if (evidence::is_dmarc_satisfied(evidence)) {
+  // A broad Pass cannot be what excuses itself.
+  const bool only_by_spf = evidence.dmarc->result == dmarc::Result::Pass && !evidence.dmarc->dkim_aligned;
+  if (evidence::is_dmarc_satisfied(evidence) && !(is_broad && only_by_spf)) {
     const std::string word(to_word(wanted));
     const bool by_dmarc = evidence.dmarc->result == dmarc::Result::Pass;
     return Otherwise{Action::Pass,
@@ -88,7 +97,8 @@ std::optional<Otherwise> authenticated_otherwise(const Evidence& evidence, Actio
                               : Note{MessageId::SpfAuthenticatedByArc, {word, evidence.arc_override.sealer}}};
   }
   // It might have passed, had the DNS answered: neither refused for good nor let in.
-  if (evidence.dmarc->result == dmarc::Result::TempError) return Otherwise{Action::Defer, std::nullopt};
+  if (evidence.dmarc->result == dmarc::Result::TempError && intercepts(wanted))
+    return Otherwise{Action::Defer, std::nullopt};
   return std::nullopt;
 }
 
@@ -98,15 +108,20 @@ struct TableAction {
   Action action = Action::Pass;
   std::optional<MessageId> pardoned;
   bool stands_unless_authenticated = false;
+  bool is_broad = false;
 };
-TableAction table_action(const RecipientBinding& recipient, const Evidence& evidence,
+TableAction table_action(const Policy& policy, const RecipientBinding& recipient, const Evidence& evidence,
                          const SpfOutcome* outcome) {
   TableAction table;
   if (outcome != nullptr) table.result = outcome->result;
   table.action = recipient.rule->actions.at(table.result);
-  if (!intercepts(table.action)) return table;
-  table.pardoned = pardon(recipient, evidence, outcome);
-  table.stands_unless_authenticated = recipient.rule->unless_authenticated && !table.pardoned;
+  table.is_broad = recipient.rule->broad_pass != Action::Pass && outcome != nullptr &&
+                   is_broad(policy, evidence.client, *outcome);
+  if (table.is_broad) table.action = recipient.rule->broad_pass;
+  if (!intercepts(table.action) && !(table.is_broad && table.action == Action::Tag)) return table;
+  table.pardoned = intercepts(table.action) ? pardon(recipient, evidence, outcome) : std::nullopt;
+  table.stands_unless_authenticated =
+      (recipient.rule->unless_authenticated || table.is_broad) && !table.pardoned;
   return table;
 }
 
@@ -114,18 +129,21 @@ TableAction table_action(const RecipientBinding& recipient, const Evidence& evid
 Finding spf_finding(const RecipientBinding& recipient, const Evidence& evidence, const SpfOutcome* outcome,
                     const Policy& policy) {
   const SpfRule& rule = *recipient.rule;
-  const auto [result, wanted, pardoned, unless_authenticated] = table_action(recipient, evidence, outcome);
+  const auto [result, wanted, pardoned, unless_authenticated, broad] =
+      table_action(policy, recipient, evidence, outcome);
   std::optional<Otherwise> otherwise;
-  if (unless_authenticated) otherwise = authenticated_otherwise(evidence, wanted);
+  if (unless_authenticated) otherwise = authenticated_otherwise(evidence, wanted, broad);
   Finding found;
   found.looked = true;
   found.action = pardoned ? Action::Pass : otherwise ? otherwise->action : wanted;
   found.result = auth::header_word(result);
-  found.event =
-      result != SpfResult::Pass && (policy.spf().events == SpfEvents::All || result == SpfResult::Fail);
+  found.event = broad || (result != SpfResult::Pass &&
+                          (policy.spf().events == SpfEvents::All || result == SpfResult::Fail));
+  const bool is_good = result == SpfResult::Pass && !broad;
   found.notes.reserve(kUsualNotes);
-  found.notes.push_back({headline(kSpfHeadlines, found.action, result == SpfResult::Pass), {}});
+  found.notes.push_back({headline(kSpfHeadlines, found.action, is_good), {}});
   if (result != SpfResult::Pass) found.notes.push_back({MessageId::SpfResultIs, {found.result}});
+  if (broad) found.notes.push_back({MessageId::SpfBroadPass, {std::to_string(*outcome->breadth)}});
   if (pardoned) found.notes.push_back({*pardoned, {std::string(to_word(wanted))}});
   if (otherwise && otherwise->why) found.notes.push_back(std::move(*otherwise->why));
   if (found.action == Action::Reject) found.reply = rule.reject_reply;
@@ -185,7 +203,7 @@ void decide_spf(Verdict& verdict, const Policy& policy, const RecipientBinding& 
   const SpfOutcome* outcome = governing_spf(policy, evidence);
   verdict.result = outcome != nullptr ? outcome->result : SpfResult::TempError;
   verdict.insert_header = rule->insert_header && outcome != nullptr;
-  if (stage == Stage::Rcpt && !refuses(table_action(recipient, evidence, outcome).action)) return;
+  if (stage == Stage::Rcpt && !refuses(table_action(policy, recipient, evidence, outcome).action)) return;
   add_finding(verdict, RuleKind::Spf, rule->name, spf_finding(recipient, evidence, outcome, policy));
   if (stage == Stage::Rcpt) {
     verdict.enforce_now = verdict.reply.has_value() && rule->enforce_at == EnforceAt::Rcpt &&
@@ -247,7 +265,8 @@ AuthenticationNeeds needs_authentication(const Policy& policy, const RecipientBi
     const SpfRule& rule = *recipient.rule;
     const bool at_rcpt = rule.enforce_at == EnforceAt::Rcpt && may_refuse(rule) && !recipient.exempt;
     needs.spf = at_rcpt ? SpfNeed::AtRcpt : SpfNeed::AtEndOfData;
-    if (rule.unless_authenticated && needs.dmarc == DmarcNeed::Never) {
+    const bool may_be_excused = rule.unless_authenticated || rule.broad_pass != Action::Pass;
+    if (may_be_excused && needs.dmarc == DmarcNeed::Never) {
       needs.dmarc = DmarcNeed::OnSpfIntercept;
     }
   }
@@ -259,7 +278,8 @@ bool needs_dmarc_now(const Policy& policy, const RecipientBinding& recipient, co
   const DmarcNeed need =
       needs_authentication(policy, recipient, evidence.client, evidence.sender, evidence.direction).dmarc;
   if (need != DmarcNeed::OnSpfIntercept) return need == DmarcNeed::Always;
-  return table_action(recipient, evidence, governing_spf(policy, evidence)).stands_unless_authenticated;
+  return table_action(policy, recipient, evidence, governing_spf(policy, evidence))
+      .stands_unless_authenticated;
 }
 
 SpfNeed needs_spf(const Policy& policy, const RecipientBinding& recipient, const Client& client,

@@ -27,7 +27,8 @@ enum class Stage : uint8_t { Rcpt, EndOfData };
 // When the SPF result is needed. Never: no question may be asked for its sake (RUL-15, W-30).
 enum class SpfNeed : uint8_t { Never, AtRcpt, AtEndOfData };
 
-// OnSpfIntercept: for nothing but the preset `reject-authenticated`; needs_dmarc_now() knows.
+// OnSpfIntercept: for nothing but the preset `reject-authenticated` and `broad_pass`; needs_dmarc_now()
+// knows.
 enum class DmarcNeed : uint8_t { Never, OnSpfIntercept, Always };
 
 // What must be evaluated for one recipient (W-30): for its rules, for Authentication-Results, for seals, for

@@ -46,6 +46,7 @@ s._domainkey.node.example: [{{TXT: "{0}"}}]
 seal._domainkey.node.example: [{{TXT: "{1}"}}]
 _dmarc.author.example: [{{TXT: "v=DMARC1; p=reject"}}]
 author.example: [{{SPF: "v=spf1 ip4:192.0.2.77 -all"}}]
+half.author.example: [{{SPF: "v=spf1 ip4:128.0.0.0/1 -all"}}]
 silent._domainkey.author.example: ["TIMEOUT"]
 silent._domainkey.sealer.example: ["TIMEOUT"]
 )",
@@ -250,6 +251,21 @@ TEST_F(NodeAuthentication, RejectAuthenticatedSparesWhatDmarcPasses) {
   EXPECT_THAT(send(signed_message(now())).replies.at(7), StartsWith("250"));
   world_->stop();
   EXPECT_EQ(world_->hop().messages().size(), 1U);
+}
+
+TEST_F(NodeAuthentication, ABroadPassIsRefusedFromTheFirstMessageOnUnlessAnAlignedSignatureStands) {
+  start("reject-authenticated", "[spf.rule.actions]\nbroad_pass = \"reject\"\n");
+  const auto send_to = [&](const std::string& octets) {
+    return send(octets, kForger, "user@half.author.example").replies.at(7);
+  };
+  EXPECT_THAT(send_to(fmt::format("{}\r\n{}", kHeader, kBody)), StartsWith("550 5.7."));
+  EXPECT_THAT(send_to(signed_message(now())), StartsWith("250"));
+  world_->stop();
+  const nlohmann::json row = world_->rows().at(0);
+  EXPECT_EQ(row["spf"]["result"], "Pass");
+  EXPECT_EQ(row["spf"]["breadth"], uint64_t{1} << 31U);
+  EXPECT_EQ(row["dmarc"]["result"], "pass");
+  EXPECT_EQ(row["policies"][1]["id"], "spf.broad_pass");
 }
 
 // Shows: W-31, W-32

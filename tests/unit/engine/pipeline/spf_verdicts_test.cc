@@ -116,6 +116,7 @@ class SpfVerdictsTest : public ::testing::Test {
   struct Asking {
     bool ahead = false;
     std::chrono::seconds time = 20s;
+    Measure measure = Measure::IfKnown;
   };
   evidence::SpfOutcome ask(const char* ip, std::string domain, Asking asking) {
     const evidence::Client client{*IpAddress::parse(ip), "helo.example", {}};
@@ -124,6 +125,7 @@ class SpfVerdictsTest : public ::testing::Test {
     request.identities.mail_from = true;
     request.ask_ahead = asking.ahead;
     request.time = asking.time;
+    request.measure = asking.measure;
     SpfInquiry inquiry;
     EXPECT_TRUE(inquiry.start(node_, *verdicts_, tasks_, request));
     at_once_ = inquiry.finished();
@@ -164,6 +166,14 @@ class SpfVerdictsTest : public ::testing::Test {
     answer.records.emplace_back(text + " -all");
     ASSERT_TRUE(client_->cache().put({*dns::DnsName::from_text("large.example"), dns::RecordType::Txt},
                                      answer, node_.now()));
+  }
+  void set_record(std::string_view domain, std::string_view text) {
+    dns::Answer answer;
+    answer.status = dns::AnswerStatus::Records;
+    answer.ttl = 3600;
+    answer.records.emplace_back(std::string(text));
+    ASSERT_TRUE(
+        client_->cache().put({*dns::DnsName::from_text(domain), dns::RecordType::Txt}, answer, node_.now()));
   }
   const SpfCounters& counters() const { return verdicts_->counters(); }
   size_t queries() const { return server_->asked().size(); }
@@ -281,6 +291,26 @@ TEST_F(SpfVerdictsTest, CompileALargeRecordOnlyAfterAsManyEvaluationsAsItsSizeAs
   EXPECT_GE(counters().program_hits, 10U);  // in the end it covers all
   const uint64_t compiled = counters().compiled;
   EXPECT_EQ(result("203.0.113.1", "large.example"), SpfResult::Fail);
+  EXPECT_EQ(counters().compiled, compiled);
+}
+
+TEST_F(SpfVerdictsTest, SayHowMuchARecordAuthorisesOnceItIsCompiled) {
+  EXPECT_EQ(ask("192.0.2.1", "plain.example").breadth, std::nullopt);  // the first message with it
+  (void)ask("192.0.2.1", "plain.example");
+  EXPECT_EQ(ask("192.0.2.1", "plain.example").breadth, 1U);              // the include does not pass
+  EXPECT_EQ(ask("203.0.113.1", "plain.example").breadth, std::nullopt);  // no Pass
+}
+
+// A rule that looks at the breadth does so from the first message on, and of the whole record.
+TEST_F(SpfVerdictsTest, CompileAtOnceWhereARuleWantsTheBreadth) {
+  put_large_record();
+  set_record("wide.example", "v=spf1 ip4:10.0.0.0/8 ip6:2001:db8::/32 -all");
+  const Asking measured{.measure = Measure::Compile};
+  EXPECT_EQ(ask("10.0.0.1", "wide.example", measured).breadth, 1U << 24U);
+  EXPECT_EQ(ask("2001:db8::1", "wide.example", measured).breadth, uint64_t{1} << 32U);
+  EXPECT_EQ(ask("10.0.3.231", "large.example", measured).breadth, 999U);
+  const uint64_t compiled = counters().compiled;
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask("10.0.3.231", "large.example", measured).breadth, 999U);
   EXPECT_EQ(counters().compiled, compiled);
 }
 

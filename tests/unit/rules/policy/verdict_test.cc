@@ -2,6 +2,7 @@
 
 #include "tests/unit/rules/policy/policy_text.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace sluice::policy {
@@ -127,6 +128,51 @@ TEST(SpfVerdict, PassIsNotMatched) {
   EXPECT_EQ(verdict.action, Action::Pass);
   EXPECT_EQ(ids(verdict), Ids{MessageId::SpfNotMatched});
   EXPECT_EQ(verdict.rule_name, "r");
+}
+
+Evidence broad_pass(uint64_t breadth, std::string_view address = "203.0.113.1") {
+  Evidence evidence = mail_from(SpfResult::Pass);
+  evidence.client = client_of(address);
+  evidence.spf.mail_from->breadth = breadth;
+  return evidence;
+}
+
+TEST(SpfVerdict, ABroadPassIsNotInterceptedUnlessTheRuleSaysSo) {
+  const Verdict verdict = at_end(policy_of(rule_text("preset = \"reject\"")), broad_pass(uint64_t{1} << 32U));
+  EXPECT_EQ(verdict.action, Action::Pass);
+  EXPECT_EQ(ids(verdict), Ids{MessageId::SpfNotMatched});
+  EXPECT_FALSE(verdict.policy_event);
+}
+
+TEST(SpfVerdict, ABroadPassHasAnActionFromTheSetBreadthOn) {
+  const Policy policy =
+      policy_of(rule_text("preset = \"tmems\"\n[spf.rule.actions]\nbroad_pass = \"reject\"\n"));
+  EXPECT_EQ(at_end(policy, broad_pass((1U << 20U) - 1)).action, Action::Pass);
+  const Verdict verdict = at_end(policy, broad_pass(1U << 20U));
+  EXPECT_EQ(verdict.action, Action::Reject);
+  EXPECT_EQ(verdict.result, SpfResult::Pass);  // what the header says
+  EXPECT_TRUE(verdict.policy_event);
+  EXPECT_EQ(ids(verdict), (Ids{MessageId::SpfRejected, MessageId::SpfBroadPass}));
+  EXPECT_EQ(verdict.notes[1].arguments, std::vector<std::string>{"1048576"});
+  EXPECT_EQ(at_end(policy, broad_pass((uint64_t{1} << 32U) - 1, "2001:db8::1")).action, Action::Pass);
+  EXPECT_EQ(at_end(policy, broad_pass(uint64_t{1} << 32U, "2001:db8::1")).action, Action::Reject);
+  EXPECT_EQ(at_end(policy, mail_from(SpfResult::Pass)).action, Action::Pass);  // breadth not known
+  EXPECT_EQ(at_end(policy, broad_pass(1U << 20U), "postmaster").action, Action::Pass);
+}
+
+// SPF alone makes DMARC pass here, so that cannot excuse it; an aligned signature does.
+TEST(SpfVerdict, ABroadPassIsExcusedByAnAlignedSignatureOnly) {
+  for (const std::string_view action : {"tag", "reject"}) {
+    const Policy policy = policy_of(
+        rule_text(fmt::format("preset = \"tmems\"\n[spf.rule.actions]\nbroad_pass = \"{}\"\n", action)));
+    Evidence evidence = broad_pass(1U << 20U);
+    evidence.dmarc.emplace().result = dmarc::Result::Pass;
+    evidence.dmarc->spf_aligned = true;
+    EXPECT_TRUE(needs_dmarc_now(policy, bind(policy), evidence));
+    EXPECT_EQ(to_word(at_end(policy, evidence).action), action);
+    evidence.dmarc->dkim_aligned = true;
+    EXPECT_EQ(at_end(policy, evidence).action, Action::Pass);
+  }
 }
 
 // Shows: LOG-02
