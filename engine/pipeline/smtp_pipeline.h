@@ -76,7 +76,7 @@ class SmtpPipeline final : public serve::SmtpHandler {
   void describe_client(evidence::Client& client) const;
   smtp::XclientOverrides declared_client() const;
   void start_spf(Shard& shard);
-  Candidate name_recipient(const mail::Address& address);
+  Candidate name_recipient(mail::Address address);
   bool is_of_other_group(const policy::RecipientBinding& binding) const;
   runtime::Task<serve::Answer> take_recipient(Shard& shard, mail::Address address);
   runtime::Task<std::vector<serve::Answer>> take_recipients(Shard& shard,

@@ -116,19 +116,20 @@ Eventual<std::vector<Answer>> SmtpPipeline::on_rcpts(Shard& shard, std::span<smt
 }
 
 // Counted from here on; refused where that takes no question.
-SmtpPipeline::Candidate SmtpPipeline::name_recipient(const mail::Address& address) {
+SmtpPipeline::Candidate SmtpPipeline::name_recipient(mail::Address address) {
   ++context_.balance.named;
   Transaction& tx = *transaction_;
   const policy::RecipientView view{address.local_part(), address.domain()};
-  Candidate candidate{address.text(),
-                      tx.policy().bind(tx.evidence.client.address, tx.listener->direction, view),
-                      std::nullopt};
+  Candidate candidate;
+  candidate.binding = tx.policy().bind(tx.evidence.client.address, tx.listener->direction, view);
+  const bool is_bare_postmaster = address.is_bare_postmaster();
+  candidate.address = std::move(address).take_text();
   const RecipientBinding& binding = candidate.binding;
   if (!binding.accepted()) {
     const bool denied = binding.route == RouteKind::RelayDenied;
     candidate.refusal.emplace();
     candidate.refusal->reply = denied ? kRelayDenied.to_reply() : kNoPostmaster.to_reply();
-  } else if (address.is_bare_postmaster()) {
+  } else if (is_bare_postmaster) {
     candidate.address += '@' + binding.recipient_domain;
   }
   return candidate;
@@ -136,12 +137,12 @@ SmtpPipeline::Candidate SmtpPipeline::name_recipient(const mail::Address& addres
 
 // W-4
 bool SmtpPipeline::is_of_other_group(const RecipientBinding& binding) const {
-  const std::vector<AcceptedRecipient>& accepted = transaction_->recipients;
+  const auto& accepted = transaction_->recipients;
   return !accepted.empty() && !binding.same_group_as(accepted.front().binding);
 }
 
 Task<Answer> SmtpPipeline::take_recipient(Shard& shard, mail::Address address) {
-  Candidate candidate = name_recipient(address);
+  Candidate candidate = name_recipient(std::move(address));
   Transaction& tx = *transaction_;
   std::optional<Refusal>& refusal = candidate.refusal;
   if (!refusal && is_of_other_group(candidate.binding)) {
@@ -171,8 +172,8 @@ Task<std::vector<Answer>> SmtpPipeline::take_recipients(Shard& shard, std::span<
   candidates.reserve(recipients.size());
   size_t offered = 0;           // of the candidates
   std::optional<size_t> first;  // of those that are about to be
-  for (const smtp::Recipient& recipient : recipients) {
-    Candidate& candidate = candidates.emplace_back(name_recipient(recipient.address));
+  for (smtp::Recipient& recipient : recipients) {
+    Candidate& candidate = candidates.emplace_back(name_recipient(std::move(recipient.address)));
     if (candidate.refusal) continue;
     const bool is_open = transaction_->recipients.empty();  // whose group it is
     if (is_open && first && !candidate.binding.same_group_as(candidates[*first].binding)) {
@@ -292,7 +293,8 @@ Task<std::optional<SmtpPipeline::Refusal>> SmtpPipeline::find_next_hop(Shard& sh
     envelope.needs_smtputf8 = !std::ranges::all_of(tx.evidence.sender.text(), is_ascii);
     if (std::ranges::any_of(binding.next_hops, &policy::NextHop::send_xclient))
       envelope.client = declared_client();
-    tx.hop = runtime::make_in_pool<serve::HopTransaction>(shard.frame_pool(), *tx.pool, std::move(envelope));
+    tx.hop = runtime::make_in_pool<serve::HopTransaction>(shard.frame_pool(), *tx.pool, std::move(envelope),
+                                                          &tx.arena);
     if (tx.cut_off) tx.hop->cancel();
   }
   if (tx.declared_size && tx.pool->size_limit() && *tx.declared_size > *tx.pool->size_limit()) {

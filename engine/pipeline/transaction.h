@@ -40,6 +40,7 @@ struct Transaction {
         arena(bodies.shard().frame_pool(), bodies.budget()),
         listener(&at.settings()),
         id(transaction_id),
+        recipients(&arena),
         body(bodies, &arena),
         header(&arena),
         verdicts(&arena) {}
@@ -60,7 +61,7 @@ struct Transaction {
   bool eight_bit = true;  // octets above 127; known at end of data
 
   // All of one group (W-4): the first one's rule and next hop are everybody's.
-  std::vector<AcceptedRecipient> recipients;
+  std::pmr::vector<AcceptedRecipient> recipients;
   std::span<const policy::NextHop> next_hops;  // of the policy; whose pool it is
   std::string next_hop;                        // in words, for rows
   serve::HopPool* pool = nullptr;

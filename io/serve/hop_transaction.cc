@@ -19,8 +19,8 @@ bool is_fault(const HopReply& answer) { return answer.result == HopResult::Fault
 
 }  // namespace
 
-HopTransaction::HopTransaction(HopPool& pool, HopEnvelope envelope)
-    : pool_(pool), envelope_(std::move(envelope)) {
+HopTransaction::HopTransaction(HopPool& pool, HopEnvelope envelope, std::pmr::memory_resource* memory)
+    : pool_(pool), envelope_(std::move(envelope)), accepted_(memory) {
   ++pool_.transactions_;
 }
 

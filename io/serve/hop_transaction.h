@@ -38,6 +38,7 @@
 #include <cstddef>
 #include <expected>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,7 +48,7 @@
 namespace sluice::serve {
 
 struct HopEnvelope {
-  std::string sender;  // without brackets; empty for <>
+  std::string_view sender{};  // without brackets; empty for <>. Stays as long as the transaction.
   smtp::MailParameters parameters;
   bool needs_smtputf8 = false;
   smtp::XclientOverrides client;  // sent only to a HopHost with send_xclient
@@ -55,7 +56,9 @@ struct HopEnvelope {
 
 class HopTransaction final : private runtime::Timer {
  public:
-  HopTransaction(HopPool& pool, HopEnvelope envelope);
+  // `memory`: where the list of recipients is kept; outlives the transaction.
+  HopTransaction(HopPool& pool, HopEnvelope envelope,
+                 std::pmr::memory_resource* memory = std::pmr::get_default_resource());
   ~HopTransaction();  // abandon(); not while a call is under way
   HopTransaction(const HopTransaction&) = delete;
   HopTransaction& operator=(const HopTransaction&) = delete;
@@ -150,7 +153,7 @@ class HopTransaction final : private runtime::Timer {
   HopPool& pool_;
   HopEnvelope envelope_;
   std::unique_ptr<HopSession> session_;
-  std::vector<std::string> accepted_;
+  std::pmr::vector<std::string> accepted_;
   std::optional<HopReply> sender_refusal_;
   // What a repeated envelope was answered, for the first of accepted_; the others were accepted after it.
   std::vector<HopReply> late_answers_;

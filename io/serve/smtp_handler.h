@@ -95,7 +95,8 @@ class SmtpHandler {
   virtual Eventual<Answer> on_mail(Shard& shard, smtp::MailFrom& mail, TraceId transaction) = 0;
   virtual Eventual<Answer> on_rcpt(Shard& shard, smtp::Recipient& recipient) = 0;
   // Several that the client sent along; only where ServerOptions::recipients_at_once allows it. An answer for
-  // each, in order; fewer only behind one that ends the session. By itself it asks on_rcpt for each.
+  // each, in order; fewer only behind one that ends the session. They may be moved from too. By itself it
+  // asks on_rcpt for each.
   virtual Eventual<std::vector<Answer>> on_rcpts(Shard& shard, std::span<smtp::Recipient> recipients);
   // A well-formed recipient that the session refused by itself (too many): for its row.
   virtual void on_rcpt_refused(Shard& /*shard*/, const smtp::Recipient& /*recipient*/,
