@@ -171,18 +171,19 @@ void MessageAuthenticator::answer(QuestionId id, const dns::Answer& answer) {
   }
 }
 
-void MessageAuthenticator::answer(QuestionId id, const dns::Answer& answer, dkim::KeyRecordRef key) {
+void MessageAuthenticator::answer(QuestionId id, const dns::Answer& answer, const dkim::KeyRecordRef& key) {
   if (id >= routes_.size()) return;
   const Route route = routes_[id];
-  if (route.machine == Machine::Dkim) dkim_.answer(route.id, answer, std::move(key));
-  if (route.machine == Machine::Arc) arc_.answer(route.id, answer, std::move(key));
+  if (route.machine == Machine::Dkim) dkim_.answer(route.id, answer, key);
+  if (route.machine == Machine::Arc) arc_.answer(route.id, answer, key);
 }
 
 void MessageAuthenticator::answer(QuestionId id, const dns::Answer& answer, dmarc::RecordRef record) {
   if (id >= routes_.size()) return;
   const Route route = routes_[id];
-  if (route.machine == Machine::Dmarc) dmarc_.answer(route.id, answer, std::move(record));
-  if (route.machine == Machine::DmarcOther) dmarc_other_.answer(route.id, answer, std::move(record));
+  if (route.machine != Machine::Dmarc && route.machine != Machine::DmarcOther) return;
+  dmarc::Evaluator& evaluator = route.machine == Machine::Dmarc ? dmarc_ : dmarc_other_;
+  evaluator.answer(route.id, answer, std::move(record));
 }
 
 void MessageAuthenticator::conclude(evidence::Evidence& evidence) const {

@@ -69,7 +69,7 @@ class MessageAuthenticator {
   Purpose purpose(auth::QuestionId id) const;
   void answer(auth::QuestionId id, const dns::Answer& answer);
   // With what hangs on the answer already.
-  void answer(auth::QuestionId id, const dns::Answer& answer, dkim::KeyRecordRef key);
+  void answer(auth::QuestionId id, const dns::Answer& answer, const dkim::KeyRecordRef& key);
   void answer(auth::QuestionId id, const dns::Answer& answer, dmarc::RecordRef record);
 
   // After Done, where the chain was not asked about and `arc` was wanted: now it is. step() goes on.
