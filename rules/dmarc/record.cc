@@ -322,8 +322,11 @@ SelectedRecord::SelectedRecord(const dns::Answer& answer) {
     kind_ = found == nullptr ? Kind::One : Kind::Several;
     found = text;
   }
-  if (kind_ == Kind::One && found->size() > limits::kDmarcRecord) kind_ = Kind::TooLong;
-  if (kind_ != Kind::One) return;
+  if (found == nullptr || kind_ != Kind::One) return;
+  if (found->size() > limits::kDmarcRecord) {
+    kind_ = Kind::TooLong;
+    return;
+  }
   record_ = parse_record(*found);
   bytes_ += bytes_of(record_->rua) + bytes_of(record_->ruf) + record_->fo.capacity();
 }

@@ -2,7 +2,7 @@
 // process's exit status: 0 done, 1 the check failed, 2 the input or the command line is wrong.
 #pragma once
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's
 class App;
 }
 
