@@ -209,6 +209,7 @@ NodeView ControlLoop::view() {
   view.log_suppressed = log_.suppressed();
   view.process = read_process_figures();
   view.allocator = read_allocator_figures();
+  view.hop_metrics = node_.hop_metrics();
   for (const policy::ManagedDomain& domain : policy.domains()) {
     view.domains.push_back({domain.name, delivery::hops_text(domain.next_hops)});
   }

@@ -3,6 +3,8 @@
 #include "io/base/check.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -57,6 +59,40 @@ void MetricText::histogram(std::string_view name, std::string_view help, const B
   line(bucket, {{"le", "+Inf"}}, fmt::format("{}", counts.count()));
   line(fmt::format("{}_sum", name), {}, fmt::format("{}", static_cast<double>(counts.sum) * unit));
   line(fmt::format("{}_count", name), {}, fmt::format("{}", counts.count()));
+}
+
+void MetricText::declared(std::span<const runtime::MetricSample> samples) {
+  constexpr std::array kTypes{"counter", "gauge", "histogram"};
+  std::set<std::string_view> written;
+  for (const runtime::MetricSample& first : samples) {
+    if (!written.insert(first.name).second) continue;
+    open(first.name, first.help, kTypes[static_cast<size_t>(first.kind)]);
+    for (const runtime::MetricSample& sample : samples) {
+      if (sample.name == first.name) write_declared(sample);
+    }
+  }
+}
+
+void MetricText::write_declared(const runtime::MetricSample& sample) {
+  const auto write = [this, &sample](std::string_view ending, std::string_view bound, const auto& value) {
+    text_ += fmt::format("{}{}", sample.name, ending);
+    const std::string_view comma = sample.labels.empty() || bound.empty() ? "" : ",";
+    const std::string le = bound.empty() ? std::string() : fmt::format("le=\"{}\"", bound);
+    if (!sample.labels.empty() || !bound.empty())
+      text_ += fmt::format("{{{}{}{}}}", sample.labels, comma, le);
+    text_ += fmt::format(" {}\n", value);
+  };
+  if (sample.kind == runtime::MetricKind::Counter) return write("", "", sample.value);
+  if (sample.kind == runtime::MetricKind::Gauge) return write("", "", sample.level);
+  uint64_t below = 0;
+  for (size_t i = 0; i < runtime::HistogramCell::kBuckets; ++i) {
+    below += sample.buckets[i];
+    const double bound = static_cast<double>(uint64_t{1} << (sample.first_bit + i)) * sample.unit;
+    write("_bucket", fmt::format("{}", bound), below);
+  }
+  write("_bucket", "+Inf", sample.value);
+  write("_sum", "", static_cast<double>(sample.sum) * sample.unit);
+  write("_count", "", sample.value);
 }
 
 void MetricText::sample(uint64_t value, MetricLabels labels) {

@@ -4,9 +4,11 @@
 #pragma once
 
 #include "io/base/bucket_counts.h"
+#include "io/runtime/metric_cells.h"
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -38,9 +40,14 @@ class MetricText {
     sample(value);
   }
 
+  // Those of a registry, whose labels are escaped already: the samples of one family together, wherever they
+  // were declared.
+  void declared(std::span<const runtime::MetricSample> samples);
+
   const std::string& text() const { return text_; }
 
  private:
+  void write_declared(const runtime::MetricSample& sample);
   void open(std::string_view name, std::string_view help, std::string_view type);
   void line(std::string_view name, MetricLabels labels, std::string_view value);
 

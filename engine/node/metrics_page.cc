@@ -337,6 +337,7 @@ std::string metrics_page(const NodeView& view) {
   write_dns(out, sum);
   write_journal(out, sum);
   write_hops(out, sum);
+  out.declared(view.hop_metrics);
   return out.text();
 }
 

@@ -62,6 +62,16 @@ Result<std::vector<Endpoint>> dns_servers(const policy::DnsSettings& settings) {
   return servers;
 }
 
+// Every next hop of the policy, as the pools name it.
+std::vector<std::string> names_of_hops(const policy::Policy& policy) {
+  std::vector<std::string> names;
+  for (const policy::ManagedDomain& domain : policy.domains()) {
+    for (const policy::NextHop& hop : domain.next_hops) names.push_back(hop.to_string());
+  }
+  if (policy.outbound_next_hop()) names.push_back(policy.outbound_next_hop()->to_string());
+  return names;
+}
+
 }  // namespace
 
 // One shard's part of the node, and its ear for the control thread and for the shard that rotates the
@@ -195,6 +205,12 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   resources_->dmarc_mail = dmarc_mail_.get();
   resources_->shards = shards;
   resources_->machine = machine_addresses();
+  hop_registry_ = std::make_unique<runtime::MetricRegistry>(shards);
+  const std::vector<std::string> hops = names_of_hops(*policy_at_start_);
+  hop_metrics_ = std::make_unique<const serve::HopMetricTable>(*hop_registry_, hops);
+  hop_registry_->freeze();
+  resources_->hop_metrics = hop_metrics_.get();
+  resources_->metrics = hop_registry_.get();
   if (shards > 1) bodies_ = std::make_unique<message::NodeBudget>(totals, group_->directory());
   resources_->bodies = bodies_.get();
   members_ = std::make_unique<runtime::PerShard<Member>>(shards);

@@ -13,9 +13,11 @@
 #include "engine/node/reserved_port.h"
 #include "io/reactor/mail.h"
 #include "io/reactor/shard_group.h"
+#include "io/runtime/metric_cells.h"
 #include "io/runtime/per_shard.h"
 #include "io/runtime/published.h"
 #include "io/runtime/published_report.h"
+#include "io/serve/hop_meter.h"
 
 #include <latch>
 #include <memory>
@@ -67,6 +69,8 @@ class Node final : private reactor::ShardProgram {
   bool shards_answered() const;
   std::vector<const ShardReport*> shard_reports();
   static constexpr std::chrono::seconds kHeartbeat{1};
+  // As of now, of all shards. What is declared is what the policy at the start named.
+  std::vector<runtime::MetricSample> hop_metrics() const { return hop_registry_->read(); }
 
   // Each shard carries it out between two turns, and says so in its report.
   void order_dns(DnsOrder order);
@@ -106,6 +110,8 @@ class Node final : private reactor::ShardProgram {
   // Made once the group knows its shards, and destroyed after their threads have ended.
   std::unique_ptr<pipeline::LivePolicies> policies_;
   std::unique_ptr<NodeResources> resources_;
+  std::unique_ptr<runtime::MetricRegistry> hop_registry_;
+  std::unique_ptr<const serve::HopMetricTable> hop_metrics_;
   std::unique_ptr<runtime::Published<Control>> control_;
   std::unique_ptr<runtime::Reports<ShardReport>> reports_;
   std::unique_ptr<reactor::Mail<JournalNews>> journal_news_;

@@ -5,6 +5,7 @@
 
 #include "engine/node/shard_report.h"
 #include "io/base/clock.h"
+#include "io/runtime/metric_cells.h"
 
 #include <chrono>
 #include <cstdint>
@@ -56,6 +57,7 @@ struct NodeView {
   uint64_t log_suppressed = 0;
   ProcessFigures process;
   std::optional<AllocatorFigures> allocator;
+  std::vector<runtime::MetricSample> hop_metrics;  // of each next hop (io/serve/hop_meter.h)
   // The next hops of each managed domain, as HopReport::next_hops names them.
   struct Domain {
     std::string name;

@@ -59,7 +59,8 @@ HopMetrics HopMetrics::declare(runtime::MetricRegistry& registry, std::string_vi
 HopMetricTable::HopMetricTable(runtime::MetricRegistry& registry, std::span<const std::string> hops)
     : other_(HopMetrics::declare(registry, "other")) {
   for (const std::string& hop : hops) {
-    if (!by_hop_.contains(hop)) by_hop_.emplace(hop, HopMetrics::declare(registry, hop));
+    if (by_hop_.size() < kHopsMax && !by_hop_.contains(hop))
+      by_hop_.emplace(hop, HopMetrics::declare(registry, hop));
   }
 }
 

@@ -37,10 +37,11 @@ struct HopMetrics {
   static HopMetrics declare(runtime::MetricRegistry& registry, std::string_view hop);
 };
 
-// For every next hop that may be met; one that was not declared counts under "other". Shared immutable; lives
-// as long as the pools.
+// For every next hop that may be met; one that was not declared counts under "other", and so do those behind
+// the first kHopsMax. Shared immutable; lives as long as the pools.
 class HopMetricTable {
  public:
+  static constexpr size_t kHopsMax = 100;  // ours: each has about 60 lines on the metrics page
   // Before the registry is frozen.
   HopMetricTable(runtime::MetricRegistry& registry, std::span<const std::string> hops);
   const HopMetrics& of(const std::string& hop) const;

@@ -202,6 +202,13 @@ class OperationTests(cases.EndToEnd):
         self.assertGreater(found['sluice_replies_total{class="2xx"}'], 3 * relayed)
         self.assertEqual(found['sluice_replies_total{class="3xx"}'], relayed)
         self.assertEqual(found[f'sluice_next_hop_messages_total{{next_hop="{sink.address}",answer="accepted"}}'], relayed)
+        self.assertEqual(found[f'sluice_hop_messages_total{{hop="{sink.address}",result="accepted"}}'], relayed)
+        self.assertEqual(found[f'sluice_hop_recipients_total{{hop="{sink.address}",result="accepted"}}'], relayed)
+        self.assertEqual(found[f'sluice_hop_delivery_seconds_count{{hop="{sink.address}"}}'], relayed)
+        self.assertEqual(found[f'sluice_hop_delivery_seconds_bucket{{hop="{sink.address}",le="+Inf"}}'], relayed)
+        self.assertGreater(found[f'sluice_hop_connections{{hop="{sink.address}"}}'], 0)
+        hops = {hop for key in found for hop in re.findall(r'[{,]hop="([^"]*)"', key)}
+        self.assertEqual(hops, {sink.address, "other"})
         self.assertGreater(found["process_resident_memory_bytes"], 1e6)
         if "sluice_allocator_allocated_bytes" in found:  # not under the sanitizers, which have an allocator of their own
             self.assertGreater(found["sluice_allocator_allocated_bytes"], 1e5)

@@ -37,5 +37,33 @@ TEST(MetricText, AHistogramsBucketsAreCumulativeInTheNamesUnit) {
   EXPECT_NE(out.text().find("time_seconds_count 3\n"), std::string::npos);
 }
 
+// Families are declared for each hop in turn, and written as the format wants them: in one piece.
+TEST(MetricText, WritesTheFamiliesOfARegistryInOnePiece) {
+  runtime::MetricRegistry registry(1);
+  const runtime::Counter one = registry.counter("tries_total", "Tries", "hop=\"a\"");
+  const runtime::Gauge level = registry.gauge("open", "Open", "hop=\"a\"");
+  const runtime::HistogramCell time = registry.histogram("time_seconds", "Time", 0.5, 1, "hop=\"a\"");
+  const runtime::Counter two = registry.counter("tries_total", "Tries", "hop=\"b\"");
+  registry.freeze();
+  runtime::MetricCells& cells = registry.cells(0);
+  cells.add(one, 2);
+  cells.add(two, 3);
+  cells.add(level, -1);
+  cells.record(time, 3);
+  cells.record(time, uint64_t{1} << 40);
+  MetricText out;
+  out.declared(registry.read());
+  EXPECT_TRUE(
+      out.text().starts_with("# HELP tries_total Tries\n# TYPE tries_total counter\n"
+                             "tries_total{hop=\"a\"} 2\ntries_total{hop=\"b\"} 3\n"
+                             "# HELP open Open\n# TYPE open gauge\nopen{hop=\"a\"} -1\n"
+                             "# HELP time_seconds Time\n# TYPE time_seconds histogram\n"
+                             "time_seconds_bucket{hop=\"a\",le=\"1\"} 0\n"
+                             "time_seconds_bucket{hop=\"a\",le=\"2\"} 1\n"))
+      << out.text();
+  EXPECT_TRUE(out.text().contains("time_seconds_bucket{hop=\"a\",le=\"+Inf\"} 2\n")) << out.text();
+  EXPECT_TRUE(out.text().contains("time_seconds_count{hop=\"a\"} 2\n"));
+}
+
 }  // namespace
 }  // namespace sluice::node

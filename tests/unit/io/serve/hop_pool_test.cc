@@ -525,5 +525,15 @@ TEST_F(HopPoolTest, SessionsToAbandonedAddressesAreNotUsedAgain) {
   EXPECT_EQ(pool_->counters().connects, 2U);
 }
 
+TEST(HopMetricTable, BeyondTheFirstHundredHopsAreCountedTogether) {
+  runtime::MetricRegistry registry(1);
+  std::vector<std::string> names;
+  for (size_t i = 0; i < HopMetricTable::kHopsMax + 2; ++i) names.push_back(std::to_string(i));
+  names.insert(names.begin(), names.front());
+  const HopMetricTable table(registry, names);
+  EXPECT_NE(&table.of(std::to_string(HopMetricTable::kHopsMax - 1)), &table.of("unknown"));
+  EXPECT_EQ(&table.of(std::to_string(HopMetricTable::kHopsMax)), &table.of("unknown"));
+}
+
 }  // namespace
 }  // namespace sluice::serve
