@@ -131,6 +131,101 @@ TEST_F(NodeMemory, WhatCannotBeReadBackIsDeferredAndTheHopKeepsNothing) {
   EXPECT_EQ(world().rows()[0]["disposition"], "deferred");
 }
 
+TEST_F(NodeMemory, AReadThatFailsMidwayLeavesTheHopWithHalfAMessageAndNoEnd) {
+  start(with_memory(kSmall));
+  reactor::SimDiskFaults faults;
+  faults.read_error = 0.1;
+  disk(faults);
+  const Dialogue large = world().send({.octets = large_message(4'000'000)});
+  disk({});
+  const Dialogue again = world().send({.octets = large_message(4'000'000)});
+  stop();
+  EXPECT_TRUE(answer(large).starts_with("452 4.3.1 ")) << answer(large);
+  EXPECT_EQ(world().report().bodies.read_failures, 1U);
+  EXPECT_GT(world().report().bodies.read_octets, 4'000'000U) << "some of the first";
+  EXPECT_EQ(world().rows()[0]["disposition"], "deferred");
+  EXPECT_EQ(world().rows()[0]["stage"], "end-of-data");
+  EXPECT_TRUE(answer(again).starts_with("250 ")) << answer(again);
+  ASSERT_EQ(world().hop().messages().size(), 1U);
+  EXPECT_GT(world().hop().messages()[0].octets.size(), 4'000'000U);
+  EXPECT_EQ(world().hop().connections(), 2U) << "the first was closed, its DATA without an end";
+}
+
+TEST_F(NodeMemory, WhereNoSpillFileCanBeMadeTheMessageIsDeferred) {
+  start(with_memory(kSmall));
+  reactor::SimDiskFaults faults;
+  faults.open_error = 1;
+  disk(faults);
+  const Dialogue large = world().send({.octets = large_message(500'000)});
+  const Dialogue small = world().send({});
+  disk({});
+  stop();
+  EXPECT_EQ(answer(large), "452 4.3.1 Insufficient system storage, try again later");
+  EXPECT_TRUE(answer(small).starts_with("250 ")) << answer(small);
+  EXPECT_EQ(world().report().bodies.spill_failures, 1U);
+  EXPECT_EQ(world().report().bodies.spilled_messages, 0U);
+  EXPECT_EQ(world().rows()[0]["disposition"], "deferred");
+}
+
+// A part of what was to be written is there then, and goes with its file.
+TEST_F(NodeMemory, ADiskThatIsFullInTheMiddleOfAWriteHasItsRoomAgainAfterwards) {
+  start(with_memory(kSmall));
+  reactor::SimDiskFaults faults;
+  faults.capacity = 250'000;
+  disk(faults);
+  const Dialogue first = world().send({.octets = large_message(1'000'000)});
+  const Dialogue fits = world().send({.octets = large_message(200'000)});
+  stop();
+  EXPECT_TRUE(answer(first).starts_with("452 4.3.1 ")) << answer(first);
+  EXPECT_TRUE(answer(fits).starts_with("250 ")) << answer(fits);
+  EXPECT_EQ(world().report().bodies.spilled_messages, 2U);
+  EXPECT_EQ(world().report().bodies.spill_failures, 1U);
+  EXPECT_EQ(world().report().spill_octets_held, 0U);
+}
+
+TEST_F(NodeMemory, ASlowDiskOnlyTakesTime) {
+  start(with_memory(kSmall));
+  reactor::SimDiskFaults faults;
+  faults.latency_min = 1s;
+  faults.latency_max = 3s;
+  disk(faults);
+  const std::string octets = large_message(1'000'000);
+  const Dialogue dialogue = world().send({.octets = octets});
+  disk({});
+  stop();
+  EXPECT_TRUE(answer(dialogue).starts_with("250 ")) << answer(dialogue);
+  EXPECT_TRUE(world().hop().messages().at(0).octets.ends_with(octets.substr(octets.find("\r\n\r\n"))));
+}
+
+TEST_F(NodeMemory, WhateverTheDiskDoesEachMessageIsWholeOrDeferredAndHasItsRow) {
+  start(with_memory(kSmall));
+  reactor::SimDiskFaults faults;
+  faults.open_error = faults.write_error = faults.read_error = 0.08;
+  const std::string octets = large_message(300'000);
+  const std::string whole = octets.substr(octets.find("\r\n\r\n"));
+  size_t taken = 0;
+  size_t deferred = 0;
+  for (int i = 0; i < 40; ++i) {
+    disk(faults);
+    const Dialogue dialogue = world().send({.octets = octets});
+    const std::string said = answer(dialogue);
+    ++(said.starts_with("250 ") ? taken : deferred);
+    EXPECT_TRUE(said.starts_with("250 ") || said.starts_with("452 4.3.1 ")) << said;
+  }
+  disk({});
+  stop();
+  EXPECT_GT(taken, 3U);
+  EXPECT_GT(deferred, 3U);
+  EXPECT_EQ(world().hop().messages().size(), taken);
+  for (const HopMessage& message : world().hop().messages()) EXPECT_TRUE(message.octets.ends_with(whole));
+  const message::BodyCounters& bodies = world().report().bodies;
+  EXPECT_EQ(bodies.spill_failures + bodies.read_failures, deferred);
+  EXPECT_GT(bodies.spill_failures, 0U);
+  EXPECT_GT(bodies.read_failures, 0U);
+  EXPECT_EQ(world().report().balance.of(message::Disposition::Relayed), taken);
+  EXPECT_EQ(world().report().balance.of(message::Disposition::Deferred), deferred);
+}
+
 TEST_F(NodeMemory, ShortMemoryWritesOutMessagesBelowTheirOwnLimit) {
   start(with_memory("bodies = \"1 MiB\"\nshard_bodies = \"1 MiB\"\nmessage = \"1 MiB\""));
   world().leave_in_body(large_message(400'000), 4);
