@@ -21,7 +21,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace YAML {
+namespace YAML {  // NOLINT(readability-identifier-naming): the library's
 class Node;
 }
 

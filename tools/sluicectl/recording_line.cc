@@ -6,6 +6,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -40,7 +41,7 @@ std::string name_text(const dns::DnsName& name) {
   std::string out;
   std::string_view wire = name.wire();
   while (wire.size() > 1) {
-    const auto size = static_cast<size_t>(wire.front());
+    const size_t size = static_cast<uint8_t>(wire.front());
     if (!out.empty()) out += '.';
     for (const char c : escape_octets(wire.substr(1, size))) {
       if (c == '.') {
