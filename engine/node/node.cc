@@ -1,5 +1,6 @@
 #include "engine/node/node.h"
 
+#include "engine/delivery/hop_pools.h"
 #include "engine/node/journal_end.h"
 #include "engine/node/machine_addresses.h"
 #include "engine/node/policy_files.h"
@@ -60,16 +61,6 @@ Result<std::vector<Endpoint>> dns_servers(const policy::DnsSettings& settings) {
                 fmt::format("{} names no DNS server; set dns.servers in the policy", settings.resolv_conf));
   }
   return servers;
-}
-
-// Every next hop of the policy, as the pools name it.
-std::vector<std::string> names_of_hops(const policy::Policy& policy) {
-  std::vector<std::string> names;
-  for (const policy::ManagedDomain& domain : policy.domains()) {
-    for (const policy::NextHop& hop : domain.next_hops) names.push_back(hop.to_string());
-  }
-  if (policy.outbound_next_hop()) names.push_back(policy.outbound_next_hop()->to_string());
-  return names;
 }
 
 }  // namespace
@@ -206,7 +197,7 @@ Result<void> Node::launch(policy::Policy policy, const NodeOptions& options) {
   resources_->shards = shards;
   resources_->machine = machine_addresses();
   hop_registry_ = std::make_unique<runtime::MetricRegistry>(shards);
-  const std::vector<std::string> hops = names_of_hops(*policy_at_start_);
+  const std::vector<std::string> hops = delivery::hop_names(*policy_at_start_);
   hop_metrics_ = std::make_unique<const serve::HopMetricTable>(*hop_registry_, hops);
   hop_registry_->freeze();
   resources_->hop_metrics = hop_metrics_.get();
