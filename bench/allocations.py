@@ -33,18 +33,6 @@ SHAPES = ("spf", "all")
 # As long as those of real mail, so that no text is kept in place for being short.
 DOMAIN = "newsletter.sender-of-mail.example"
 SENDER, RECIPIENT = f"bounce-1234567@{DOMAIN}", f"firstname.lastname@{measure.MANAGED}"
-ALL = f"""
-[result_header]
-authentication_results = true
-[dkim]
-verify = true
-[arc]
-verify = true
-[[dmarc.rule]]
-name = "bench"
-domains = ["{measure.MANAGED}"]
-enabled = true
-"""
 
 
 class Counted:
@@ -66,7 +54,7 @@ class Counted:
                              processor=0)
         policy = self.folder / "policy.toml"
         policy.write_text(measure.policy_text(self.folder, measure.bare_sink(programs, build).listener, dns.listener,
-                                              extra=ALL if shape == "all" else ""))
+                                              extra=measure.AUTHENTICATION if shape == "all" else ""))
         counts = self.folder / "counts"
         self.program = programs.start(["env", f"LD_PRELOAD={build / 'bin' / 'liballocation-counter.so'}",
                                        f"SLUICE_ALLOCATIONS={counts}", build / "bin" / "sluiced", "--policy", policy])

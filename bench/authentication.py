@@ -74,18 +74,7 @@ verify = false
 [arc]
 verify = false
 """,
-    "all": """
-[result_header]
-authentication_results = true
-[dkim]
-verify = true
-[arc]
-verify = true
-[[dmarc.rule]]
-name = "bench"
-domains = ["{managed}"]
-enabled = true
-"""}
+    "all": measure.AUTHENTICATION}
 
 
 class Node:

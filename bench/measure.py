@@ -14,6 +14,19 @@ TICK = os.sysconf("SC_CLK_TCK")
 PROCESSORS = sorted(os.sched_getaffinity(0))
 MANAGED = "managed.example"
 SENDER = "user@sender.example"
+# What a policy says beside the SPF rule for DKIM, ARC and DMARC to be looked at and their results written.
+AUTHENTICATION = f"""
+[result_header]
+authentication_results = true
+[dkim]
+verify = true
+[arc]
+verify = true
+[[dmarc.rule]]
+name = "bench"
+domains = ["{MANAGED}"]
+enabled = true
+"""
 
 
 class MeasureError(SystemExit):
