@@ -53,7 +53,7 @@ class Counted:
         dns = programs.start([build / "bin" / "sluice-dns", "--listen", "127.0.0.1:0", "--zone", self.folder / "zone.yml"],
                              processor=0)
         policy = self.folder / "policy.toml"
-        policy.write_text(measure.policy_text(self.folder, measure.bare_sink(programs, build).listener, dns.listener,
+        policy.write_text(measure.policy_text(self.folder, measure.next_hop(programs, build).listener, dns.listener,
                                               extra=measure.AUTHENTICATION if shape == "all" else ""))
         counts = self.folder / "counts"
         self.program = programs.start(["env", f"LD_PRELOAD={build / 'bin' / 'liballocation-counter.so'}",

@@ -83,7 +83,7 @@ class Node:
     def __init__(self, programs, build, folder, dns, name):
         folder = pathlib.Path(folder) / name
         folder.mkdir()
-        behind = measure.bare_sink(programs, build)
+        behind = measure.next_hop(programs, build)
         policy = folder / "policy.toml"
         text = (POLICY + EXTRA[name]).format(folder=folder, dns=dns, managed=measure.MANAGED, next_hop=behind.listener)
         policy.write_text(text)
@@ -115,7 +115,7 @@ class Bench:
             self.left_out[name] = reason
             return
         pathlib.Path(folder).chmod(0o755)  # its processes give up root and look into it
-        behind = measure.bare_sink(programs, self.build)
+        behind = measure.next_hop(programs, self.build)
         try:
             self.systems[name] = authentication_peers.STARTS[name](programs, folder, behind.port)
             self._load(name, 100)

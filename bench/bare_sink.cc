@@ -2,7 +2,9 @@
 // mail, on one io_uring, with no checks, no limits and no error handling to speak of. Not part of the
 // product.
 //
-//   bare-sink PORT        ends on SIGTERM and prints {"messages":N,...}
+//   bare-sink PORT [chunking]        ends on SIGTERM and prints {"messages":N,...}
+//
+// With "chunking" it offers CHUNKING, as most mail systems do, and takes one BDAT LAST for each message.
 //
 // What keeps it cheap: direct descriptors from multishot accept, so that no file table is touched; one
 // multishot receive for a connection's life, which does not try before there is something; replies of a batch
@@ -48,7 +50,8 @@ struct Connection {
   uint8_t matched = 0;     // octets of kEndOfData that ended the last buffer
   uint16_t line_size = 0;  // of a command whose line end has not come yet
   uint16_t out_size = 0;
-  char first = 0;      // letter of that command
+  size_t chunk_left = 0;  // octets of a BDAT's chunk still to come
+  char line[62] = {};     // the beginning of that command
   char out[502] = {};  // a client that has more than this in flight is none of ours
 };
 
@@ -71,7 +74,7 @@ size_t find_line_with_dot(std::string_view octets, size_t from) {
 
 class Sink {
  public:
-  explicit Sink(uint16_t port) : connections_(kConnections) {
+  Sink(uint16_t port, bool chunking) : chunking_(chunking), connections_(kConnections) {
     ring_.add_descriptor_table(kConnections);
     ring_.add_buffers(kBuffers, kBufferSize);
     listen_on(port);
@@ -176,6 +179,7 @@ class Sink {
       connection.open = true;
       connection.in_data = connection.quitting = false;
       connection.line_size = connection.out_size = 0;
+      connection.chunk_left = 0;
       say(connection, "220 bare\r\n");
       to_flush_.push_back(slot);
       receive(slot);
@@ -208,16 +212,27 @@ class Sink {
         octets.remove_prefix(feed_data(connection, octets));
         continue;
       }
-      const void* end = std::memchr(octets.data(), '\n', octets.size());
-      if (connection.line_size == 0) connection.first = octets.front();
-      if (end == nullptr) {
-        connection.line_size = 1;
-        return;
+      if (connection.chunk_left != 0) {
+        octets.remove_prefix(feed_chunk(connection, octets));
+        continue;
       }
-      octets.remove_prefix(static_cast<size_t>(static_cast<const char*>(end) - octets.data()) + 1);
+      const size_t end = std::min(octets.find('\n'), octets.size());
+      const size_t keep = std::min(end, sizeof connection.line - 1 - connection.line_size);
+      std::memcpy(connection.line + connection.line_size, octets.data(), keep);
+      connection.line_size = static_cast<uint16_t>(connection.line_size + keep);
+      if (end == octets.size()) return;
+      octets.remove_prefix(end + 1);
+      connection.line[connection.line_size] = '\0';
       connection.line_size = 0;
       command(connection);
     }
+  }
+
+  size_t feed_chunk(Connection& connection, std::string_view octets) {
+    const size_t taken = std::min(connection.chunk_left, octets.size());
+    connection.chunk_left -= taken;
+    if (connection.chunk_left == 0) end_message(connection);
+    return taken;
   }
 
   // How many octets are of the data; in_data ends with it.
@@ -262,12 +277,18 @@ class Sink {
     connection.out_size = static_cast<uint16_t>(connection.out_size + words.size());
   }
 
-  static void command(Connection& connection) {
-    switch (connection.first & 0xDF) {
+  void command(Connection& connection) {
+    switch (connection.line[0] & 0xDF) {
+      case 'B':  // "BDAT octets LAST"
+        connection.chunk_left = std::strtoul(connection.line + 4, nullptr, 10);
+        if (connection.chunk_left == 0) end_message(connection);
+        break;
       case 'E':
         say(connection,
             "250-bare\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-            "250-XCLIENT NAME ADDR HELO\r\n250 SIZE 99000000\r\n");
+            "250-XCLIENT NAME ADDR HELO\r\n");
+        if (chunking_) say(connection, "250-CHUNKING\r\n");
+        say(connection, "250 SIZE 99000000\r\n");
         break;
       case 'D':
         say(connection, "354 go on\r\n");
@@ -287,6 +308,7 @@ class Sink {
   }
 
   BareRing ring_;
+  bool chunking_;
   int listener_ = -1;
   uint64_t messages_ = 0;
   uint64_t octets_ = 0;
@@ -299,8 +321,9 @@ class Sink {
 }  // namespace sluice::bench
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: bare-sink PORT\n");
+  const bool chunking = argc == 3 && std::string_view(argv[2]) == "chunking";
+  if (argc != 2 && !chunking) {
+    std::fprintf(stderr, "usage: bare-sink PORT [chunking]\n");
     return 2;
   }
   struct sigaction action{};
@@ -308,5 +331,5 @@ int main(int argc, char** argv) {
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  sluice::bench::Sink(static_cast<uint16_t>(std::strtoul(argv[1], nullptr, 10))).run();
+  sluice::bench::Sink(static_cast<uint16_t>(std::strtoul(argv[1], nullptr, 10)), chunking).run();
 }

@@ -159,7 +159,7 @@ def settle(pid):
 
 def run(args):
     with measure.memory_folder() as folder, measure.Programs() as programs:
-        sink = measure.bare_sink(programs, args.build)
+        sink = measure.next_hop(programs, args.build)
         crowded = measure.start_node(programs, args.build, folder, sink.listener, shards=2, name="crowded")
         alone = measure.start_node(programs, args.build, folder, sink.listener, shards=2, name="alone")
         clients = {"with": BusyClient(crowded.port, args.size), "without": BusyClient(alone.port, args.size)}

@@ -59,7 +59,7 @@ def main():
     build = args.build.resolve()
     results = {"bare sink": [], "relay with SPF": []}
     with measure.memory_folder() as folder, measure.Programs() as programs:
-        behind = measure.bare_sink(programs, build)
+        behind = measure.next_hop(programs, build)
         targets = {"bare sink": measure.bare_sink(programs, build, processor=-1),
                    "relay with SPF": measure.start_node(programs, build, folder, behind.listener)}
         capacity = capacity_of(build, targets["relay with SPF"], args)

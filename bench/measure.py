@@ -190,9 +190,14 @@ class Programs:
         return self.add(Program([str(word) for word in command], ready_port, processor))
 
 
-def bare_sink(programs, build, processor=0):
+def bare_sink(programs, build, processor=0, chunking=False):
     port = free_port()
-    return programs.start([build / "bin" / "bare-sink", port], port, processor)
+    return programs.start([build / "bin" / "bare-sink", port, *(["chunking"] if chunking else [])], port, processor)
+
+
+def next_hop(programs, build, processor=0, chunking=True):
+    """What stands behind a measured system. Unless said otherwise it offers CHUNKING, as Postfix, Exim and Exchange do."""
+    return bare_sink(programs, build, processor, chunking)
 
 
 # --- a node ---------------------------------------------------------------------------------------------------------

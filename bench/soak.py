@@ -125,7 +125,7 @@ def main():
     with measure.memory_folder() as folder, measure.Programs() as programs:
         corpus = f"{folder}/corpus"
         make_corpus.write_pack(corpus, make_corpus.corpus(CORPUS_MESSAGES, 200, 1))
-        behind = measure.bare_sink(programs, build)
+        behind = measure.next_hop(programs, build)
         node = measure.start_node(programs, build, folder, behind.listener, zone=make_corpus.zone_text(200))
         capacity = measure.bare_load(build, node.port, CAPACITY_MESSAGES, corpus=corpus)["messages_per_second"]
         rate = args.rate or capacity * args.share

@@ -53,7 +53,7 @@ def main():
     if len(measure.PROCESSORS) < 2:
         raise measure.MeasureError("two shards need two processors")
     with measure.memory_folder() as folder, measure.Programs() as programs:
-        behind = measure.bare_sink(programs, build, processor=None)
+        behind = measure.next_hop(programs, build, processor=None)
         nodes = {shards: measure.start_node(programs, build, folder, behind.listener, shards=shards, name=f"shards{shards}",
                                             processor=-1 if shards == 1 else None, dns_processor=None)
                  for shards in (1, 2)}
