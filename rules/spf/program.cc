@@ -43,6 +43,20 @@ uint64_t add_up(uint64_t a, uint64_t b) {
 constexpr size_t kTableAt = sizeof(ProgramImage);
 static_assert(kTableAt == 64 && kTableAt % cidr::kBlockAlignment == 0);
 
+// Images of one size would begin at few places of a second-level cache, since the allocator's steps are
+// multiples of large powers of two, and push each other out of it. So large ones begin up to so much later,
+// by chance.
+constexpr size_t kSpread = 2048;
+constexpr size_t kSpreadFrom = 1024;  // smaller ones lie in smaller steps
+
+size_t spread_of(size_t image_bytes) { return image_bytes > kSpreadFrom ? kSpread : 0; }
+
+// As good as chance, of where it lies: a multiple of `unit` below `spread`.
+size_t shift_of(const std::byte* memory, size_t spread, size_t unit) {
+  const uint64_t mixed = (reinterpret_cast<uintptr_t>(memory) / unit) * 0x9E3779B97F4A7C15U;
+  return (mixed >> 32) * (spread / unit) >> 32;
+}
+
 size_t round_up(size_t size, size_t unit) { return (size + unit - 1) / unit * unit; }
 
 size_t text_memory(const std::string& text) {
@@ -54,17 +68,22 @@ size_t text_memory(const std::string& text) {
 // --- ProgramImage ---
 
 void ProgramImage::Free::operator()(ProgramImage* image) const {
+  std::byte* const memory = reinterpret_cast<std::byte*>(image) - size_t{image->shift_} * kPair;
   image->~ProgramImage();
-  LargePages::free(image, kPair);
+  LargePages::free(memory, kPair);
 }
 
 ProgramImage::Owner ProgramImage::make(IpFamily family, const Draft& draft, const Rare& rare,
                                        const LargePages& memory) {
   const cidr::CidrSet& prefixes = draft.first.prefixes;
   const size_t finals_at = kTableAt + round_up(prefixes.bytes(), kFinalUnit);
-  const size_t bytes = std::max(finals_at + draft.finals.size(), sizeof(ProgramImage));
-  auto* begin = static_cast<std::byte*>(memory.allocate(bytes, kPair));
+  const size_t bytes = finals_at + draft.finals.size();
+  const size_t spread = spread_of(bytes);
+  auto* const taken = static_cast<std::byte*>(memory.allocate(bytes + spread, kPair));
+  const size_t shift = shift_of(taken, spread, kPair);
+  std::byte* const begin = taken + shift * kPair;
   Owner made(new (begin) ProgramImage);
+  made->shift_ = static_cast<uint8_t>(shift);
   if (family == IpFamily::V4) {
     made->first_.v4 = prefixes.v4().place(begin + kTableAt);
   } else {
@@ -153,8 +172,8 @@ void Program::finish(ProgramImage::Draft& draft, const std::vector<Cidr>& prefix
   rare.actions.shrink_to_fit();
   rare.rests.shrink_to_fit();
   draft.first.prefixes.seal();
-  bytes_ = sizeof(Program) + sizeof(rare) + text_memory(domain_) + sizeof(ProgramImage) +
-           draft.first.prefixes.bytes() + draft.finals.size() +
+  const size_t image_bytes = kTableAt + draft.first.prefixes.bytes() + draft.finals.size();
+  bytes_ = sizeof(Program) + sizeof(rare) + text_memory(domain_) + image_bytes + spread_of(image_bytes) +
            rare.actions.size() * sizeof(ProgramImage::Action);
   for (ProgramImage::Block& other : rare.others) {
     other.prefixes.seal();

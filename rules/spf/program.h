@@ -152,6 +152,7 @@ class alignas(64) ProgramImage {
   uint32_t finals_at_ = 0;
   Code otherwise_ = 0;  // for clients that no prefix of the first block holds
   IpFamily family_ = IpFamily::V4;
+  uint8_t shift_ = 0;  // in pairs: how far behind the begin of its memory it lies
 };
 
 class Program {
