@@ -141,6 +141,7 @@ void append_tracking_row(std::string& out, const TransactionFacts& facts, const 
     write_names(json, "removed_signed_fields", flags.removed_signed_fields);
   }
   if (flags.long_line) json.boolean("long_line", true);
+  if (flags.bare_line_ends != 0) json.number("bare_line_ends", flags.bare_line_ends);
   json.text("policy_version", facts.policy_version);
   json.end();
   out += '\n';

@@ -21,6 +21,8 @@ smtp::ServerOptions session_options(const policy::Policy& policy, const policy::
   smtp::ServerOptions options;
   options.hostname = listener.hostname;
   options.message_octets = listener.max_message_octets;
+  if (listener.bare_line_ends == policy::BareLineEnds::Normalize)
+    options.bare_line_ends = smtp::BareLineEnds::Normalize;
   options.recipients = listener.max_recipients;
   options.errors = policy.clients().max_errors;
   options.recipients_at_once = limits::kSmtpRecipientsAtOnce;

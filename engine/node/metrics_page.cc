@@ -100,6 +100,8 @@ void write_connections(MetricText& out, const ShardReport& sum) {
   out.counter("sluice_messages", "Messages that came to their end of data.");
   out.sample(smtp.accepted, {{"answer", "accepted"}});
   out.sample(smtp.messages - smtp.accepted, {{"answer", "refused"}});
+  out.counter("sluice_messages_normalized", "Of these, those whose bare CR and LF were made CRLF.",
+              sum.pipeline.normalized);
   out.counter("sluice_body_bytes", "Octets of messages that were received, as on the wire.",
               smtp.body_octets);
   out.counter("sluice_replies", "Replies to clients, by their first digit.");

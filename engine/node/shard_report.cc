@@ -10,6 +10,7 @@ void add_pipeline(pipeline::PipelineCounters& sum, const pipeline::PipelineCount
   sum.spf_evaluations += other.spf_evaluations;
   sum.spf_cut_off += other.spf_cut_off;
   sum.mail_refused += other.mail_refused;
+  sum.normalized += other.normalized;
   sum.rows_not_durable += other.rows_not_durable;
   sum.authentication.add(other.authentication);
 }

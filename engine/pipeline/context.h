@@ -28,6 +28,7 @@ struct PipelineCounters {
   uint64_t spf_evaluations = 0;   // inquiries started
   uint64_t spf_cut_off = 0;       // not finished when the verdict was due
   uint64_t mail_refused = 0;      // MAIL answered 452 4.3.1 because the node's memory was used up
+  uint64_t normalized = 0;        // messages whose bare CR and LF were made CRLF
   uint64_t rows_not_durable = 0;  // rows in the ring, or deletions refused, because the disk refused
   AuthenticationCounters authentication;
 };

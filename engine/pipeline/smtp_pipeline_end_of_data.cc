@@ -71,6 +71,8 @@ Eventual<Answer> SmtpPipeline::on_end_of_data(Shard& shard, const smtp::DataRead
   tx.stuffed = message.stuffed_dots() != 0;
   tx.eight_bit = message.eight_bit();
   tx.evidence.flags.long_line = message.longest_line() > limits::kSmtpTextLineAdvised;
+  tx.evidence.flags.bare_line_ends = message.bare_line_ends();
+  if (message.bare_line_ends() != 0) ++context_.counters.normalized;
   if (tx.header.state() == mail::HeaderReader::State::Reading) {
     tx.header.finish();
     tx.header_wire_octets = tx.body.wire_octets();

@@ -34,49 +34,91 @@ DataReader::Result DataReader::read_text(std::string_view piece) {
   while (true) {
     const ScanResult found = scan_body(piece.substr(position), scan_);
     position += found.consumed;
+    if (found.consumed != 0) behind_bare_ = false;
     if (found.stop == ScanStop::End) return give(piece, position, false);
-    if (found.stop != ScanStop::Dot) return refuse(defect_of(found.stop), position, position);
-
-    // A dot at the start of a line: CRLF behind it ends the message, anything else makes it stuffing.
     const std::string_view before = piece.substr(0, position);
+    if (found.stop != ScanStop::Dot) {
+      if (!normalizes(found.stop)) return refuse(defect_of(found.stop), position, position);
+      // What stands before goes out first; the next call finds the bare end again, in front.
+      return before.empty() ? normalize(found.stop) : give(before, position, false);
+    }
+
+    // A dot at the start of a line: between CRLF and CRLF it ends the message, else it is stuffing or text.
     const std::string_view behind = piece.substr(position + 1);
-    if (behind.empty()) {
-      edge_ = Edge::Dot;
+    if (behind.empty() || (behind == "\r" && !behind_bare_)) {
+      edge_ = behind.empty() ? Edge::Dot : Edge::DotCr;
       return give(before, piece.size(), false);
     }
-    if (behind == "\r") {
-      edge_ = Edge::DotCr;
-      return give(before, piece.size(), false);
-    }
-    if (behind.starts_with("\r\n")) {
-      // What stands before goes out first; the next call finds the dot again, in front.
-      if (!before.empty()) return give(before, position, false);
-      return {.step = Step::End, .consumed = 3};
-    }
-    ++stuffed_dots_;
-    scan_.line_start = false;
+    const bool ends = behind.starts_with("\r\n") && !behind_bare_;
+    if (ends && before.empty()) return {.step = Step::End, .consumed = 3};
+    const bool text = dot_is_text_before(behind.front());
+    if (text && before.empty()) return stuff();
+    // As above: the next call finds the dot again.
+    if (ends || text) return give(before, position, false);
+    leave_stuffing();
     ++position;
   }
 }
 
 // The pieces before ended in a dot, or in dot and CR, at the start of a line.
 DataReader::Result DataReader::read_edge(std::string_view piece) {
-  size_t position = 0;
-  if (edge_ == Edge::Dot) {
-    if (piece.front() != '\r') {
-      edge_ = Edge::Text;
-      scan_.line_start = false;
-      ++stuffed_dots_;
-      return give(".", 0, true);
-    }
+  if (edge_ == Edge::DotCr) return read_dot_cr(piece, 0);
+  const char next = piece.front();
+  if (next == '\r' && !behind_bare_) {
     edge_ = Edge::DotCr;
-    if (++position == piece.size()) return {.consumed = position};
+    return piece.size() == 1 ? Result{.consumed = 1} : read_dot_cr(piece, 1);
   }
+  return give_held(dot_is_text_before(next) ? ".." : ".", 0);
+}
+
+DataReader::Result DataReader::read_dot_cr(std::string_view piece, size_t position) {
   if (piece[position] == '\n') return {.step = Step::End, .consumed = position + 1};
+  scan_.after_cr = true;
+  if (bare_ == BareLineEnds::Normalize) return give_held("..\r", position);
   edge_ = Edge::Text;
   scan_.line_start = false;
-  scan_.after_cr = true;
   return refuse(BodyDefect::BareCr, 1, position);  // the CR
+}
+
+bool DataReader::dot_is_text_before(char next) const {
+  if (behind_bare_) return next != '.';
+  return bare_ == BareLineEnds::Normalize && (next == '\r' || next == '\n');
+}
+
+// A line's first octets, which were held back, with the stuffing that text gets.
+DataReader::Result DataReader::give_held(std::string_view octets, size_t consumed) {
+  edge_ = Edge::Text;
+  leave_stuffing();
+  scan_.line_octets += octets.size() - 1;
+  return give(octets, consumed, true);
+}
+
+// Puts stuffing before the dot that comes next, which is text.
+DataReader::Result DataReader::stuff() {
+  leave_stuffing();
+  return give(".", 0, true);
+}
+
+void DataReader::leave_stuffing() {
+  ++stuffed_dots_;
+  scan_.line_start = false;
+  behind_bare_ = false;
+}
+
+// Gives out what the line end in front lacks. A bare CR was given out before what follows it came.
+DataReader::Result DataReader::normalize(ScanStop stop) {
+  const bool lacks_lf = stop == ScanStop::BareCr;
+  ++bare_line_ends_;
+  end_line(scan_.line_octets - (lacks_lf ? 1 : 0));
+  scan_.after_cr = false;
+  behind_bare_ = true;
+  return lacks_lf ? give("\n", 0, true) : give("\r\n", 1, true);
+}
+
+void DataReader::end_line(uint64_t octets) {
+  scan_.longest_line = std::max(scan_.longest_line, octets);
+  scan_.line_octets = 0;
+  scan_.line_start = true;
 }
 
 DataReader::Result DataReader::read_chunk(std::string_view piece) {
@@ -84,21 +126,27 @@ DataReader::Result DataReader::read_chunk(std::string_view piece) {
   if (dropping_) return {.consumed = piece.size()};
   const ScanResult found = scan_body(piece, scan_);
   if (found.stop == ScanStop::End) return give(piece, piece.size(), false);
-  if (found.stop != ScanStop::Dot) return refuse(defect_of(found.stop), found.consumed, found.consumed);
-  // What stands before goes out first; the next call finds the dot again, in front.
+  if (found.stop != ScanStop::Dot && !normalizes(found.stop))
+    return refuse(defect_of(found.stop), found.consumed, found.consumed);
+  // What stands before goes out first; the next call finds the dot or the bare end again, in front.
   if (found.consumed != 0) return give(piece.substr(0, found.consumed), found.consumed, false);
-  ++stuffed_dots_;
-  scan_.line_start = false;
-  return give(".", 0, true);
+  return found.stop == ScanStop::Dot ? stuff() : normalize(found.stop);
 }
 
 DataReader::Result DataReader::end_chunks() {
   if (dropping_ || scan_.line_start) return {.step = Step::End};
-  if (scan_.after_cr) return refuse(BodyDefect::BareCr, 0, 0);
-  scan_.longest_line = std::max(scan_.longest_line, scan_.line_octets);
-  scan_.line_octets = 0;
-  scan_.line_start = true;
+  if (scan_.after_cr)
+    return normalizes(ScanStop::BareCr) ? normalize(ScanStop::BareCr) : refuse(BodyDefect::BareCr, 0, 0);
+  end_line(scan_.line_octets);
   return give("\r\n", 0, true);
+}
+
+void DataReader::drop_rest() {
+  dropping_ = true;
+  if (!behind_bare_) return;
+  behind_bare_ = false;
+  scan_.line_start = false;  // no CRLF stands before what comes
+  edge_ = Edge::Text;
 }
 
 // Only looks for the end; the same states, no output.
@@ -149,7 +197,7 @@ DataReader::Result DataReader::give(std::string_view octets, size_t consumed, bo
 // have been had they come in a piece of their own.
 DataReader::Result DataReader::refuse(BodyDefect defect, size_t octets_before, size_t consumed) {
   defect_ = message_octets() + octets_before > octets_max_ ? BodyDefect::TooLarge : defect;
-  dropping_ = true;
+  drop_rest();
   return {.step = Step::Defect, .defect = defect_, .consumed = consumed};
 }
 

@@ -232,7 +232,7 @@ void ServerSession::take_decision(Kind kind) {
       go_to_next_recipient();
       break;
     case Kind::Data:
-      reader_.reset(options_->message_octets);
+      reader_.reset(options_->message_octets, options_->bare_line_ends);
       if (state_ == State::Chunk) {
         chunks_ = Chunks::Open;
       } else {

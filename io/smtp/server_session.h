@@ -40,9 +40,10 @@
 // the body.
 //
 // Fails by replies. A command line with bare LF, bare CR or NUL inside is answered 500 5.5.2 and the
-// connection ends, because what such a peer means by a line is not what we mean; so does it behind a BDAT
-// whose size cannot be read, since nobody knows where its octets end. The octets of a BDAT that is refused
-// are read and dropped, and then it gets its reply. Misuse by the driver is a CHECK.
+// connection ends, because what such a peer means by a line is not what we mean (whatever becomes of them in
+// messages: ServerOptions::bare_line_ends); so does it behind a BDAT whose size cannot be read, since nobody
+// knows where its octets end. The octets of a BDAT that is refused are read and dropped, and then it gets its
+// reply. Misuse by the driver is a CHECK.
 #pragma once
 
 #include "io/base/limits.h"
@@ -77,6 +78,7 @@ struct ServerOptions {
   bool chunking = true;
   // RCPTs in one Recipient event, at most, where a client sent them along. 1: each has its own.
   size_t recipients_at_once = 1;
+  BareLineEnds bare_line_ends = BareLineEnds::Refuse;  // in messages; never in commands
   size_t recipient_domains = 0;  // offered as LIMITS RCPTDOMAINMAX (the handler keeps to it); 0: not offered
   mail::AddressRules address{};
 };

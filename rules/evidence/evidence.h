@@ -100,6 +100,7 @@ struct DkimEvidence {
 
 struct MessageFlags {
   bool long_line = false;                          // a line over 998 octets (W-8)
+  uint64_t bare_line_ends = 0;                     // bare CR and LF that were made CRLF
   std::vector<std::string> removed_fields;         // names of fields that were removed (W-20)
   std::vector<std::string> removed_signed_fields;  // those of them that a passing DKIM signature covered
 };

@@ -72,6 +72,7 @@ void read_listener(const DocumentNode& table, Draft& draft, Diagnostics& diagnos
   }
   listener.max_message_octets = reader.size("max_message_size");
   listener.max_recipients = static_cast<unsigned>(reader.integer("max_recipients"));
+  listener.bare_line_ends = static_cast<BareLineEnds>(reader.choice("bare_line_ends").value_or(0));
 
   const auto same = std::ranges::find(draft.sections.listeners, listener.address, &Listener::address);
   // Port 0 is any free port: never the same one twice.

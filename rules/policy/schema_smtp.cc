@@ -7,6 +7,7 @@ namespace sluice::policy::schema {
 namespace {
 
 constexpr std::array<std::string_view, 2> kDirections{"inbound", "outbound"};
+constexpr std::array<std::string_view, 2> kBareLineEnds{"refuse", "normalize"};  // as BareLineEnds
 constexpr std::array<std::string_view, 17> kTopTables{
     "listener",       "domain", "outbound", "node",    "journal", "memory", "dns", "result_header", "events",
     "authentication", "spf",    "delivery", "clients", "admin",   "dkim",   "arc", "dmarc"};
@@ -160,6 +161,18 @@ constexpr std::array kListener{
             .text =
                 "Recipients of one transaction; further ones get 452 4.5.3. RFC 5321 section 4.5.3.1.8 wants "
                 "at least 100."},
+    Setting{
+        .name = "bare_line_ends",
+        .type = ValueType::Choice,
+        .default_text = "\"refuse\"",
+        .choices = kBareLineEnds,
+        .text =
+            "What becomes of a message with a CR or LF that is not part of CRLF (RFC 5321 section 2.3.8): "
+            "`refuse`: 554 5.6.0. `normalize`: each becomes CRLF before anything is hashed, matched or "
+            "relayed, for devices and scripts that send LF (Postfix: `smtpd_forbid_bare_newline = "
+            "normalize`). With both, only CRLF.CRLF as it came ends a message, NUL is refused, and a "
+            "command line with a bare CR or LF ends the session. `max_message_size` counts what is kept, "
+            "which may be twice what came."},
 };
 
 constexpr std::array kDomain{

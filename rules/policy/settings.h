@@ -92,6 +92,9 @@ struct ClientSettings {
   friend bool operator==(const ClientSettings&, const ClientSettings&) = default;
 };
 
+// What becomes of a bare CR or LF in a message.
+enum class BareLineEnds : uint8_t { Refuse, Normalize };
+
 struct Listener {
   Endpoint address;
   Direction direction = Direction::Inbound;
@@ -100,6 +103,7 @@ struct Listener {
   std::vector<Cidr> proxy_peers;    // may send a PROXY header; the reader refuses entries as yet
   uint64_t max_message_octets = 0;
   unsigned max_recipients = 0;
+  BareLineEnds bare_line_ends = BareLineEnds::Refuse;
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 

@@ -101,11 +101,12 @@ class EndToEnd(unittest.TestCase):
         self.addCleanup(getattr(thing, "program", thing).clean_up)
         return thing
 
-    def policy(self, hop, versions=(4,), shards=1, dns="127.0.0.1:9", dns_extra="", proxies=(), extra=""):
+    def policy(self, hop, versions=(4,), shards=1, dns="127.0.0.1:9", dns_extra="", proxies=(), listener_extra="",
+               extra=""):
         """A node that listens on a free port for each IP version; corp.example goes to the hop. `proxies` may send
         XCLIENT."""
         listeners = "".join(
-            f'[[listener]]\naddress = "{endpoint(LOOPBACK[version], 0)}"\nxclient_peers = {json.dumps(proxies)}\n'
+            f'[[listener]]\naddress = "{endpoint(LOOPBACK[version], 0)}"\nxclient_peers = {json.dumps(proxies)}\n{listener_extra}'
             for version in versions)
         return (f'[node]\nhostname = "mx.corp.example"\nshards = {shards}\nbackend = "@BACKEND@"\n'
                 f'[journal]\npath = "@JOURNAL@"\n[dns]\nservers = ["{dns}"]\ntimeout_seconds = 2\n{dns_extra}'

@@ -55,6 +55,38 @@ class HostileTests:
             self.assertRegex(talk.reply(), "^250 ")
         self.assert_unharmed(refused=1)
 
+    # Shows: W-9
+    def test_lookalikes_become_text_of_one_message_where_line_ends_are_normalized(self):
+        node = self.node(self.sink.address, self.flavour, name="normalizing",
+                         listener_extra='bare_line_ends = "normalize"\n')
+        inner = b"MAIL FROM:<inner@sender.example>\r\nRCPT TO:<joe@corp.example>\r\nDATA\r\nSubject: inner"
+        forms = [form for form in LOOKALIKES if b"\0" not in form]
+        for form in forms:
+            for octets, single in ((b"first" + form + inner, False), (b"first" + form + inner, True)):
+                octets = b"Subject: outer\r\n\r\n" + octets
+                with self.subTest(form=form, single=single), SmtpTalk(node.addresses[0]) as talk:
+                    self.assertRegex(talk.envelope() if single else talk.begin(), "^(250|354) ")
+                    if single:
+                        command = b"BDAT %d\r\n" % len(octets) + octets + b"BDAT 0 LAST\r\nNOOP\r\nQUIT\r\n"
+                        for octet in command:
+                            talk.send(bytes([octet]))
+                    else:
+                        talk.send(octets + b"\r\n.\r\nNOOP\r\nQUIT\r\n")
+                    replies = talk.replies()
+                    self.assertEqual([reply[:3] for reply in replies], ["250"] * (3 if single else 2) + ["221"], replies)
+        with SmtpTalk(node.addresses[0]) as talk:
+            self.assertRegex(talk.begin(), "^354 ")
+            talk.send(b"Subject: outer\n\na\0\n\r\n.\r\n")
+            self.assertRegex(talk.reply(), r"^554 5\.6\.0 ")
+            talk.send(b"NOOP\nNOOP\r\n")
+            self.assertEqual([reply[:3] for reply in talk.replies()], ["500"])
+        self.assert_balance(node.stopped(), [node.journal], relayed=2 * len(forms), refused=1)
+        texts = [text for _, text in self.sink.messages()]
+        self.assertEqual(len(texts), 2 * len(forms))
+        for text in texts:
+            self.assertRegex(text, r"(?s)\nSubject: outer\n.*\nfirst\n+\.\n+MAIL FROM:<inner@.*\nSubject: inner\n")
+        self.assert_unharmed(others=2 * len(forms))
+
     def test_bare_line_ends_and_nul_in_commands_end_the_session_and_execute_nothing(self):
         for command in [b"NOOP\nNOOP\r\n", b"NOOP\rNOOP\r\n", b"NO\0OP\r\n", b"MAIL FROM:<a@b.example>\nDATA\r\n",
                         b"\0\r\n", b"\n\r\n"]:

@@ -52,6 +52,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   script.options.errors = (settings & 8) != 0 ? 100 : 10;
   script.options.recipients_at_once = (settings & 32) != 0 ? 3 : limits::kSmtpRecipientsAtOnce;
   if ((settings & 64) != 0) script.options.refused_recipients = 3;
+  const bool normalizes = (settings & 128) != 0;
+  if (normalizes) script.options.bare_line_ends = smtp::BareLineEnds::Normalize;
   script.peer = (settings & 16) != 0 ? smtp::XclientPeer::Listed : smtp::XclientPeer::NotListed;
   const smtp::ServerRun whole = smtp::run_server(input, script);
   check_output(whole.output);
@@ -70,6 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   SLUICE_CHECK(one_by_one.output == whole.output && one_by_one.events == whole.events);
   SLUICE_CHECK(pieces.messages == whole.messages && pieces.closed == whole.closed);
 
-  if (!input.ends_with('\r')) SLUICE_CHECK(smtp::bdat_differs_from_data(input, random).empty());
+  if (input.ends_with('\r') || (normalizes && input.ends_with('\n'))) return 0;
+  SLUICE_CHECK(smtp::bdat_differs_from_data(input, random, script.options.bare_line_ends).empty());
   return 0;
 }

@@ -41,10 +41,15 @@ TEST_F(JournalRow, SaysWhoWhatAndWhy) {
   EXPECT_EQ(json["sender"], "user@sender.example");
   EXPECT_EQ(json["disposition"], "deferred");
   EXPECT_EQ(json["policy_version"], version_text_);
-  for (const char* absent :
-       {"client_source", "spf", "rule", "size", "next_hop", "removed_fields", "long_line"}) {
+  for (const char* absent : {"client_source", "spf", "rule", "size", "next_hop", "removed_fields",
+                             "long_line", "bare_line_ends"}) {
     EXPECT_FALSE(json.contains(absent)) << absent;
   }
+}
+
+TEST_F(JournalRow, SaysThatLineEndsWereNormalized) {
+  evidence_.flags.bare_line_ends = 3;
+  EXPECT_EQ(tracking({})["bare_line_ends"], 3);
 }
 
 TEST_F(JournalRow, ForeignTextCannotBecomeARowOfItsOwn) {

@@ -55,6 +55,14 @@ TEST(ListenerOptions, TakesTheSessionsLimitsFromThePolicy) {
   EXPECT_EQ(options.refused_recipients, 2U);
 }
 
+TEST(ListenerOptions, NormalizesBareLineEndsBySettingOnly) {
+  const policy::Policy policy = policy_with_hop("192.0.2.10:25");
+  policy::Listener listener = policy.listeners()[0];
+  EXPECT_EQ(session_options(policy, listener).bare_line_ends, smtp::BareLineEnds::Refuse);
+  listener.bare_line_ends = policy::BareLineEnds::Normalize;
+  EXPECT_EQ(session_options(policy, listener).bare_line_ends, smtp::BareLineEnds::Normalize);
+}
+
 // Shows: W-4
 TEST(ListenerOptions, OffersOneDomainATransactionWhereDomainsDiffer) {
   const policy::Policy alike = policy_with_hop("192.0.2.10:25");

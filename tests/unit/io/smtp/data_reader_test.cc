@@ -3,6 +3,7 @@
 #include "io/base/random.h"
 #include "io/smtp/body_scan.h"
 #include "io/smtp/dot_stuffing.h"
+#include "tests/unit/io/smtp/normalized_message.h"
 
 #include <optional>
 #include <string>
@@ -228,6 +229,127 @@ TEST(DataReader, AgreesWithTheModelInAnyPieces) {
     if (expected.defect != BodyDefect::None) continue;
     ASSERT_TRUE(found == expected) << testing::PrintToString(wire);
   }
+}
+
+struct NormalizedCase {
+  std::string name;
+  std::string octets;
+  std::string wire;
+  uint64_t bare_line_ends = 0;
+};
+
+void expect_normalized(const std::vector<NormalizedCase>& cases) {
+  for (const NormalizedCase& c : cases) {
+    SCOPED_TRACE(c.name);
+    const std::string octets = c.octets + "\r\n.\r\n";
+    for (size_t size = 1; size <= octets.size() + 6; ++size) {
+      const NormalizedMessage message =
+          read_normalized(octets + "QUIT\r\n", [size](size_t left) { return std::min(left, size); });
+      EXPECT_EQ(message.wire, c.wire + "\r\n") << size;
+      EXPECT_EQ(danger_of(message.wire), "") << size;
+      EXPECT_EQ(message.end, octets.size()) << size;
+      EXPECT_EQ(message.bare_line_ends, c.bare_line_ends) << size;
+    }
+  }
+}
+
+TEST(DataReaderNormalizes, EachBareCrAndBareLfToCrlf) {
+  expect_normalized({
+      {"nothing bare", "a\r\nb", "a\r\nb", 0},
+      {"LF", "a\nb", "a\r\nb", 1},
+      {"CR", "a\rb", "a\r\nb", 1},
+      {"LF LF", "a\n\nb", "a\r\n\r\nb", 2},
+      {"CR CR", "a\r\rb", "a\r\n\r\nb", 2},
+      {"LF CR", "a\n\rb", "a\r\n\r\nb", 2},
+      {"CR CRLF", "a\r\r\nb", "a\r\n\r\nb", 1},
+      {"CRLF LF", "a\r\n\nb", "a\r\n\r\nb", 1},
+      {"LF at the start", "\na", "\r\na", 1},
+      {"CR at the start", "\ra", "\r\na", 1},
+      {"LF before the end", "a\n", "a\r\n", 1},
+      {"CR before the end", "a\r", "a\r\n", 1},
+      {"a line longer than a block", std::string(200, 'x') + "\n" + std::string(200, 'y'),
+       std::string(200, 'x') + "\r\n" + std::string(200, 'y'), 1},
+  });
+}
+
+// RFC 5321 section 4.5.2 where a line begins behind a bare CR or LF, or ends in one.
+TEST(DataReaderNormalizes, TakesADotForStuffingOnlyWhereItsSenderStuffs) {
+  expect_normalized({
+      {"CRLF, one dot", "a\r\n.b", "a\r\n.b", 0},
+      {"CRLF, two dots", "a\r\n..b", "a\r\n..b", 0},
+      {"LF, one dot", "a\n.b", "a\r\n..b", 1},
+      {"LF, two dots", "a\n..b", "a\r\n..b", 1},
+      {"LF, three dots", "a\n...b", "a\r\n...b", 1},
+      {"CR, one dot", "a\r.b", "a\r\n..b", 1},
+      {"CR, two dots", "a\r..b", "a\r\n..b", 1},
+      {"dots at the start", "..b\n..c\n.d", "..b\r\n..c\r\n..d", 2},
+      {"two dots before LF", "a\r\n..\nb", "a\r\n..\r\nb", 1},
+  });
+}
+
+// CVE-2023-51764, -51765, -51766: the same forms as above. What they would begin is text, and a next hop sees
+// no end of data in them whichever forms it takes for one.
+TEST(DataReaderNormalizes, LookalikesToStuffedLinesOfOneDot) {
+  expect_normalized({
+      {"LF.LF", "a\n.\nMAIL", "a\r\n..\r\nMAIL", 2},
+      {"LF.CRLF", "a\n.\r\nMAIL", "a\r\n..\r\nMAIL", 1},
+      {"CRLF.LF", "a\r\n.\nMAIL", "a\r\n..\r\nMAIL", 1},
+      {"CR.CR", "a\r.\rMAIL", "a\r\n..\r\nMAIL", 2},
+      {"CR.CRLF", "a\r.\r\nMAIL", "a\r\n..\r\nMAIL", 1},
+      {"CRLF.CR", "a\r\n.\rMAIL", "a\r\n..\r\nMAIL", 1},
+      {"CRLF.CRCRLF", "a\r\n.\r\r\nMAIL", "a\r\n..\r\n\r\nMAIL", 1},
+      {"LF.CR", "a\n.\rMAIL", "a\r\n..\r\nMAIL", 2},
+      {"CR.LF", "a\r.\nMAIL", "a\r\n..\r\nMAIL", 2},
+      {"CRCRLF.CRCRLF", "a\r\r\n.\r\r\nMAIL", "a\r\n\r\n..\r\n\r\nMAIL", 2},
+      {"LFCR.CRLF", "a\n\r.\r\nMAIL", "a\r\n\r\n..\r\nMAIL", 2},
+      {".LF at the start", ".\nMAIL", "..\r\nMAIL", 1},
+      {".CR at the start", ".\rMAIL", "..\r\nMAIL", 1},
+      {"LF.CRLF at the start", "\n.\r\nMAIL", "\r\n..\r\nMAIL", 1},
+      {"LF..LF", "a\n..\nMAIL", "a\r\n..\r\nMAIL", 2},
+  });
+}
+
+TEST(DataReaderNormalizes, ButRefusesNul) {
+  for (const std::string& octets : {std::string("a\n\0b", 4), std::string("a\r\0\n.\r\n", 7),
+                                    std::string("\r\n.\0\r\n", 6), std::string("\n.\0\n", 4)}) {
+    for (size_t size = 1; size <= octets.size() + 5; ++size) {
+      const NormalizedMessage message =
+          read_normalized(octets + "\r\n.\r\n", [size](size_t left) { return std::min(left, size); });
+      EXPECT_EQ(message.defect, BodyDefect::Nul) << testing::PrintToString(octets);
+      EXPECT_EQ(message.end, octets.size() + 5) << testing::PrintToString(octets);
+    }
+  }
+}
+
+TEST(DataReaderNormalizes, AndCountsWhatIsKept) {
+  const std::string octets = "\n\r\n.\n.\r\n.\r\n";  // kept: CRLF CRLF . CRLF . CRLF
+  for (size_t size = 1; size <= octets.size(); ++size) {
+    const auto piece = [size](size_t left) { return std::min(left, size); };
+    EXPECT_EQ(read_normalized(octets, piece, 10).defect, BodyDefect::None) << size;
+    EXPECT_EQ(read_normalized(octets, piece, 9).defect, BodyDefect::TooLarge) << size;
+    EXPECT_EQ(read_normalized(octets, piece, 9).end, octets.size()) << size;
+  }
+}
+
+// Its limit may be met in the middle of a line end, and the owner may give up anywhere: the end is where it
+// is.
+TEST(DataReaderNormalizes, AsTheModelDoesInAnyPieces) {
+  Random random(12);
+  size_t bare = 0;
+  for (int round = 0; round < 20000; ++round) {
+    const std::string octets =
+        random_wire(random, std::string_view("..a\r\n\0", random.one_in(9) ? 6 : 5), 24) + "\r\n.\r\nQUIT\n";
+    const uint64_t octets_max = random.one_in(4) ? random.below(30) : UINT64_MAX;
+    const NormalizedMessage expected = model_of_normalized(octets, octets_max);
+    const auto piece = [&random](size_t left) { return std::min<size_t>(left, 1 + random.below(6)); };
+    const NormalizedMessage found = read_normalized(octets, piece, octets_max);
+    ASSERT_TRUE(found == expected) << testing::PrintToString(octets) << testing::PrintToString(found.wire);
+    ASSERT_EQ(danger_of(found.wire), "") << testing::PrintToString(octets);
+    const NormalizedMessage dropped = read_normalized(octets, piece, octets_max, random.below(24));
+    ASSERT_EQ(dropped.end, expected.end) << testing::PrintToString(octets);
+    bare += found.bare_line_ends;
+  }
+  EXPECT_GT(bare, 10000U);
 }
 
 // Every instruction set that this machine has, each forced by its name.

@@ -93,6 +93,59 @@ TEST(ServerChunking, RefusesBareLineEndsAndNulInAndAcrossChunks) {
   }
 }
 
+// Shows: W-9
+TEST(ServerChunking, NormalizesBareLineEndsInAndAcrossChunksBySetting) {
+  struct Case {
+    std::vector<std::string> chunks;
+    std::string body;
+  };
+  const std::vector<Case> cases = {
+      {{"a\nb\rc\r\n"}, "a\r\nb\r\nc\r\n"},
+      {{"a\r", "\nb"}, "a\r\nb\r\n"},  // one CRLF
+      {{"a\r", "", "\nb"}, "a\r\nb\r\n"},
+      {{"a\r", "b"}, "a\r\nb\r\n"},
+      {{"a\r", "\r", "\n"}, "a\r\n\r\n"},
+      {{"a\n", "\nb"}, "a\r\n\r\nb\r\n"},
+      {{"a\r"}, "a\r\n"},  // nothing comes behind it: bare
+      {{"a\r", ""}, "a\r\n"},
+      {{"a\n"}, "a\r\n"},
+      {{"\r"}, "\r\n"},
+      {{"a\n.\nb\r.", "\rc\r\n.\r\n"}, "a\r\n..\r\nb\r\n..\r\nc\r\n..\r\n"},
+      {{"a\n..\n"}, "a\r\n...\r\n"},  // in chunks no dot is stuffing
+  };
+  ServerScript script;
+  script.options.bare_line_ends = BareLineEnds::Normalize;
+  for (const Case& c : cases) {
+    std::string input;
+    for (size_t i = 0; i < c.chunks.size(); ++i)
+      input += chunk(c.chunks[i], i + 1 == c.chunks.size() ? " LAST" : "");
+    for (size_t size = 1; size < 12; ++size) {
+      script.piece = [size](size_t left) { return std::min(left, size); };
+      const std::vector<std::string> events = events_after_rcpt(input + "NOOP\r\n", script);
+      ASSERT_EQ(events.size(), 2U) << testing::PrintToString(input);
+      EXPECT_THAT(events[1], testing::StartsWith("end " + c.body + " longest="))
+          << testing::PrintToString(input);
+      EXPECT_THAT(after_rcpt(input + "NOOP\r\n", script), EndsWith("250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n"));
+    }
+  }
+  EXPECT_THAT(events_after_rcpt(chunk(std::string("a\n\0b", 4), " LAST"), script)[1],
+              HasSubstr("body refused NUL 554 5.6.0"));
+}
+
+// Shows: W-8
+TEST(ServerChunking, CountsWhatIsKeptOfNormalizedChunks) {
+  ServerScript script;
+  script.options.bare_line_ends = BareLineEnds::Normalize;
+  script.options.message_octets = 10;
+  const std::string refusal = "552 5.3.4 Message too large\r\n";
+  EXPECT_EQ(after_rcpt(chunk("\n\n\n\n\n", " LAST"), script), "250 2.0.0 Ok\r\n");
+  EXPECT_EQ(after_rcpt(chunk("\n\n\n\n\n\n", " LAST"), script), refusal);
+  EXPECT_EQ(after_rcpt(chunk("12345678\r", " LAST"), script), "250 2.0.0 Ok\r\n");
+  EXPECT_EQ(after_rcpt(chunk("123456789\r", " LAST"), script), refusal);
+  EXPECT_EQ(after_rcpt(chunk("\n\n\n\n") + chunk("\n") + chunk("\n", " LAST"), script),
+            "250 2.0.0 Chunk ok\r\n250 2.0.0 Chunk ok\r\n" + refusal);
+}
+
 // RFC 3030 section 4.2: what is pipelined behind a chunk that failed is read all the same.
 TEST(ServerChunking, ReadsAndRefusesWhatFollowsAFailedChunk) {
   const std::string bad = chunk("bare\nline\r\n");
@@ -285,6 +338,20 @@ TEST(ServerChunking, AgreesWithDataOverRandomMessages) {
     accepted += message.contains('\r') ? 1 : 0;
   }
   EXPECT_GT(accepted, 300U);
+}
+
+TEST(ServerChunking, AgreesWithDataOverRandomMessagesOfAnyLineEnds) {
+  Random random(78);
+  for (int round = 0; round < 1000; ++round) {
+    std::string message;
+    for (uint32_t i = random.below(40); i > 0; --i) {
+      static constexpr std::string_view kParts[] = {"\r\n", "\r", "\n", ".", ".", "a"};
+      message += kParts[random.below(6)];
+    }
+    if (message.ends_with('\r') || message.ends_with('\n')) message += 'x';
+    ASSERT_EQ(bdat_differs_from_data(message, random, BareLineEnds::Normalize), "")
+        << testing::PrintToString(message);
+  }
 }
 
 }  // namespace

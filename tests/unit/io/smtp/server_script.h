@@ -198,14 +198,30 @@ inline ServerRun run_server(std::string_view input, const ServerScript& script =
   return ServerScriptRunner(script).run(input);
 }
 
+// As a sender does that takes CR, LF and CRLF for line ends.
+inline std::string stuffed_behind_any_line_end(std::string_view message) {
+  std::string stuffed;
+  for (size_t i = 0; i < message.size(); ++i) {
+    if (message[i] == '.' && (i == 0 || message[i - 1] == '\r' || message[i - 1] == '\n')) stuffed += '.';
+    stuffed += message[i];
+  }
+  if (!message.empty() && !message.ends_with("\r\n")) stuffed += "\r\n";
+  return stuffed.append(kEndOfData);
+}
+
 // Sends the message by DATA in one piece, and in random chunks and pieces. Empty: the same events, else what
-// differs. A message that ends in CR cannot be compared.
-inline std::string bdat_differs_from_data(std::string_view message, Random& random) {
+// differs. A message that ends in CR cannot be compared, nor where line ends are normalised one in LF.
+inline std::string bdat_differs_from_data(std::string_view message, Random& random,
+                                          BareLineEnds bare_line_ends = BareLineEnds::Refuse) {
   const std::string envelope = "EHLO h\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n";
   std::string data = envelope + "DATA\r\n";
-  Stuffer stuffer;
-  stuffer.append(data, message);
-  stuffer.end(data);
+  if (bare_line_ends == BareLineEnds::Normalize) {
+    data += stuffed_behind_any_line_end(message);
+  } else {
+    Stuffer stuffer;
+    stuffer.append(data, message);
+    stuffer.end(data);
+  }
   std::string chunks = envelope;
   for (std::string_view rest = message;;) {
     const size_t size = random.below(static_cast<uint32_t>(std::min<size_t>(rest.size(), 64)) + 1);
@@ -217,6 +233,7 @@ inline std::string bdat_differs_from_data(std::string_view message, Random& rand
   }
   ServerScript script;
   script.options.idle_commands = SIZE_MAX;
+  script.options.bare_line_ends = bare_line_ends;
   const ServerRun by_data = run_server(data, script);
   script.piece = [&random](size_t left) { return std::min<size_t>(left, 1 + random.below(9)); };
   const ServerRun by_chunks = run_server(chunks, script);

@@ -283,12 +283,17 @@ TEST(ServerSession, ClosesOnBareOctetsInACommandLine) {
   };
   for (const std::string& line : lines) {
     SCOPED_TRACE(testing::PrintToString(line.substr(0, 40)));
-    const ServerRun run = run_server("NOOP\r\n" + line + "MAIL FROM:<x@evil>\r\n");
-    EXPECT_TRUE(run.closed);
-    EXPECT_THAT(run.events, ElementsAre("close bare CR, LF or NUL in a command line"));
-    EXPECT_EQ(run.output,
-              std::string(kGreeting) +
-                  "250 2.0.0 Ok\r\n500 5.5.2 Lines end in CRLF; bare CR, bare LF or NUL is not allowed\r\n");
+    for (const BareLineEnds in_messages : {BareLineEnds::Refuse, BareLineEnds::Normalize}) {
+      ServerScript script;
+      script.options.bare_line_ends = in_messages;
+      const ServerRun run = run_server("NOOP\r\n" + line + "MAIL FROM:<x@evil>\r\n", script);
+      EXPECT_TRUE(run.closed);
+      EXPECT_THAT(run.events, ElementsAre("close bare CR, LF or NUL in a command line"));
+      EXPECT_EQ(
+          run.output,
+          std::string(kGreeting) +
+              "250 2.0.0 Ok\r\n500 5.5.2 Lines end in CRLF; bare CR, bare LF or NUL is not allowed\r\n");
+    }
   }
 }
 
@@ -451,6 +456,32 @@ TEST(ServerSession, IsNotSmuggledPastTheEndOfData) {
                                           StartsWith("body refused " + c.reason), "close quit"));
       EXPECT_EQ(count_replies(run.output), 7U);
       EXPECT_THAT(run.output, HasSubstr("\r\n554 5.6.0 "));
+    }
+  }
+}
+
+// The same where bare line ends are normalised: one message, with all that was smuggled as its text. Shows:
+// W-8
+TEST(ServerSession, IsNotSmuggledPastTheEndOfDataThatIsNormalized) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"\n.\n", "\r\n..\r\n"},   {"\n.\r\n", "\r\n..\r\n"}, {"\r\n.\n", "\r\n..\r\n"},
+      {"\r.\r", "\r\n..\r\n"},   {"\r.\r\n", "\r\n..\r\n"}, {"\r\n.\r\r\n", "\r\n..\r\n\r\n"},
+      {"\r\n.\r", "\r\n..\r\n"}, {"\n.\r", "\r\n..\r\n"},
+  };
+  const std::string smuggled =
+      "MAIL FROM:<admin@target.example>\r\nRCPT TO:<victim@target.example>\r\nDATA\r\n";
+  for (const auto& [octets, kept] : cases) {
+    for (const size_t piece : {size_t{1}, size_t{2}, size_t{3}, size_t{4096}}) {
+      SCOPED_TRACE(testing::PrintToString(octets));
+      ServerScript script;
+      script.options.bare_line_ends = BareLineEnds::Normalize;
+      script.piece = [piece](size_t left) { return std::min(left, piece); };
+      const ServerRun run = run_server(
+          "EHLO h\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhello" + octets + smuggled + ".\r\nQUIT\r\n",
+          script);
+      EXPECT_THAT(run.events, ElementsAre("ehlo h", "mail a@b", "rcpt c@d", "data",
+                                          "end hello" + kept + smuggled + " longest=32", "close quit"));
+      EXPECT_EQ(count_replies(run.output), 7U);
     }
   }
 }

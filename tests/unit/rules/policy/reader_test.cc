@@ -55,6 +55,7 @@ hostname = "in.example.com"
 xclient_peers = ["127.0.0.1", "2001:db8::/64"]
 max_message_size = 1048576
 max_recipients = 100
+bare_line_ends = "normalize"
 
 [[listener]]
 address = "[::1]:587"
@@ -166,6 +167,7 @@ TEST(PolicyReader, ReadsListenersAndHops) {
   EXPECT_EQ(inbound.xclient_peers.size(), 2U);
   EXPECT_EQ(inbound.max_message_octets, 1048576U);
   EXPECT_EQ(inbound.max_recipients, 100U);
+  EXPECT_EQ(inbound.bare_line_ends, BareLineEnds::Normalize);
   const Listener& outbound = policy.listeners()[1];
   EXPECT_EQ(outbound.direction, Direction::Outbound);
   EXPECT_EQ(outbound.hostname, "mx.example.com");
@@ -231,6 +233,7 @@ TEST(PolicyReader, HasTheDocumentedDefaults) {
   EXPECT_EQ(policy.listeners()[0].hostname, "mx.test.example");
   EXPECT_EQ(policy.listeners()[0].max_message_octets, 52428800U);
   EXPECT_EQ(policy.listeners()[0].max_recipients, 1000U);
+  EXPECT_EQ(policy.listeners()[0].bare_line_ends, BareLineEnds::Refuse);
   EXPECT_TRUE(policy.listeners()[0].xclient_peers.empty());
   EXPECT_EQ(policy.result_header(), (ResultHeaderSettings{"X-TM-Received-SPF", false, "mx.test.example"}));
   EXPECT_EQ(policy.spf(), SpfSettings{});
