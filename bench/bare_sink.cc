@@ -52,7 +52,7 @@ struct Connection {
   uint16_t out_size = 0;
   size_t chunk_left = 0;  // octets of a BDAT's chunk still to come
   char line[62] = {};     // the beginning of that command
-  char out[502] = {};  // a client that has more than this in flight is none of ours
+  char out[502] = {};     // a client that has more than this in flight is none of ours
 };
 
 // Where LF and '.' stand side by side, or npos. The octets behind are the caller's to look at.

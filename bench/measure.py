@@ -114,6 +114,17 @@ def cpu_of_tree(root):
     return Cpu(user, system, (user + system) * 1e6)
 
 
+def openssl_us(octets):
+    """SHA-256 of so many octets and one RSA-2048 verification, by `openssl speed` on the last processor."""
+    def figure(field, *what):
+        done = subprocess.run(["openssl", "speed", "-seconds", "1", "-mr", *what], capture_output=True, text=True, check=True,
+                              preexec_fn=on_processor(-1))
+        return float(done.stdout.split("+F", 1)[1].splitlines()[0].split(":")[field])
+    hashed = figure(3, "-bytes", str(octets), "-evp", "sha256")  # octets per second
+    verified = figure(4, "rsa2048")  # per second, or seconds each
+    return 1e6 * (octets / hashed + (verified if verified < 1 else 1 / verified))
+
+
 # --- programs -------------------------------------------------------------------------------------------------------
 
 

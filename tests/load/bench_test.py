@@ -26,12 +26,13 @@ class BenchTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             figures = pathlib.Path(folder) / "figures.json"
             done = run("bare_path.py", "--build", BUILD, "--rounds", "1", "--messages", "200", "--receivers",
-                       "bare,null,relay", "--corpus-messages", "20", "--json", str(figures))
+                       "bare,null,relay,data", "--corpus-messages", "20", "--json", str(figures))
             self.assertEqual(done.returncode, 0, done.stderr)
             rounds = json.loads(figures.read_text())["rounds"]
         self.assertEqual(set(rounds), {"1", "100", "corpus"})
         for shape in rounds.values():
-            self.assertEqual(set(shape), {"bare", "null", "relay"})
+            self.assertEqual(set(shape), {"bare", "null", "relay", "data"})
+            self.assertGreater(shape["bare"][0]["sending"], 0)
             self.assertTrue(all(row[0]["total"] > 0 for row in shape.values()), shape)
         self.assertIn("kernel", done.stdout)
 
