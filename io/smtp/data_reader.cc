@@ -102,7 +102,6 @@ DataReader::Result DataReader::stuff() {
 void DataReader::leave_stuffing() {
   ++stuffed_dots_;
   scan_.line_start = false;
-  behind_bare_ = false;
 }
 
 // Gives out what the line end in front lacks. A bare CR was given out before what follows it came.

@@ -5,11 +5,13 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 from programs import LOOPBACK, Program, endpoint
 from smtp_talk import SmtpTalk
@@ -28,6 +30,13 @@ def path_of(program):
     if program not in _paths:
         raise unittest.SkipTest(f"needs --{program}")
     return _paths[program]
+
+
+def metric(node, name):
+    """A figure of the node's page of metrics; None where it is not there."""
+    with urllib.request.urlopen(f"http://{node.ready['admin']}/metrics", timeout=10) as page:
+        found = re.search(rf"(?m)^{name} (\S+)$", page.read().decode())
+    return None if found is None else float(found[1])
 
 
 def io_uring_refused():

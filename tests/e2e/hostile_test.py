@@ -80,6 +80,7 @@ class HostileTests:
             self.assertRegex(talk.reply(), r"^554 5\.6\.0 ")
             talk.send(b"NOOP\nNOOP\r\n")
             self.assertEqual([reply[:3] for reply in talk.replies()], ["500"])
+        self.assertEqual(cases.metric(node, "sluice_messages_normalized_total"), 2 * len(forms))
         self.assert_balance(node.stopped(), [node.journal], relayed=2 * len(forms), refused=1)
         texts = [text for _, text in self.sink.messages()]
         self.assertEqual(len(texts), 2 * len(forms))

@@ -7,7 +7,6 @@ import re
 import socket
 import threading
 import time
-import urllib.request
 
 import cases
 from programs import Sink, wait_until
@@ -63,12 +62,6 @@ def files_under(pid, folder):
     return names
 
 
-def metric(node, name):
-    with urllib.request.urlopen(f"http://{node.ready['admin']}/metrics", timeout=10) as page:
-        found = re.search(rf"(?m)^{name} (\S+)$", page.read().decode())
-    return None if found is None else float(found[1])
-
-
 class SpillTests:
     """Run once for each back end below."""
     flavour = ""
@@ -107,12 +100,13 @@ class SpillTests:
         wait_until(lambda: not files_under(pid, self.spill), "the spill files are closed")
         self.assertGreaterEqual(len(seen), 2, "messages were written out at the same time")
         grown = memory_of(pid, "VmHWM") - before
-        if metric(node, "sluice_allocator_allocated_bytes") is not None:  # else a sanitizer's, which keeps what is freed
+        # Else the allocator is a sanitizer's, which keeps what is freed.
+        if cases.metric(node, "sluice_allocator_allocated_bytes") is not None:
             self.assertLess(grown, GROWTH)
-        self.assertEqual(metric(node, "sluice_spilled_messages_total"), MESSAGES)
-        self.assertGreater(metric(node, "sluice_spilled_bytes_total"), MESSAGES * OCTETS * 0.9)
-        self.assertEqual(metric(node, "sluice_spill_bytes"), 0)
-        self.assertEqual(metric(node, "sluice_body_memory_bytes"), 0)
+        self.assertEqual(cases.metric(node, "sluice_spilled_messages_total"), MESSAGES)
+        self.assertGreater(cases.metric(node, "sluice_spilled_bytes_total"), MESSAGES * OCTETS * 0.9)
+        self.assertEqual(cases.metric(node, "sluice_spill_bytes"), 0)
+        self.assertEqual(cases.metric(node, "sluice_body_memory_bytes"), 0)
         self.assert_balance(node.stopped(), [node.journal], relayed=MESSAGES)
         arrived = [path.read_bytes().replace(b"\n", b"\r\n") for path in self.sink.folder.iterdir()]
         self.assertEqual(len(arrived), MESSAGES)
@@ -149,7 +143,7 @@ class SpillTests:
         for holder in holders:  # one that is paused is noticed to be gone when its time is over
             holder.socket.shutdown(socket.SHUT_RDWR)
         self.mail_is_answered(node, "250")
-        self.assertGreaterEqual(metric(node, "sluice_mail_refused_for_memory_total"), 1)
+        self.assertGreaterEqual(cases.metric(node, "sluice_mail_refused_for_memory_total"), 1)
         self.assert_takes_mail(node.addresses[0], "after all")
 
 

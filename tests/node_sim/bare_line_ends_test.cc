@@ -137,6 +137,21 @@ TEST(NodeBareLineEnds, NulIsRefusedAllTheSame) {
   EXPECT_TRUE(world.hop().messages().empty());
 }
 
+// Shows: W-8
+TEST(NodeBareLineEnds, TheLargestMessageIsMeasuredAsItIsKept) {
+  std::string policy = normalizing();
+  policy.insert(policy.find("bare_line_ends"), "max_message_size = \"64 KiB\"\n");
+  NodeWorld world(policy, kZone);
+  const std::string most = "x" + std::string((65536 - kHeader.size() - 3) / 2, '\n');
+  const Dialogue taken = world.talk(lines({"DATA", kHeader + most + "\r\n."}));
+  EXPECT_TRUE(taken.replies[5].starts_with("250 ")) << taken.replies[5];
+  const Dialogue refused = world.talk(lines({"DATA", kHeader + "x" + most + "\r\n."}));
+  EXPECT_TRUE(refused.replies[5].starts_with("552 5.3.4 ")) << refused.replies[5];
+  world.stop();
+  ASSERT_EQ(world.hop().messages().size(), 1U);
+  EXPECT_EQ(world.rows()[0]["size"], 65536);
+}
+
 TEST(NodeBareLineEnds, OfAMessageWithoutAnyNothingIsSaid) {
   NodeWorld world(normalizing(), kZone);
   world.send({});
