@@ -40,6 +40,7 @@ void write_spf(JsonObject& row, std::string_view key, const std::optional<eviden
   }
   if (outcome->stale) spf.boolean("stale", true);
   if (outcome->breadth) spf.number("breadth", *outcome->breadth);
+  if (outcome->breadth && outcome->breadth_at_least) spf.boolean("breadth_at_least", true);
   spf.end();
 }
 

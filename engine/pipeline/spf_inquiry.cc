@@ -91,7 +91,10 @@ SpfAsking asking_of(Shard& shard, const SpfRequest& request) {
 
 void add_breadth(SpfVerdicts& verdicts, const SpfRequest& request, evidence::SpfOutcome& found) {
   if (found.result != auth::SpfResult::Pass) return;
-  found.breadth = verdicts.breadth(found.domain, request.client.address, request.measure);
+  const auto breadth = verdicts.breadth(found.domain, request.client.address, request.measure);
+  if (!breadth) return;
+  found.breadth = breadth->count;
+  found.breadth_at_least = breadth->at_least;
 }
 
 // Fills the place in, or gives the evaluation that has to wait.

@@ -247,8 +247,8 @@ void SpfVerdicts::compile_for(const dns::DnsName& domain, AnswerCache::EntryId i
   earned.in_vain = !attached;
 }
 
-std::optional<uint64_t> SpfVerdicts::breadth(std::string_view domain, const IpAddress& client,
-                                             Measure measure) {
+std::optional<Breadth> SpfVerdicts::breadth(std::string_view domain, const IpAddress& client,
+                                            Measure measure) {
   const auto name = dns::DnsName::from_text(domain);
   if (!name) return std::nullopt;
   return client.unmap().is_v4() ? breadth_for<IpFamily::V4>(*name, measure)
@@ -256,7 +256,7 @@ std::optional<uint64_t> SpfVerdicts::breadth(std::string_view domain, const IpAd
 }
 
 template <IpFamily family>
-std::optional<uint64_t> SpfVerdicts::breadth_for(const dns::DnsName& domain, Measure measure) {
+std::optional<Breadth> SpfVerdicts::breadth_for(const dns::DnsName& domain, Measure measure) {
   AnswerCache& cache = client_.cache();
   question_.name = domain;
   const auto root = cache.peek(question_, shard_.now());
@@ -275,7 +275,7 @@ std::optional<uint64_t> SpfVerdicts::breadth_for(const dns::DnsName& domain, Mea
   }
   if (made == nullptr) return std::nullopt;
   const spf::ProgramBreadth& breadth = made->program.breadth();
-  return family == IpFamily::V4 ? breadth.addresses : breadth.networks;
+  return Breadth{family == IpFamily::V4 ? breadth.addresses : breadth.networks, !breadth.complete};
 }
 
 void SpfVerdicts::count(const spf::ProgramGaps& gaps) {

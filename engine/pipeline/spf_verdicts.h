@@ -56,6 +56,11 @@ enum class Measure : uint8_t {
   Compile,  // it is made where the record is in the cache, earned or not
 };
 
+struct Breadth {
+  uint64_t count = 0;     // addresses for an IPv4 client, /64 networks for an IPv6 client
+  bool at_least = false;  // some clients are evaluated step by step, and not counted
+};
+
 class SpfVerdicts {
  public:
   SpfVerdicts(reactor::Shard& shard, dns::DnsClient& client);
@@ -67,10 +72,9 @@ class SpfVerdicts {
   // has to be evaluated. Valid until the next call of this object or of the client.
   const spf::Outcome* find(std::string_view domain, const IpAddress& client, spf::Explain explain);
 
-  // How much of the address space the record of the domain authorises at least: addresses for an IPv4 client,
-  // /64 networks for an IPv6 client. Nothing where that is not known: without a program (Measure::IfKnown),
-  // or where none can be made (Compile).
-  std::optional<uint64_t> breadth(std::string_view domain, const IpAddress& client, Measure measure);
+  // How much of the address space the record of the domain authorises. Nothing where that is not known:
+  // without a program (Measure::IfKnown), or where none can be made (Compile).
+  std::optional<Breadth> breadth(std::string_view domain, const IpAddress& client, Measure measure);
 
   // Evaluates as far as the cache goes. The outcome is there when done(); else finish() brings it.
   SpfEvaluationPtr begin(const spf::Check& check, const SpfAsking& asking);
@@ -106,7 +110,7 @@ class SpfVerdicts {
   Known* known(dns::AnswerCache::EntryId id);
   bool earn(const SpfEvaluation& evaluation, dns::AnswerCache::EntryId id);
   template <IpFamily family>
-  std::optional<uint64_t> breadth_for(const dns::DnsName& domain, Measure measure);
+  std::optional<Breadth> breadth_for(const dns::DnsName& domain, Measure measure);
   template <IpFamily family>
   void compile_for(const dns::DnsName& domain, dns::AnswerCache::EntryId id);
   bool would_cover_more(const spf::Program& program);

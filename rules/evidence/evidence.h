@@ -77,9 +77,10 @@ struct SpfOutcome {
   std::string problem_term;
   size_t problem_offset = 0;
   bool stale = false;  // an answer used was served after its time (RFC 8767)
-  // Pass: how much of the address space the record authorises at least, where that is known: addresses for an
-  // IPv4 client, /64 networks for an IPv6 client.
+  // Pass: how much of the address space the record authorises, where that is known: addresses for an IPv4
+  // client, /64 networks for an IPv6 client.
   std::optional<uint64_t> breadth;
+  bool breadth_at_least = false;  // some of the record can only be evaluated client by client: it may be more
   friend bool operator==(const SpfOutcome&, const SpfOutcome&) = default;
 };
 

@@ -51,7 +51,8 @@ class Tools(cases.EndToEnd):
     def test_one_command_explains_a_result_to_the_sending_administrator(self):
         text = self.done("spf", "explain", "company.example", "--ip", "192.0.2.77", "--dns-server", self.server)
         for part in ("company.example (mailfrom) for 192.0.2.77: SoftFail", "asked mail.company.example A: 203.0.113.9",
-                     "~all                                     match: SoftFail", "lookup 2 of 10"):
+                     "~all                                     match: SoftFail", "lookup 2 of 10",
+                     "authorises   258 IPv4 addresses, no IPv6 /64 network\n"):
             self.assertIn(part, text)
         notice = self.done("spf", "explain", "void.example", "--ip", "192.0.2.77", "--notice", "--dns-server", self.server)
         for part in ("To the administrator of void.example", "192.0.2.77", "more than 2 lookups without an answer",
@@ -120,6 +121,16 @@ class Tools(cases.EndToEnd):
                 self.assertEqual((first.returncode, first.stderr), (0, ""))
                 self.assertEqual((again.returncode, again.stdout, again.stderr), (0, first.stdout, ""))
         self.assertIn("is not welcome", first.stdout)  # with the clock of the recording
+
+    def test_what_a_recording_lacks_only_for_the_breadth_makes_it_a_floor(self):
+        recording = ("--record", self.recording, "--dns-server", self.server)
+        self.assertEqual(self.check(*recording, ip="203.0.113.1").returncode, 0)
+        again = ("spf", "explain", "company.example", "--ip", "203.0.113.1", "--replay", self.recording)
+        self.assertIn("authorises   at least 1 IPv4 address, at least 0 IPv6 /64 networks\n", self.done(*again))
+        breadth = json.loads(self.done(*again, "--json"))["breadth"]
+        self.assertEqual(breadth, {"ipv4": {"addresses": 1, "at_least": True}, "ipv6": {"networks": 0, "at_least": True}})
+        explain = ("spf", "explain", "company.example", "--ip", "203.0.113.1")
+        self.assertEqual(self.done(*explain, *recording), self.done(*explain, "--replay", self.recording))
 
     def test_a_batch_is_replayed_when_the_dns_is_gone(self):
         lines = "".join(json.dumps({"id": number, "ip": ip, "helo": "h.example", "mail_from": sender}) + "\n"

@@ -47,6 +47,7 @@ seal._domainkey.node.example: [{{TXT: "{1}"}}]
 _dmarc.author.example: [{{TXT: "v=DMARC1; p=reject"}}]
 author.example: [{{SPF: "v=spf1 ip4:192.0.2.77 -all"}}]
 half.author.example: [{{SPF: "v=spf1 ip4:128.0.0.0/1 -all"}}]
+macro.author.example: [{{SPF: "v=spf1 ip4:128.0.0.0/1 exists:%{{i}}.author.example -all"}}]
 silent._domainkey.author.example: ["TIMEOUT"]
 silent._domainkey.sealer.example: ["TIMEOUT"]
 )",
@@ -264,8 +265,18 @@ TEST_F(NodeAuthentication, ABroadPassIsRefusedFromTheFirstMessageOnUnlessAnAlign
   const nlohmann::json row = world_->rows().at(0);
   EXPECT_EQ(row["spf"]["result"], "Pass");
   EXPECT_EQ(row["spf"]["breadth"], uint64_t{1} << 31U);
+  EXPECT_FALSE(row["spf"].contains("breadth_at_least"));
   EXPECT_EQ(row["dmarc"]["result"], "pass");
   EXPECT_EQ(row["policies"][1]["id"], "spf.broad_pass");
+}
+
+TEST_F(NodeAuthentication, ABreadthThatIsOnlyAFloorSaysSo) {
+  start("tmems", "[spf.rule.actions]\nbroad_pass = \"tag\"\n");
+  (void)send(fmt::format("{}\r\n{}", kHeader, kBody), kForger, "user@macro.author.example");
+  world_->stop();
+  const nlohmann::json row = world_->row();
+  EXPECT_EQ(row["spf"]["breadth"], uint64_t{1} << 31U);
+  EXPECT_EQ(row["spf"]["breadth_at_least"], true);
 }
 
 // Shows: W-31, W-32

@@ -22,6 +22,8 @@ class AnswerSource {
   virtual ~AnswerSource() = default;
   // Never fails: a question that cannot be answered is ServFail or Timeout.
   virtual dns::Answer ask(const dns::Question& question) = 0;
+  // For what is good to know beside the check: null where asking would be a problem of the check.
+  virtual std::optional<dns::Answer> ask_aside(const dns::Question& question) { return ask(question); }
   // Instead of ask(), when the check has no time left.
   virtual dns::Answer refuse(const dns::Question&) {
     dns::Answer answer;

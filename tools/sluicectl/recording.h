@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -56,6 +57,7 @@ class ReplaySource final : public AnswerSource {
   static Result<std::unique_ptr<ReplaySource>> open(const std::string& path);
 
   dns::Answer ask(const dns::Question& question) override;
+  std::optional<dns::Answer> ask_aside(const dns::Question& question) override;  // null: not recorded
   dns::Answer refuse(const dns::Question& question) override { return ask(question); }
   WallTime now() override { return now_; }
   void begin_check() override;

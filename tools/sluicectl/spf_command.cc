@@ -72,7 +72,8 @@ int explain(const Options& options) {
   AnswerSource& source = sources->get();
   check.now = source.now();
   source.begin_check();
-  const SpfTrace trace = trace_spf(check, source);
+  SpfTrace trace = trace_spf(check, source);
+  trace.breadth = breadth_of(trace.outcome.domain, source);
   const std::string json = trace_json(check, trace);
   if (const std::string problem = source.check_problem(); !problem.empty())
     return complain("explain", problem, kExitFailed);

@@ -118,6 +118,17 @@ std::string step_json(const TraceStep& step, const spf::Outcome& outcome) {
   return out;
 }
 
+void append_breadth(JsonObject& parent, const SpfBreadth& breadth) {
+  JsonObject object = parent.object("breadth");
+  JsonObject v4 = object.object("ipv4");
+  v4.number("addresses", breadth.v4.addresses).boolean("at_least", !breadth.v4.complete);
+  v4.end();
+  JsonObject v6 = object.object("ipv6");
+  v6.number("networks", breadth.v6.networks).boolean("at_least", !breadth.v6.complete);
+  v6.end();
+  object.end();
+}
+
 }  // namespace
 
 std::string trace_report(const spf::Check& check, const SpfTrace& trace) {
@@ -132,6 +143,7 @@ std::string trace_report(const spf::Check& check, const SpfTrace& trace) {
   };
   line("decided by", outcome.mechanism.value_or(""));
   line("counts", counts(outcome.lookups, outcome.void_lookups));
+  if (trace.breadth) line("authorises", breadth_text(*trace.breadth));
   line("explanation", outcome.explanation.value_or(""));
   line("problem", outcome.problem);
   if (!outcome.problem_term.empty()) {
@@ -153,6 +165,11 @@ std::string trace_json(const spf::Check& check, const SpfTrace& trace) {
   object.number("lookup_limit", limits::kSpfTerms).number("void_lookup_limit", limits::kSpfVoid);
   object.text("problem", outcome.problem).text("problem_domain", outcome.problem_domain);
   object.text("problem_term", outcome.problem_term).number("problem_offset", outcome.problem_offset);
+  if (trace.breadth) {
+    append_breadth(object, *trace.breadth);
+  } else {
+    object.null("breadth");
+  }
   std::string steps;
   for (const TraceStep& step : trace.steps) {
     steps += steps.empty() ? "[" : ",";

@@ -82,7 +82,7 @@ SpfTrace trace_spf(const spf::Check& check, AnswerSource& source) {
     if (step.asked.empty()) step.lookups_begun = evaluator.outcome().lookups;
     step.asked.push_back(exchange);
   });
-  SpfTrace trace{evaluator.outcome(), std::move(tracer.steps)};
+  SpfTrace trace{evaluator.outcome(), std::move(tracer.steps), {}};
   if (trace.steps.front().domain.empty()) trace.steps.front().domain = trace.outcome.domain;
   for (TraceStep& step : trace.steps) {
     if (step.kind != TraceStep::Kind::Term || step.matches) continue;

@@ -2,6 +2,7 @@
 // for it and answered, and the counts behind it. For `sluicectl spf explain`.
 #pragma once
 
+#include "tools/sluicectl/spf_breadth.h"
 #include "tools/sluicectl/spf_run.h"
 
 #include <cstddef>
@@ -30,7 +31,8 @@ struct TraceStep {
 
 struct SpfTrace {
   spf::Outcome outcome;
-  std::vector<TraceStep> steps;  // a term before what is inside it
+  std::vector<TraceStep> steps;         // a term before what is inside it
+  std::optional<SpfBreadth> breadth{};  // trace_spf() leaves it out
 };
 
 SpfTrace trace_spf(const spf::Check& check, AnswerSource& source);

@@ -299,6 +299,13 @@ TEST_F(SpfVerdictsTest, SayHowMuchARecordAuthorisesOnceItIsCompiled) {
   (void)ask("192.0.2.1", "plain.example");
   EXPECT_EQ(ask("192.0.2.1", "plain.example").breadth, 1U);              // the include does not pass
   EXPECT_EQ(ask("203.0.113.1", "plain.example").breadth, std::nullopt);  // no Pass
+  EXPECT_FALSE(ask("192.0.2.1", "plain.example").breadth_at_least);
+}
+
+TEST_F(SpfVerdictsTest, SayWhereTheBreadthIsOnlyAFloor) {
+  const evidence::SpfOutcome found = ask("192.0.2.1", "macro.example", {.measure = Measure::Compile});
+  EXPECT_TRUE(found.breadth.has_value());
+  EXPECT_TRUE(found.breadth_at_least);
 }
 
 // A rule that looks at the breadth does so from the first message on, and of the whole record.

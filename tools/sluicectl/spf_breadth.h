@@ -1,0 +1,26 @@
+// How much of the address space a domain's SPF record authorises, for `sluicectl spf explain`: the record is
+// compiled as the node does, over answers that are asked for as compiling needs them. What that does not get
+// (a failure ends the asking, as do the bounds of one evaluation, and a replay may not hold it) makes the
+// counts a floor, never an error. Blocking, as the source is.
+#pragma once
+
+#include "rules/spf/program.h"
+#include "tools/sluicectl/answer_source.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::ctl {
+
+struct SpfBreadth {
+  spf::ProgramBreadth v4;
+  spf::ProgramBreadth v6;
+};
+
+// `domain` in A-labels. Null where there is no such record, or it is not known.
+std::optional<SpfBreadth> breadth_of(std::string_view domain, AnswerSource& source);
+// "at least 12,345 IPv4 addresses, no IPv6 /64 network"
+std::string breadth_text(const SpfBreadth& breadth);
+
+}  // namespace sluice::ctl
