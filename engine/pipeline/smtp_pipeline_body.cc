@@ -112,6 +112,7 @@ void SmtpPipeline::start_authentication(Shard& shard) {
   settings.dkim.partial_body = policy.dkim().partial_body;
   settings.dkim.clock_skew = policy.dkim().clock_skew;
   settings.mode = policy.dmarc().mode;
+  settings.author_forms = policy.dmarc().author_forms;
   settings.suffixes = tx.version->suffixes();
   settings.trusted_sealers = policy.arc().verify ? &tx.version->trusted_sealers : nullptr;
   tx.inquiry = context_.messages.make();

@@ -172,7 +172,8 @@ Task<void> SmtpPipeline::finish_spf(Shard& shard, MonoTime deadline) {
   const bool helo_says_none = !helo || helo->result == auth::SpfResult::None;
   if (!tx.policy().spf().from_header_if_null_sender || !tx.evidence.sender.is_null() || !helo_says_none)
     co_return;
-  const auto author = mail::find_author(tx.header.block());
+  // By DMARC's setting: what has an author there has the same here, and a Fail can be acted on.
+  const auto author = mail::find_author(tx.header.block(), tx.policy().dmarc().author_forms);
   if (!author) co_return;
   const std::string author_address = author->text();
   SpfRequest request{.client = tx.evidence.client, .sender = tx.evidence.sender};

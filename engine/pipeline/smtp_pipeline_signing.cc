@@ -33,7 +33,8 @@ std::span<const dkim::SigningIdentity> SmtpPipeline::signing_identities() const 
   const Transaction& tx = *transaction_;
   const dkim::SigningTable& table = tx.version->files.signing;
   if (table.empty() || !trusted()) return {};
-  const auto author = mail::find_author(tx.header.block());
+  // One reading of From for the whole node: what counts as an author of others does so of our own users.
+  const auto author = mail::find_author(tx.header.block(), tx.policy().dmarc().author_forms);
   if (!author) return {};
   const std::optional<std::string> domain = mail::to_a_labels(author->domain());
   if (!domain) return {};

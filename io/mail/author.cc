@@ -116,30 +116,81 @@ bool read_dot_atom(Lexer& lexer, std::string& text) {
   return true;
 }
 
-// local-part "@" domain (RFC 5322 section 3.4.1), with the lexer on its first word; on return it is behind
-// the domain. Comments and white space are dropped from around the parts.
-Found read_addr_spec(Lexer& lexer) {
-  std::string text;
+// dot-atom or quoted-string; an encoded word is refused, since some readers decode it here.
+bool read_local_part(Lexer& lexer, std::string& text) {
   if (lexer.token() == Token::Quoted) {
     text = unfold(lexer.text());
     lexer.advance();
-  } else {
-    if (!read_dot_atom(lexer, text)) return malformed();
-    if (text.contains("=?")) return malformed();  // an encoded word: some readers decode it here
+    return true;
   }
+  return read_dot_atom(lexer, text) && !text.contains("=?");
+}
+
+// obs-local-part: words with dots between, any of them quoted; and dots too many, which parse_mailbox() looks
+// at. Several words of which one is quoted become one quoted string, which means the same (section 3.4.1).
+bool read_obsolete_local_part(Lexer& lexer, std::string& text) {
+  bool quoted = false;
+  bool after_dot = true;
+  size_t parts = 0;
+  for (; lexer.token() == Token::Atom || lexer.token() == Token::Quoted || lexer.is('.'); lexer.advance()) {
+    const bool dot = lexer.is('.');
+    if (dot && parts == 0) return false;
+    if (!dot && !after_dot) return false;  // two words
+    after_dot = dot;
+    ++parts;
+    if (lexer.token() != Token::Quoted) {
+      text.append(lexer.text());
+      continue;
+    }
+    quoted = true;
+    const std::string word = unfold(lexer.text());
+    text.append(word, 1, word.size() - 2);
+  }
+  // Strict has its reading of one quoted word; more of them may show no address to whoever stops at the
+  // first.
+  const bool as_in_strict = parts == 1 && quoted;
+  if (!as_in_strict && (text.contains("=?") || text.contains('@'))) return false;
+  if (quoted) text = '"' + text + '"';
+  return true;
+}
+
+// obs-domain: white space or comments around dots, but only as far as a reader who stops there has no more
+// than one label: no domain that is somebody's ("u@bank.example .evil.example").
+bool read_obsolete_domain(Lexer& lexer, std::string& text) {
+  const size_t begin = text.size();
+  for (bool first = true; lexer.token() == Token::Atom || lexer.is('.'); first = false) {
+    if (!first && lexer.spaced()) {
+      const std::string_view before = std::string_view(text).substr(begin);
+      const size_t dot = before.find('.');
+      const bool one_label = dot == std::string_view::npos || dot + 1 == before.size();
+      const bool two_words = dot == std::string_view::npos && !lexer.is('.');
+      if (!one_label || two_words) return false;
+    }
+    text.append(lexer.text());
+    lexer.advance();
+  }
+  return true;
+}
+
+// local-part "@" domain (RFC 5322 section 3.4.1), with the lexer on its first word; on return it is behind
+// the domain. Comments and white space are dropped from around the parts.
+Found read_addr_spec(Lexer& lexer, AuthorForms forms) {
+  const bool strict = forms == AuthorForms::Strict;
+  std::string text;
+  if (!(strict ? read_local_part(lexer, text) : read_obsolete_local_part(lexer, text))) return malformed();
   if (!lexer.is('@') || text.empty()) return malformed();
   text.push_back('@');
   lexer.advance();
-  if (!read_dot_atom(lexer, text)) return malformed();
-  auto address = parse_mailbox(text, {.dots = DotRule::Strict});
+  if (!(strict ? read_dot_atom(lexer, text) : read_obsolete_domain(lexer, text))) return malformed();
+  auto address = parse_mailbox(text, {.dots = strict ? DotRule::Strict : DotRule::Loose});
   if (!address) return malformed();
   return std::move(*address);
 }
 
 // Behind "<": [route] addr-spec ">".
-Found read_angle_address(Lexer& lexer) {
+Found read_angle_address(Lexer& lexer, AuthorForms forms) {
   if (lexer.is('@')) return malformed();  // an obsolete route: readers differ about it
-  auto address = read_addr_spec(lexer);
+  auto address = read_addr_spec(lexer, forms);
   if (!address) return address;
   if (!lexer.is('>')) return malformed();
   lexer.advance();
@@ -148,7 +199,7 @@ Found read_angle_address(Lexer& lexer) {
 
 // One element of the list: [display-name] "<" ... ">", or addr-spec alone. A display name may hold dots,
 // which is obsolete (obs-phrase) and usual: it has no part in the address.
-Found read_element(Lexer& lexer) {
+Found read_element(Lexer& lexer, AuthorForms forms) {
   Lexer ahead = lexer;
   bool words = false;
   while (ahead.token() == Token::Atom || ahead.token() == Token::Quoted || ahead.is('.')) {
@@ -158,22 +209,40 @@ Found read_element(Lexer& lexer) {
   if (ahead.is('<')) {
     lexer = ahead;
     lexer.advance();
-    return read_angle_address(lexer);
+    return read_angle_address(lexer, forms);
   }
   if (ahead.is(':') && words) return std::unexpected(AuthorError::Group);
-  return read_addr_spec(lexer);
+  return read_addr_spec(lexer, forms);
+}
+
+// The whole list, of which one member is the author. Obsolete (obs-mbox-list): others may be empty.
+Found read_list(std::string_view value, AuthorForms forms) {
+  const auto skip_empty_members = [forms](Lexer& lexer) {
+    while (forms == AuthorForms::Obsolete && lexer.is(',')) lexer.advance();
+  };
+  Lexer lexer(value);
+  lexer.advance();
+  if (lexer.token() == Token::End) return std::unexpected(AuthorError::Missing);
+  skip_empty_members(lexer);
+  auto author = read_element(lexer, forms);
+  if (!author || lexer.token() == Token::End) return author;
+  // What follows a comma is another author, or an empty member or junk.
+  if (!lexer.is(',')) return malformed();
+  lexer.advance();
+  skip_empty_members(lexer);
+  if (forms == AuthorForms::Obsolete && lexer.token() == Token::End) return author;
+  const auto another = read_element(lexer, forms);
+  if (!another || (lexer.token() != Token::End && !lexer.is(','))) return malformed();
+  return std::unexpected(AuthorError::Several);
 }
 
 // False for what no current form has, wherever it stands in the value: control characters, and a CR or LF
-// that folds nothing (obs-NO-WS-CTL, obs-qp); a line of folding without text, where some readers end the
-// header (obs-FWS); and octets that are not UTF-8, since a reader who guesses the character set may see
-// quotes elsewhere.
+// that folds nothing (obs-NO-WS-CTL, obs-qp); and octets that are not UTF-8, since a reader who guesses the
+// character set may see quotes elsewhere.
 bool is_well_formed_text(std::string_view value) {
-  for (bool first = true;; first = false) {
+  while (true) {
     const size_t end = value.find('\n');
     std::string_view line = value.substr(0, end);
-    const bool blank = line.find_first_not_of(" \t\r") == std::string_view::npos;
-    if (blank && !first && !line.empty()) return false;
     if (end != std::string_view::npos && line.ends_with('\r')) line.remove_suffix(1);
     while (!line.empty()) {
       const std::string_view part = line.substr(0, line.find('\t'));
@@ -183,6 +252,19 @@ bool is_well_formed_text(std::string_view value) {
     if (end == std::string_view::npos) return true;
     value.remove_prefix(end + 1);
   }
+}
+
+// What stands in front of the first line of folding without text (obs-FWS), where some readers end the
+// header; the whole value where there is none.
+std::string_view before_blank_line(std::string_view value) {
+  size_t begin = value.find('\n');
+  while (begin != std::string_view::npos && begin + 1 < value.size()) {
+    const size_t end = value.find('\n', begin + 1);
+    const std::string_view line = value.substr(begin + 1, end - begin - 1);
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) return value.substr(0, begin);
+    begin = end;
+  }
+  return value;
 }
 
 // A line that is no field to us and that a lenient reader may take for a From field: its colon on a folded
@@ -204,22 +286,20 @@ bool may_read_as_from(std::string_view line) {
 
 }  // namespace
 
-std::expected<Address, AuthorError> parse_author(std::string_view value) {
+std::expected<Address, AuthorError> parse_author(std::string_view value, AuthorForms forms) {
   if (!is_well_formed_text(value)) return malformed();
-  Lexer lexer(value);
-  lexer.advance();
-  if (lexer.token() == Token::End) return std::unexpected(AuthorError::Missing);
-  auto author = read_element(lexer);
-  if (!author || lexer.token() == Token::End) return author;
-  // What follows a comma is another author, or an empty member of the list (obs-mbox-list) or junk.
-  if (!lexer.is(',')) return malformed();
-  lexer.advance();
-  const auto another = read_element(lexer);
-  if (!another || (lexer.token() != Token::End && !lexer.is(','))) return malformed();
-  return std::unexpected(AuthorError::Several);
+  const std::string_view before = before_blank_line(value);
+  if (before.size() == value.size()) return read_list(value, forms);
+  if (forms == AuthorForms::Strict) return malformed();
+  auto author = read_list(value, forms);
+  if (!author) return author;
+  // Whoever ends the header there has to see the same author, or nothing.
+  if (before.find_first_not_of(" \t\r\n") == std::string_view::npos) return author;
+  const auto seen = read_list(before, forms);
+  return seen && *seen == *author ? std::move(author) : malformed();
 }
 
-std::expected<Address, AuthorError> find_author(const HeaderBlock& block) {
+std::expected<Address, AuthorError> find_author(const HeaderBlock& block, AuthorForms forms) {
   if (block.has_junk()) {
     for (size_t i = 0; i < block.size(); ++i) {
       if (block[i].kind == FieldKind::Junk && may_read_as_from(block[i].raw)) return malformed();
@@ -228,7 +308,7 @@ std::expected<Address, AuthorError> find_author(const HeaderBlock& block) {
   const auto first = block.find(kFrom);
   if (!first) return std::unexpected(AuthorError::Missing);
   if (block.find(kFrom, *first + 1)) return std::unexpected(AuthorError::Several);
-  return parse_author(block[*first].value);
+  return parse_author(block[*first].value, forms);
 }
 
 }  // namespace sluice::mail

@@ -44,7 +44,7 @@ void MessageAuthenticator::start(const mail::HeaderBlock& block, const Wanted& w
 }
 
 void MessageAuthenticator::start_dmarc() {
-  const auto author = mail::find_author(*block_);
+  const auto author = mail::find_author(*block_, settings_.author_forms);
   const bool by_suffixes = settings_.mode == dmarc::Mode::Rfc7489;
   dmarc_.start(author, {by_suffixes ? dmarc::Mode::Rfc7489 : dmarc::Mode::Rfc9989, settings_.suffixes});
   both_ = settings_.mode == dmarc::Mode::Both;
@@ -204,7 +204,7 @@ void MessageAuthenticator::conclude(evidence::Evidence& evidence) const {
 // Empty where no chain can speak for the author: there is none, or DMARC found the message to be wrong.
 std::string MessageAuthenticator::author_domain(const std::optional<dmarc::Outcome>& outcome) const {
   if (outcome) return outcome->result == dmarc::Result::PermError ? std::string() : outcome->author_domain;
-  const auto author = mail::find_author(*block_);
+  const auto author = mail::find_author(*block_, settings_.author_forms);
   return author ? mail::to_a_labels(author->domain()).value_or("") : std::string();
 }
 

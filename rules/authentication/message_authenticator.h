@@ -15,6 +15,7 @@
 // memory.
 #pragma once
 
+#include "io/mail/author.h"
 #include "io/mail/header_block.h"
 #include "rules/arc/override.h"
 #include "rules/arc/validator.h"
@@ -45,6 +46,7 @@ struct Wanted {
 struct Settings {
   dkim::VerifyOptions dkim;  // with the time
   dmarc::Mode mode = dmarc::Mode::Rfc9989;
+  mail::AuthorForms author_forms = mail::AuthorForms::Strict;
   const dmarc::PublicSuffixes* suffixes = nullptr;       // Rfc7489 and Both; outlives the evaluation
   const arc::TrustedSealers* trusted_sealers = nullptr;  // null: nobody; outlives the evaluation
 };

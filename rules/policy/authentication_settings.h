@@ -3,6 +3,7 @@
 // whoever has a file system does that. Units, defaults and bounds are declared in schema_authentication.cc.
 #pragma once
 
+#include "io/mail/author.h"
 #include "rules/dmarc/outcome.h"
 
 #include <chrono>
@@ -76,8 +77,9 @@ struct DmarcReportSettings {
 };
 
 struct DmarcSettings {
-  dmarc::Mode mode = dmarc::Mode::Rfc9989;  // D-9
-  std::string public_suffix_list;           // file; needed unless the mode is Rfc9989
+  dmarc::Mode mode = dmarc::Mode::Rfc9989;                     // D-9
+  std::string public_suffix_list;                              // file; needed unless the mode is Rfc9989
+  mail::AuthorForms author_forms = mail::AuthorForms::Strict;  // of all that asks who the author is
   DmarcReportSettings reports;
   friend bool operator==(const DmarcSettings&, const DmarcSettings&) = default;
 };

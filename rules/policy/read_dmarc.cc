@@ -96,6 +96,7 @@ void read_dmarc_sections(const DocumentNode& root, Draft& draft, Diagnostics& di
   SectionReader dmarc(find_section("dmarc"), top.table("dmarc"), "dmarc", diagnostics);
   DmarcSettings& settings = draft.sections.dmarc;
   settings.mode = static_cast<dmarc::Mode>(dmarc.choice("mode").value_or(0));
+  settings.author_forms = static_cast<mail::AuthorForms>(dmarc.choice("author_forms").value_or(0));
   settings.public_suffix_list = dmarc.text("public_suffix_list");
   if (settings.mode != dmarc::Mode::Rfc9989 && settings.public_suffix_list.empty()) {
     dmarc.error("public_suffix_list", "RFC 7489 needs the list of public suffixes; name its file");

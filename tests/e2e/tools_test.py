@@ -132,6 +132,22 @@ class Tools(cases.EndToEnd):
         explain = ("spf", "explain", "company.example", "--ip", "203.0.113.1")
         self.assertEqual(self.done(*explain, *recording), self.done(*explain, "--replay", self.recording))
 
+    # Shows: P-13
+    def test_an_author_in_an_obsolete_form_is_one_where_the_policy_says_so(self):
+        message = self.folder / "carrier.eml"
+        message.write_bytes(b"From: a..b@company.example\r\nSubject: test\r\n\r\nx\r\n")
+        policy = self.folder / "check.toml"
+        base = self.policy("127.0.0.1:9")
+        for name, value in (("@BACKEND@", "epoll"), ("@JOURNAL@", "/nowhere/j"), ("@CONTROL@", "/nowhere/c")):
+            base = base.replace(name, value)
+        refused = ("permerror", "malformed-author")
+        for forms, expected in (("", refused), ('author_forms = "strict"', refused),
+                                ('author_forms = "obsolete"', ("none", "no-record"))):
+            policy.write_text(f"{base}[dmarc]\n{forms}\n")
+            options = ("--json", "--dns-server", self.server, str(message), *(("--policy", str(policy)) if forms else ()))
+            found = json.loads(self.check(*options, ip="203.0.113.1").stdout)["dmarc"]
+            self.assertEqual((found["result"], found["reason"]), expected)
+
     def test_a_batch_is_replayed_when_the_dns_is_gone(self):
         lines = "".join(json.dumps({"id": number, "ip": ip, "helo": "h.example", "mail_from": sender}) + "\n"
                         for number, (ip, sender) in enumerate((ip, f"u@{domain}.example")

@@ -23,6 +23,7 @@ Result<MessageSettings> MessageSettings::of_policy(const std::string& path) {
   made.settings_.dkim.partial_body = policy.dkim().partial_body;
   made.settings_.dkim.clock_skew = policy.dkim().clock_skew;
   made.settings_.mode = policy.dmarc().mode;
+  made.settings_.author_forms = policy.dmarc().author_forms;
   made.sealers_ = std::make_unique<arc::TrustedSealers>(policy.arc().trusted_sealers);
   made.overrides_ = policy.arc().verify;
   if (made.settings_.mode == dmarc::Mode::Rfc9989) return made;

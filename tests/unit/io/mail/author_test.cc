@@ -130,19 +130,141 @@ TEST(Author, IsNoneRatherThanAGuess) {
   }
 }
 
+// --- Obsolete forms by setting ---
+
+struct ObsoleteCase {
+  std::string_view value;
+  std::string_view address;
+};
+
+// Shows: P-13
+TEST(Author, ObsoleteFormsAreReadWhereAllReadersTakeTheSameDomain) {
+  for (const ObsoleteCase& c : std::vector<ObsoleteCase>{
+           // What Japanese carriers gave out.
+           {" a..b@docomo.example", "a..b@docomo.example"},
+           {" A <a.@ezweb.example>", "a.@ezweb.example"},
+           {" a...b..@ezweb.example", "a...b..@ezweb.example"},
+           // obs-local-part, obs-domain
+           {" u .x@a.example", "u.x@a.example"},
+           {" u. x@a.example", "u.x@a.example"},
+           {" <u(c).(d)x (e) @ (f) a.example (g)>", "u.x@a.example"},
+           {" \"u\".x@a.example", "\"u.x\"@a.example"},
+           {" u.\"x\"@a.example", "\"u.x\"@a.example"},
+           {" \"u v\" . \"x\\\"y\"@a.example", "\"u v.x\\\"y\"@a.example"},
+           {" u@a . example", "u@a.example"},
+           {" u@a .example", "u@a.example"},
+           {" u@a. example", "u@a.example"},
+           {" u@a(c).example", "u@a.example"},
+           {" u@a.\r\n b.example", "u@a.b.example"},
+           {" <u@a . example>", "u@a.example"},
+           // obs-mbox-list
+           {" u@a.example,", "u@a.example"},
+           {" ,u@a.example", "u@a.example"},
+           {" , ,(c) u@a.example , (c),", "u@a.example"},
+           {" U <u@a.example>,", "u@a.example"},
+           // obs-FWS
+           {" u@a.example\r\n ", "u@a.example"},
+           {" U <u@a.example>\r\n \t\r\n (c)", "u@a.example"},
+           {" \n \n u@a.example", "u@a.example"},
+           {" u@a.example,\r\n \r\n", "u@a.example"},
+       }) {
+    SCOPED_TRACE(c.value);
+    EXPECT_EQ(parse_author(c.value).error(), AuthorError::Malformed);
+    const auto author = parse_author(c.value, AuthorForms::Obsolete);
+    ASSERT_TRUE(author);
+    EXPECT_EQ(author->text(), c.address);
+  }
+}
+
+// Shows: P-13
+TEST(Author, ObsoleteFormsThatTwoReadersMayTakeForTwoDomainsAreNone) {
+  for (const std::string_view value : {
+           // A reader may stop at the blank, with a domain that is somebody's.
+           " u@bank.example .evil.example",
+           " <u@bank.example. evil.example>",
+           " u@bank.example(c).evil.example",
+           " u@bank.example\r\n .evil.example",
+           // or end the header at a blank line
+           " \"u@bank.example\r\n \r\n \" <u@evil.example>",
+           " \"u@bank.example\"\r\n \r\n <u@evil.example>",
+           " (u@bank.example)\r\n \r\n u@evil.example",
+           " u@bank\r\n \r\n .evil.example",
+           " \"u@bank.example\" . x@evil.example",
+           " u.\"u@bank.example\"@evil.example",
+           // Two words are never one.
+           " a b@c.example",
+           " a. b c@d.example",
+           " \"a\"b@c.example",
+           " \"a\" \"b\"@c.example",
+           " u@a example",
+           " u@a. b c.example",
+           // Names that are none
+           " .a@b.example",
+           " ...@b.example",
+           " .\"a\"@b.example",
+           " @b.example",
+           " a@b..example",
+           " a@b. .example",
+           " a@.example",
+           " a@ . example",
+           " a@b.example.",
+           " a@b . example .",
+           // Nobody
+           " ,",
+           " (c), ,",
+           " \"=?utf-8?q?a\".b@c.example",
+           " a.=?utf-8?q?a?=@c.example",
+           // Not of that section, whatever the setting
+           " a@b.example, not an address",
+           " , just a name",
+           " victim@bank.example <a@evil.example>",
+           " <victim@bank.example>, <@r.example:a@evil.example>",
+           " <@route.example:a@b.example>",
+           " <@route.example,:a@b.example>",
+           " a@[192.0.2.1]",
+           " a@b.example; c",
+           " \"\x01\".a@b.example",
+           " \"\\\r\" <u@a.example>",
+           " u@a.example \r",
+           " (\x7f) u@a.example",
+           " \"\x83\\\".a@b.example",
+           " \xE9.a@a.example",
+       }) {
+    SCOPED_TRACE(value);
+    const auto author = parse_author(value, AuthorForms::Obsolete);
+    ASSERT_FALSE(author) << author->text();
+    EXPECT_EQ(author.error(), AuthorError::Malformed);
+  }
+  for (const Case& c : std::vector<Case>{{" ,a@b.example, c@d.example", AuthorError::Several},
+                                         {" a@b.example,, c@d.example,", AuthorError::Several},
+                                         {" a@b.example, a@b.example", AuthorError::Several},
+                                         {" Group: a@b.example;", AuthorError::Group},
+                                         {" , Group: a@b.example;", AuthorError::Group},
+                                         {"", AuthorError::Missing},
+                                         {" \r\n \r\n (c)", AuthorError::Missing}}) {
+    SCOPED_TRACE(c.value);
+    const auto author = parse_author(c.value, AuthorForms::Obsolete);
+    ASSERT_FALSE(author) << author->text();
+    EXPECT_EQ(author.error(), c.error);
+  }
+}
+
 TEST(Author, EndsOnEndlessInput) {
   std::string many;
   for (int i = 0; i < 100000; ++i) many += "x.";
   EXPECT_EQ(parse_author(many).error(), AuthorError::Malformed);
   EXPECT_EQ(parse_author(std::string(100000, '(')).error(), AuthorError::Malformed);
   EXPECT_EQ(parse_author(std::string(100000, ',')).error(), AuthorError::Malformed);
+  EXPECT_EQ(parse_author(many, AuthorForms::Obsolete).error(), AuthorError::Malformed);
+  const std::string commas(100000, ',');
+  EXPECT_EQ(parse_author(commas + "a@b.example", AuthorForms::Obsolete).error(), AuthorError::Malformed);
 }
 
-AuthorError error_of(std::string_view message) {
+AuthorError error_of(std::string_view message, AuthorForms forms = AuthorForms::Strict) {
   HeaderReader reader;
   reader.feed(message);
   reader.finish();
-  const auto author = find_author(reader.block());
+  const auto author = find_author(reader.block(), forms);
   return author ? AuthorError{99} : author.error();
 }
 
@@ -152,6 +274,10 @@ TEST(Author, IsNoneWhenFromStandsTwice) {
   EXPECT_EQ(error_of("From: a@b.example\r\njunk\r\nFrom: a@b.example\r\n\r\n"), AuthorError::Several);
   EXPECT_EQ(error_of("Sender: a@b.example\r\nResent-From: a@b.example\r\n\r\n"), AuthorError::Missing);
   EXPECT_EQ(error_of("From: a@b.example\r\n\r\nFrom: c@d.example\r\n"), AuthorError{99});
+  EXPECT_EQ(error_of("From: a..b@c.example\r\n\r\n", AuthorForms::Obsolete), AuthorError{99});
+  EXPECT_EQ(error_of("From: a..b@c.example\r\n\r\n"), AuthorError::Malformed);
+  EXPECT_EQ(error_of("From: a@b.example\r\nFrom: a@b.example\r\n\r\n", AuthorForms::Obsolete),
+            AuthorError::Several);
 }
 
 // Shows: P-13
@@ -162,9 +288,10 @@ TEST(Author, IsNotGuessedWhereALenientReaderMaySeeAnotherFrom) {
                                       "fRoM \r\n\t\r\n : c@victim.example",
                                       "\x01"
                                       "From: c@victim.example"}) {
-    EXPECT_EQ(error_of(std::string("Subject: x\r\n") + std::string(line) + "\r\nFrom: a@b.example\r\n\r\n"),
-              AuthorError::Malformed)
-        << line;
+    const std::string message =
+        std::string("Subject: x\r\n") + std::string(line) + "\r\nFrom: a@b.example\r\n\r\n";
+    EXPECT_EQ(error_of(message), AuthorError::Malformed) << line;
+    EXPECT_EQ(error_of(message, AuthorForms::Obsolete), AuthorError::Malformed) << line;
   }
   // What Unix mailboxes put there is none.
   EXPECT_EQ(error_of("Subject: x\r\n>From a@b.example Sat Jan  1 00:00:00 2022\r\nFrom: a@b.example\r\n\r\n"),

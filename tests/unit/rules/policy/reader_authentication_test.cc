@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -167,6 +168,14 @@ TEST(AuthenticationReader, TrustsTheSixteenSealersByDefault) {
   EXPECT_TRUE(policy_of(with_base("[arc]\ntrusted_sealers = []\n")).arc().trusted_sealers.empty());
 }
 
+TEST(AuthenticationReader, ReadsWhichFormsOfAnAuthorAreWellFormed) {
+  const auto forms = [](std::string_view setting) {
+    return policy_of(with_base(fmt::format("[dmarc]\n{}\n", setting))).dmarc().author_forms;
+  };
+  EXPECT_EQ(forms("author_forms = \"strict\""), mail::AuthorForms::Strict);
+  EXPECT_EQ(forms("author_forms = \"obsolete\""), mail::AuthorForms::Obsolete);
+}
+
 TEST(AuthenticationReader, ReadsDmarc) {
   const Policy policy = policy_of(with_base(kAll));
   EXPECT_EQ(policy.dmarc().mode, dmarc::Mode::Both);
@@ -195,6 +204,7 @@ TEST(AuthenticationReader, ReadsDmarc) {
 TEST(AuthenticationReader, DmarcIsOffAndSafeByDefault) {
   const Policy policy = policy_of(kBase);
   EXPECT_EQ(policy.dmarc().mode, dmarc::Mode::Rfc9989);
+  EXPECT_EQ(policy.dmarc().author_forms, mail::AuthorForms::Strict);
   EXPECT_FALSE(policy.dmarc().reports.enabled);
   EXPECT_FALSE(policy.dmarc_rules()[0].enabled);
   const Policy enabled = policy_of(with_base("[dmarc.default_rule]\nenabled = true\n"));
