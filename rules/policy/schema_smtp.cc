@@ -172,7 +172,7 @@ constexpr std::array kListener{
             "relayed, for devices and scripts that send LF (Postfix: `smtpd_forbid_bare_newline = "
             "normalize`). With both, only CRLF.CRLF as it came ends a message, NUL is refused, and a "
             "command line with a bare CR or LF ends the session. `max_message_size` counts what is kept, "
-            "which may be twice what came."},
+            "which may be twice what came. After a reload, new connections go by it."},
 };
 
 constexpr std::array kDomain{
