@@ -112,12 +112,10 @@ class Bench:
         return figures
 
     def sending(self, shape):
-        """What sending a message on an open connection costs the bare source: the other half of a relay's floor."""
-        port = self.receivers[floor_of(self.receivers)].port
+        """The other half of a relay's floor."""
         corpus = self.corpus if shape == "corpus" else None
-        summary = measure.bare_load(self.build, port, self.args.messages, per_connection=100, size=self.args.size,
-                                    corpus=corpus, connections=CONNECTIONS)
-        return 1e6 * summary["cpu_seconds"] / self.args.messages
+        return measure.sending_us(self.build, self.receivers[floor_of(self.receivers)].port, self.args.messages,
+                                  size=self.args.size, corpus=corpus, connections=CONNECTIONS)
 
     def run(self):
         results = {}

@@ -3,12 +3,12 @@
 // product; `sluice-load send` is the generator with schedules and latencies.
 //
 //   bare-source --port P [--connections 16] [--messages 10000] [--messages-per-connection 1] [--size 20480]
-//               [--corpus FILE] [--from A] [--to A] [--seconds 120]
+//               [--corpus FILE [--as-itself]] [--from A] [--to A] [--seconds 120]
 //
 // FILE is a folder of messages packed by bench/make_corpus.py: "octets sender recipient [client [helo]]"
 // lines and a blank line, then the messages one behind the other in wire form without the final dot. Where a
-// line names a client, the receiver is told so by XCLIENT before the message. MAIL, RCPT and DATA leave
-// together. Prints a line of JSON when done, and ends with 1 where a message got no 2xx.
+// line names a client, the receiver is told so by XCLIENT before the message, but with --as-itself. MAIL,
+// RCPT and DATA leave together. Prints a line of JSON when done, and ends with 1 where a message got no 2xx.
 
 #include "bench/bare_ring.h"
 
@@ -46,6 +46,7 @@ struct Options {
   std::string from = "user@sender.example";
   std::string to = "rcpt@managed.example";
   unsigned seconds = 120;
+  bool as_itself = false;  // whatever clients the corpus names
 };
 
 // What is written for one message, in the ways in which it can be needed.
@@ -129,10 +130,16 @@ class Source {
  public:
   explicit Source(const Options& options) : options_(options), connections_(options.connections) {
     items_ = options.corpus.empty() ? std::vector{generated(options)} : read_corpus(options.corpus);
+    for (Item& item : items_) {
+      if (!options.as_itself) break;
+      item.client.clear();
+      item.source = 0;
+    }
     micros_.reserve(options.messages);
   }
 
   int run() {
+    cpu_before_ = cpu_seconds();
     const auto begin = Clock::now();
     const auto end = begin + std::chrono::seconds(options_.seconds);
     for (unsigned i = 0; i < options_.connections; ++i) dial(i);
@@ -310,11 +317,7 @@ class Source {
   }
 
   void report(double seconds) {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto in_seconds = [](const timeval& time) {
-      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-    };
+    const double cpu = cpu_seconds() - cpu_before_;
     std::ranges::sort(micros_);
     const auto at = [&](double share) {
       return micros_.empty() ? 0U
@@ -325,7 +328,16 @@ class Source {
         "\"last_octet_us\":{\"p50\":%u,\"p99\":%u,\"max\":%u},\"cpu_seconds\":%.4f}\n",
         static_cast<unsigned long long>(accepted_), static_cast<unsigned long long>(errors_),
         static_cast<unsigned long long>(octets_), seconds, static_cast<double>(accepted_) / seconds, at(0.5),
-        at(0.99), at(1), in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime));
+        at(0.99), at(1), cpu);
+  }
+
+  static double cpu_seconds() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto in_seconds = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+    };
+    return in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime);
   }
 
   const Options& options_;
@@ -339,7 +351,8 @@ class Source {
   uint64_t octets_ = 0;
   uint64_t next_ = 0;
   unsigned open_ = 0;
-  unsigned failures_ = 0;  // in a row
+  unsigned failures_ = 0;    // in a row
+  double cpu_before_ = 0.0;  // reading the corpus does not count
 };
 
 bool read_options(int argc, char** argv, Options& options) {
@@ -347,7 +360,8 @@ bool read_options(int argc, char** argv, Options& options) {
                           {"messages", 1, nullptr, 'n'}, {"messages-per-connection", 1, nullptr, 'm'},
                           {"size", 1, nullptr, 'z'},     {"corpus", 1, nullptr, 'f'},
                           {"from", 1, nullptr, 'F'},     {"to", 1, nullptr, 'T'},
-                          {"seconds", 1, nullptr, 's'},  {nullptr, 0, nullptr, 0}};
+                          {"seconds", 1, nullptr, 's'},  {"as-itself", 0, nullptr, 'i'},
+                          {nullptr, 0, nullptr, 0}};
   for (int which; (which = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
     const auto number = [] { return std::strtoull(optarg, nullptr, 10); };
     switch (which) {
@@ -377,6 +391,9 @@ bool read_options(int argc, char** argv, Options& options) {
         break;
       case 's':
         options.seconds = static_cast<unsigned>(number());
+        break;
+      case 'i':
+        options.as_itself = true;
         break;
       default:
         return false;

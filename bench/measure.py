@@ -117,8 +117,11 @@ def cpu_of_tree(root):
 def openssl_us(octets):
     """SHA-256 of so many octets and one RSA-2048 verification, by `openssl speed` on the last processor."""
     def figure(field, *what):
-        done = subprocess.run(["openssl", "speed", "-seconds", "1", "-mr", *what], capture_output=True, text=True, check=True,
-                              preexec_fn=on_processor(-1))
+        try:
+            done = subprocess.run(["openssl", "speed", "-seconds", "1", "-mr", *what], capture_output=True, text=True,
+                                  check=True, preexec_fn=on_processor(-1))
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise MeasureError(f"the cryptography alone is measured by `openssl speed`: {error}") from error
         return float(done.stdout.split("+F", 1)[1].splitlines()[0].split(":")[field])
     hashed = figure(3, "-bytes", str(octets), "-evp", "sha256")  # octets per second
     verified = figure(4, "rsa2048")  # per second, or seconds each
@@ -258,14 +261,23 @@ def start_node(programs, build, folder, next_hop, *, zone=None, shards=1, name="
 # --- loads ----------------------------------------------------------------------------------------------------------
 
 
-def bare_load(build, port, messages, *, per_connection=1, size=20480, corpus=None, connections=16, seconds=120):
-    """A closed loop of the cheap source; its summary. Every message must be taken."""
+def bare_load(build, port, messages, *, per_connection=1, size=20480, corpus=None, connections=16, seconds=120,
+              as_itself=False):
+    """A closed loop of the cheap source; its summary. Every message must be taken. `as_itself`: without XCLIENT, from
+    where it is, whatever clients the corpus names."""
     command = [build / "bin" / "bare-source", "--port", port, "--connections", connections, "--messages", messages,
                "--messages-per-connection", per_connection, "--size", size, "--from", SENDER, "--to", f"rcpt@{MANAGED}",
                "--seconds", seconds]
     if corpus:
         command += ["--corpus", corpus]
+    if as_itself:
+        command += ["--as-itself"]
     return _run_load(command, messages, seconds)
+
+
+def sending_us(build, port, messages, **load):
+    """CPU microseconds of the cheap source for each message on open connections: what relaying costs beside receiving."""
+    return 1e6 * bare_load(build, port, messages, per_connection=100, as_itself=True, **load)["cpu_seconds"] / messages
 
 
 def generator_load(build, port, messages, *, per_connection=1, size=20480, connections=16, seconds=120, extra=(),

@@ -80,6 +80,7 @@ ProgramImage::Owner ProgramImage::make(IpFamily family, const Draft& draft, cons
   const size_t bytes = finals_at + draft.finals.size();
   const size_t spread = spread_of(bytes);
   auto* const taken = static_cast<std::byte*>(memory.allocate(bytes + spread, kPair));
+  static_assert(kSpread % kPair == 0 && kSpread / kPair - 1 <= UINT8_MAX);  // shift_
   const size_t shift = shift_of(taken, spread, kPair);
   std::byte* const begin = taken + shift * kPair;
   Owner made(new (begin) ProgramImage);

@@ -36,6 +36,16 @@ class BenchTest(unittest.TestCase):
             self.assertTrue(all(row[0]["total"] > 0 for row in shape.values()), shape)
         self.assertIn("kernel", done.stdout)
 
+    def test_authentication_has_rows_a_floor_and_the_results_that_were_made(self):
+        with tempfile.TemporaryDirectory() as folder:
+            figures = pathlib.Path(folder) / "figures.json"
+            done = run("authentication.py", "--build", BUILD, "--only", "sluice", "--rounds", "1", "--messages", "60",
+                       "--corpus-messages", "40", "--json", str(figures))
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)  # 2: rows that are not as expected
+            found = json.loads(figures.read_text())
+        self.assertEqual(set(found["rounds"]), {"bare", "spf", "all", "data"})
+        self.assertTrue(all(part > 0 for part in found["floors"][0].values()), found["floors"])
+
     def test_a_message_asks_the_heap_for_little(self):
         # What is reached, and a little: bench/README.md. Of the second, OpenSSL asks for twelve to verify a signature.
         done = run("allocations.py", "--build", BUILD, "--messages", "1600", "--spf-max", "7", "--all-max", "42")
