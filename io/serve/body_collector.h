@@ -5,8 +5,8 @@
 //   received chunk  |.......range.........|......|   else: the tail, then this chunk itself, go on
 //
 // Tails begin small and double while nothing else comes in between, and one that goes on before it is half
-// full is cut to its size. So of all capacity, at least a third is octets that the client sent (but for the
-// first KiB). One per connection.
+// full is cut to its size. So of all capacity, at least a third is octets of the message (but for the first
+// KiB), of which a half may be line ends that we made (bare_line_ends). One per connection.
 #pragma once
 
 #include "io/base/chunk.h"
