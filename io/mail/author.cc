@@ -116,73 +116,34 @@ bool read_dot_atom(Lexer& lexer, std::string& text) {
   return true;
 }
 
-// dot-atom or quoted-string; an encoded word is refused, since some readers decode it here.
-bool read_local_part(Lexer& lexer, std::string& text) {
+// Some readers decode it wherever it stands. A backslash in a quoted string means nothing to them.
+bool may_be_encoded_word(std::string text) {
+  std::erase(text, '\\');
+  return text.contains("=?");
+}
+
+// dot-atom or quoted-string. Lenient: of its dots only the first octet's is looked at here.
+bool read_local_part(Lexer& lexer, AuthorForms forms, std::string& text) {
   if (lexer.token() == Token::Quoted) {
     text = unfold(lexer.text());
     lexer.advance();
-    return true;
+  } else if ((forms == AuthorForms::Lenient && lexer.is('.')) || !read_dot_atom(lexer, text)) {
+    return false;
   }
-  return read_dot_atom(lexer, text) && !text.contains("=?");
-}
-
-// obs-local-part: words with dots between, any of them quoted; and dots too many, which parse_mailbox() looks
-// at. Several words of which one is quoted become one quoted string, which means the same (section 3.4.1).
-bool read_obsolete_local_part(Lexer& lexer, std::string& text) {
-  bool quoted = false;
-  bool after_dot = true;
-  size_t parts = 0;
-  for (; lexer.token() == Token::Atom || lexer.token() == Token::Quoted || lexer.is('.'); lexer.advance()) {
-    const bool dot = lexer.is('.');
-    if (dot && parts == 0) return false;
-    if (!dot && !after_dot) return false;  // two words
-    after_dot = dot;
-    ++parts;
-    if (lexer.token() != Token::Quoted) {
-      text.append(lexer.text());
-      continue;
-    }
-    quoted = true;
-    const std::string word = unfold(lexer.text());
-    text.append(word, 1, word.size() - 2);
-  }
-  // Strict has its reading of one quoted word; more of them may show no address to whoever stops at the
-  // first.
-  const bool as_in_strict = parts == 1 && quoted;
-  if (!as_in_strict && (text.contains("=?") || text.contains('@'))) return false;
-  if (quoted) text = '"' + text + '"';
-  return true;
-}
-
-// obs-domain: white space or comments around dots, but only as far as a reader who stops there has no more
-// than one label: no domain that is somebody's ("u@bank.example .evil.example").
-bool read_obsolete_domain(Lexer& lexer, std::string& text) {
-  const size_t begin = text.size();
-  for (bool first = true; lexer.token() == Token::Atom || lexer.is('.'); first = false) {
-    if (!first && lexer.spaced()) {
-      const std::string_view before = std::string_view(text).substr(begin);
-      const size_t dot = before.find('.');
-      const bool one_label = dot == std::string_view::npos || dot + 1 == before.size();
-      const bool two_words = dot == std::string_view::npos && !lexer.is('.');
-      if (!one_label || two_words) return false;
-    }
-    text.append(lexer.text());
-    lexer.advance();
-  }
-  return true;
+  return !may_be_encoded_word(text);
 }
 
 // local-part "@" domain (RFC 5322 section 3.4.1), with the lexer on its first word; on return it is behind
 // the domain. Comments and white space are dropped from around the parts.
 Found read_addr_spec(Lexer& lexer, AuthorForms forms) {
-  const bool strict = forms == AuthorForms::Strict;
   std::string text;
-  if (!(strict ? read_local_part(lexer, text) : read_obsolete_local_part(lexer, text))) return malformed();
+  if (!read_local_part(lexer, forms, text)) return malformed();
   if (!lexer.is('@') || text.empty()) return malformed();
   text.push_back('@');
   lexer.advance();
-  if (!(strict ? read_dot_atom(lexer, text) : read_obsolete_domain(lexer, text))) return malformed();
-  auto address = parse_mailbox(text, {.dots = strict ? DotRule::Strict : DotRule::Loose});
+  if (!read_dot_atom(lexer, text)) return malformed();
+  const DotRule dots = forms == AuthorForms::Strict ? DotRule::Strict : DotRule::Loose;
+  auto address = parse_mailbox(text, {.dots = dots});
   if (!address) return malformed();
   return std::move(*address);
 }
@@ -215,10 +176,10 @@ Found read_element(Lexer& lexer, AuthorForms forms) {
   return read_addr_spec(lexer, forms);
 }
 
-// The whole list, of which one member is the author. Obsolete (obs-mbox-list): others may be empty.
+// The whole list, of which one member is the author. Lenient (obs-mbox-list): others may be empty.
 Found read_list(std::string_view value, AuthorForms forms) {
   const auto skip_empty_members = [forms](Lexer& lexer) {
-    while (forms == AuthorForms::Obsolete && lexer.is(',')) lexer.advance();
+    while (forms == AuthorForms::Lenient && lexer.is(',')) lexer.advance();
   };
   Lexer lexer(value);
   lexer.advance();
@@ -230,7 +191,7 @@ Found read_list(std::string_view value, AuthorForms forms) {
   if (!lexer.is(',')) return malformed();
   lexer.advance();
   skip_empty_members(lexer);
-  if (forms == AuthorForms::Obsolete && lexer.token() == Token::End) return author;
+  if (forms == AuthorForms::Lenient && lexer.token() == Token::End) return author;
   const auto another = read_element(lexer, forms);
   if (!another || (lexer.token() != Token::End && !lexer.is(','))) return malformed();
   return std::unexpected(AuthorError::Several);
@@ -254,17 +215,16 @@ bool is_well_formed_text(std::string_view value) {
   }
 }
 
-// What stands in front of the first line of folding without text (obs-FWS), where some readers end the
-// header; the whole value where there is none.
-std::string_view before_blank_line(std::string_view value) {
+// A line of folding without text (obs-FWS), where some readers end the header.
+bool has_blank_line(std::string_view value) {
   size_t begin = value.find('\n');
   while (begin != std::string_view::npos && begin + 1 < value.size()) {
     const size_t end = value.find('\n', begin + 1);
     const std::string_view line = value.substr(begin + 1, end - begin - 1);
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) return value.substr(0, begin);
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) return true;
     begin = end;
   }
-  return value;
+  return false;
 }
 
 // A line that is no field to us and that a lenient reader may take for a From field: its colon on a folded
@@ -287,16 +247,8 @@ bool may_read_as_from(std::string_view line) {
 }  // namespace
 
 std::expected<Address, AuthorError> parse_author(std::string_view value, AuthorForms forms) {
-  if (!is_well_formed_text(value)) return malformed();
-  const std::string_view before = before_blank_line(value);
-  if (before.size() == value.size()) return read_list(value, forms);
-  if (forms == AuthorForms::Strict) return malformed();
-  auto author = read_list(value, forms);
-  if (!author) return author;
-  // Whoever ends the header there has to see the same author, or nothing.
-  if (before.find_first_not_of(" \t\r\n") == std::string_view::npos) return author;
-  const auto seen = read_list(before, forms);
-  return seen && *seen == *author ? std::move(author) : malformed();
+  if (!is_well_formed_text(value) || has_blank_line(value)) return malformed();
+  return read_list(value, forms);
 }
 
 std::expected<Address, AuthorError> find_author(const HeaderBlock& block, AuthorForms forms) {

@@ -1,7 +1,7 @@
 // The author of a message: the one address of its From field (RFC 5322 section 3.6.2), for what is decided by
 // it (SPF of an empty MAIL FROM, DMARC, signing). Strict where a reader could be deceived: no author rather
-// than a guess. Of the obsolete forms (section 4) only dots in a display name are read, unless AuthorForms
-// says more; docs/protocol_map.md lists them. Display names are skipped, never decoded. Pure.
+// than a guess. Of the obsolete forms (section 4) only dots in a display name are read, and by AuthorForms
+// empty members of the list; docs/protocol_map.md lists them. Display names are skipped, never decoded. Pure.
 #pragma once
 
 #include "io/mail/address.h"
@@ -21,12 +21,9 @@ enum class AuthorError : uint8_t {
               // where the address should be; controls or octets that are not UTF-8 anywhere
 };
 
-// Which forms are well-formed. Obsolete: also those of real, harmless mail whose domain all readers take the
-// same, also one who stops at the first blank or blank line: dots at the end of a local part or in a row,
-// white space or comments around its dots and around the first dot of the domain, quoted words joined by
-// dots, empty members of the list, and blank folding lines behind the author or in front of it. What Strict
-// reads Obsolete reads alike.
-enum class AuthorForms : uint8_t { Strict, Obsolete };
+// Which forms are well-formed. Lenient: also those of real mail that can show nobody another domain: dots at
+// the end of a local part or in a row, and empty members of the list. What Strict reads Lenient reads alike.
+enum class AuthorForms : uint8_t { Strict, Lenient };
 
 // From fields are those of that name, with white space before the colon and behind junk lines too. A line
 // that a lenient reader may take for one (a folded colon, controls or a byte order mark around the name)

@@ -80,7 +80,7 @@ struct SpfOutcome {
   // Pass: how much of the address space the record authorises, where that is known: addresses for an IPv4
   // client, /64 networks for an IPv6 client.
   std::optional<uint64_t> breadth;
-  bool breadth_at_least = false;  // some of the record can only be evaluated client by client: it may be more
+  bool breadth_at_least = false;  // it may be more: not all of the record could be counted
   friend bool operator==(const SpfOutcome&, const SpfOutcome&) = default;
 };
 

@@ -9,7 +9,7 @@ namespace {
 constexpr std::array<std::string_view, 3> kDmarcTables{"default_rule", "rule", "reports"};
 constexpr std::array<std::string_view, 2> kRuleTables{"reject_reply", "defer_reply"};
 constexpr std::array<std::string_view, 3> kModes{"rfc9989", "rfc7489", "both"};
-constexpr std::array<std::string_view, 2> kAuthorForms{"strict", "obsolete"};
+constexpr std::array<std::string_view, 2> kAuthorForms{"strict", "lenient"};
 constexpr std::array<std::string_view, 4> kActions{"pass", "tag", "reject", "defer"};
 constexpr std::array<std::string_view, 3> kTempActions{"pass", "tag", "defer"};
 
@@ -32,14 +32,12 @@ constexpr std::array kDmarc{
         .default_text = "\"strict\"",
         .choices = kAuthorForms,
         .text =
-            "Which forms of a From field name an author. `strict`: those of RFC 5322 section 3; all others "
-            "are a permerror, never a pass. `obsolete`: also forms of real mail whose domain all readers "
-            "take "
-            "the same: dots at the end of a local part or in a row (`a..b@docomo.example`, "
-            "`a.@ezweb.example`), white space or comments around its dots or the first dot of the domain, "
-            "quoted words joined by dots, commas without an address, blank folded lines. Several authors, "
-            "groups, routes, control characters and what is not UTF-8 are a permerror in both. The same "
-            "author is taken for SPF (`spf.from_header_if_null_sender`) and for our signatures."},
+            "Which forms of a From field name an author. `strict`: those of RFC 5322 section 3, and dots in "
+            "a display name; all others are a permerror, never a pass. `lenient`: also addresses with dots "
+            "at the end of the local part or in a row (`a..b@docomo.example`, `a.@ezweb.example`: some "
+            "carriers gave them out) and commas without an address. Nothing that could show a reader "
+            "another domain is read with either. The same author is taken for SPF "
+            "(`spf.from_header_if_null_sender`) and for our signatures."},
 };
 
 constexpr Setting kOnQuarantine{.name = "on_quarantine",

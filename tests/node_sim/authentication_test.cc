@@ -256,7 +256,7 @@ TEST_F(NodeAuthentication, RejectAuthenticatedSparesWhatDmarcPasses) {
 
 // An address as Japanese carriers gave out, from where its domain's record allows.
 // Shows: P-13
-TEST_F(NodeAuthentication, AnObsoleteAuthorIsOnlyOneWhereTheOperatorSaysSo) {
+TEST_F(NodeAuthentication, ALooseAuthorIsOnlyOneWhereTheOperatorSaysSo) {
   const std::string message = fmt::format(
       "From: a..b@author.example\r\nSubject: test\r\nMessage-ID: <1@author.example>\r\n\r\n{}", kBody);
   const auto row_of = [&](std::string_view forms) {
@@ -270,25 +270,25 @@ TEST_F(NodeAuthentication, AnObsoleteAuthorIsOnlyOneWhereTheOperatorSaysSo) {
     EXPECT_EQ(row["dmarc"]["result"], "permerror") << strict;
     EXPECT_EQ(row["action"], "tag") << strict;
   }
-  const nlohmann::json row = row_of("author_forms = \"obsolete\"");
+  const nlohmann::json row = row_of("author_forms = \"lenient\"");
   EXPECT_EQ(row["dmarc"]["result"], "pass");
   EXPECT_EQ(row["dmarc"]["alignment"]["spf"], true);
   EXPECT_EQ(row["action"], "pass");
 }
 
 // Shows: ESE-16
-TEST_F(NodeAuthentication, AnObsoleteAuthorFillsInForANullSenderToo) {
-  for (const bool obsolete : {false, true}) {
+TEST_F(NodeAuthentication, ALooseAuthorFillsInForANullSenderToo) {
+  for (const bool lenient : {false, true}) {
     start("reject", "",
           fmt::format("[spf]\nfrom_header_if_null_sender = true\n[dmarc]\nauthor_forms = \"{}\"\n",
-                      obsolete ? "obsolete" : "strict"));
+                      lenient ? "lenient" : "strict"));
     const Dialogue said = world_->send({.ip = std::string(kForger),
                                         .helo = "unknown.example",
                                         .sender = "",
                                         .octets = "From: a..b@author.example\r\n\r\nx\r\n"});
     world_->stop();
-    EXPECT_THAT(said.replies.at(7), StartsWith(obsolete ? "550 5.7." : "250"));
-    EXPECT_EQ(world_->row().contains("spf_from"), obsolete);
+    EXPECT_THAT(said.replies.at(7), StartsWith(lenient ? "550 5.7." : "250"));
+    EXPECT_EQ(world_->row().contains("spf_from"), lenient);
   }
 }
 
@@ -515,18 +515,18 @@ TEST_F(NodeAuthentication, OutboundMailIsSignedAsItLeaves) {
   EXPECT_EQ(found.dkim.signatures[0].domain, "author.example");
 }
 
-TEST_F(NodeAuthentication, OutboundMailOfAnObsoleteAuthorIsSignedWhereTheOperatorSaysSo) {
-  for (const bool obsolete : {false, true}) {
+TEST_F(NodeAuthentication, OutboundMailOfALooseAuthorIsSignedWhereTheOperatorSaysSo) {
+  for (const bool lenient : {false, true}) {
     const std::string sections = fmt::format(
         "trusted_networks = [\"198.51.100.0/24\"]\n{}\n[outbound]\nnext_hop = \"@hop\"\n"
         "[dmarc]\nauthor_forms = \"{}\"\n"
         "[[dkim.sign]]\ndomain = \"author.example\"\nkeys = [{{ selector = \"s\", file = \"{}\" }}]\n",
-        kBase, obsolete ? "obsolete" : "strict", key_file("sign_obsolete.pem"));
+        kBase, lenient ? "lenient" : "strict", key_file("sign_lenient.pem"));
     world_.emplace(sections, zone_with_keys());
     world_->send(
         {.recipients = {"somebody@elsewhere.example"}, .octets = "From: a..b@author.example\r\n\r\nx\r\n"});
     world_->stop();
-    EXPECT_EQ(world_->hop().messages().at(0).octets.starts_with("DKIM-Signature:"), obsolete);
+    EXPECT_EQ(world_->hop().messages().at(0).octets.starts_with("DKIM-Signature:"), lenient);
   }
 }
 

@@ -128,7 +128,9 @@ dns::Answer ReplaySource::ask(const dns::Question& question) {
 
 std::optional<dns::Answer> ReplaySource::ask_aside(const dns::Question& question) {
   const auto found = answers_.find(question_text(question));
-  return found == answers_.end() ? std::nullopt : std::optional(found->second);
+  if (found != answers_.end()) return found->second;
+  if (!damage_.empty() && problem_.empty()) problem_ = damage_;  // it may have been recorded
+  return std::nullopt;
 }
 
 void ReplaySource::end_check(std::string_view verdict) {

@@ -15,16 +15,23 @@
 namespace sluice::ctl {
 namespace {
 
-// Derived: the record, and for both families each of its terms with the names that an mx has.
+// Derived: a record, and for both families each of its terms with the names that an mx has. Terms behind an
+// include that does not pass may come on top; then it is a bound like any other.
 constexpr size_t kQuestionsMax = 1 + 2 * size_t{limits::kSpfTerms} * (1 + limits::kSpfMxNames);
 
-// Asks what it has not asked yet, while that gets answers.
+// One that fails may be that of an explanation, on which no breadth depends.
+constexpr unsigned kFailuresMax = 2;
+
+// Asks what is not known yet, while that gets answers.
 class AskingSource final : public spf::ProgramSource {
  public:
-  explicit AskingSource(AnswerSource& source) : source_(source) {}
+  AskingSource(AnswerSource& source, std::span<const Exchange> known) : source_(source) {
+    for (const Exchange& exchange : known)
+      answers_.emplace(question_text(exchange.question), exchange.answer);
+  }
 
   const dns::Answer* find(const dns::Question& question) override {
-    last_ = &known(question);
+    last_ = &answer_to(question);
     return *last_ ? &**last_ : nullptr;
   }
   // Only ever of an answer that was there.
@@ -36,21 +43,22 @@ class AskingSource final : public spf::ProgramSource {
  private:
   using Known = std::optional<dns::Answer>;
 
-  const Known& known(const dns::Question& question) {
+  const Known& answer_to(const dns::Question& question) {
     const auto [place, is_new] = answers_.try_emplace(question_text(question));
-    if (!is_new || ended_) return place->second;
-    if (answers_.size() > kQuestionsMax || std::chrono::steady_clock::now() >= deadline_) {
-      ended_ = true;
+    if (!is_new || failures_ == kFailuresMax || asked_ == kQuestionsMax ||
+        std::chrono::steady_clock::now() >= deadline_) {
       return place->second;
     }
+    ++asked_;
     place->second = source_.ask_aside(question);
-    ended_ = place->second && dns::is_temporary(place->second->status);
+    if (place->second && dns::is_temporary(place->second->status)) ++failures_;
     return place->second;
   }
 
   AnswerSource& source_;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::now() + limits::kSpfDeadline;
-  bool ended_ = false;
+  size_t asked_ = 0;
+  unsigned failures_ = 0;
   std::unordered_map<std::string, Known> answers_;  // by question_text()
   const Known* last_ = nullptr;
   std::vector<spf::SelectedRecordRef> held_;
@@ -69,7 +77,7 @@ struct Unit {
 };
 
 std::string family_text(uint64_t count, bool complete, const Unit& unit) {
-  if (count == unit.all) return fmt::format("all {}", unit.many);
+  if (complete && count == unit.all) return fmt::format("all {}", unit.many);
   if (count == 0 && complete) return fmt::format("no {}", unit.one);
   return fmt::format("{}{} {}", complete ? "" : "at least ", grouped(count),
                      count == 1 ? unit.one : unit.many);
@@ -77,10 +85,11 @@ std::string family_text(uint64_t count, bool complete, const Unit& unit) {
 
 }  // namespace
 
-std::optional<SpfBreadth> breadth_of(std::string_view domain, AnswerSource& source) {
+std::optional<SpfBreadth> breadth_of(std::string_view domain, std::span<const Exchange> known,
+                                     AnswerSource& source) {
   const auto name = dns::DnsName::from_text(domain);
   if (!name) return std::nullopt;
-  AskingSource asking(source);
+  AskingSource asking(source, known);
   const dns::Question root{*name, dns::RecordType::Txt};
   const dns::Answer* answer = asking.find(root);
   if (answer == nullptr || answer->status != dns::AnswerStatus::Records ||
@@ -94,7 +103,7 @@ std::optional<SpfBreadth> breadth_of(std::string_view domain, AnswerSource& sour
 
 std::string breadth_text(const SpfBreadth& breadth) {
   constexpr Unit kAddresses{"IPv4 address", "IPv4 addresses", uint64_t{1} << 32};
-  // The count of networks stops one below all of them.
+  // The count of networks stops one below all of them: all, or all but one.
   constexpr Unit kNetworks{"IPv6 /64 network", "IPv6 /64 networks", std::numeric_limits<uint64_t>::max()};
   return family_text(breadth.v4.addresses, breadth.v4.complete, kAddresses) + ", " +
          family_text(breadth.v6.networks, breadth.v6.complete, kNetworks);

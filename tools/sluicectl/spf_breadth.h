@@ -1,13 +1,15 @@
 // How much of the address space a domain's SPF record authorises, for `sluicectl spf explain`: the record is
-// compiled as the node does, over answers that are asked for as compiling needs them. What that does not get
-// (a failure ends the asking, as do the bounds of one evaluation, and a replay may not hold it) makes the
-// counts a floor, never an error. Blocking, as the source is.
+// compiled as the node does, over the answers of an evaluation and others that are asked for as compiling
+// needs them. What that does not get (a second failure ends the asking, as do bounds on questions and time,
+// and a replay may not hold it) makes the counts a floor, never an error. Blocking, as the source is.
 #pragma once
 
 #include "rules/spf/program.h"
 #include "tools/sluicectl/answer_source.h"
+#include "tools/sluicectl/spf_run.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,8 +20,9 @@ struct SpfBreadth {
   spf::ProgramBreadth v6;
 };
 
-// `domain` in A-labels. Null where there is no such record, or it is not known.
-std::optional<SpfBreadth> breadth_of(std::string_view domain, AnswerSource& source);
+// `domain` in A-labels; `known` is not asked again. Null where there is no such record, or it is not known.
+std::optional<SpfBreadth> breadth_of(std::string_view domain, std::span<const Exchange> known,
+                                     AnswerSource& source);
 // "at least 12,345 IPv4 addresses, no IPv6 /64 network"
 std::string breadth_text(const SpfBreadth& breadth);
 

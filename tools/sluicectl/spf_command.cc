@@ -73,7 +73,7 @@ int explain(const Options& options) {
   check.now = source.now();
   source.begin_check();
   SpfTrace trace = trace_spf(check, source);
-  trace.breadth = breadth_of(trace.outcome.domain, source);
+  if (!options.notice) trace.breadth = breadth_of(trace.outcome.domain, exchanges_of(trace), source);
   const std::string json = trace_json(check, trace);
   if (const std::string problem = source.check_problem(); !problem.empty())
     return complain("explain", problem, kExitFailed);

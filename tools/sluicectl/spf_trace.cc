@@ -92,4 +92,10 @@ SpfTrace trace_spf(const spf::Check& check, AnswerSource& source) {
   return trace;
 }
 
+std::vector<Exchange> exchanges_of(const SpfTrace& trace) {
+  std::vector<Exchange> all;
+  for (const TraceStep& step : trace.steps) all.insert(all.end(), step.asked.begin(), step.asked.end());
+  return all;
+}
+
 }  // namespace sluice::ctl

@@ -36,5 +36,7 @@ struct SpfTrace {
 };
 
 SpfTrace trace_spf(const spf::Check& check, AnswerSource& source);
+// All that was asked, in order.
+std::vector<Exchange> exchanges_of(const SpfTrace& trace);
 
 }  // namespace sluice::ctl

@@ -130,110 +130,90 @@ TEST(Author, IsNoneRatherThanAGuess) {
   }
 }
 
-// --- Obsolete forms by setting ---
+// --- More forms by setting ---
 
-struct ObsoleteCase {
+struct LenientCase {
   std::string_view value;
   std::string_view address;
 };
 
 // Shows: P-13
-TEST(Author, ObsoleteFormsAreReadWhereAllReadersTakeTheSameDomain) {
-  for (const ObsoleteCase& c : std::vector<ObsoleteCase>{
+TEST(Author, LenientFormsAreReadWhereNobodySeesAnotherDomain) {
+  for (const LenientCase& c : std::vector<LenientCase>{
            // What Japanese carriers gave out.
            {" a..b@docomo.example", "a..b@docomo.example"},
            {" A <a.@ezweb.example>", "a.@ezweb.example"},
            {" a...b..@ezweb.example", "a...b..@ezweb.example"},
-           // obs-local-part, obs-domain
-           {" u .x@a.example", "u.x@a.example"},
-           {" u. x@a.example", "u.x@a.example"},
-           {" <u(c).(d)x (e) @ (f) a.example (g)>", "u.x@a.example"},
-           {" \"u\".x@a.example", "\"u.x\"@a.example"},
-           {" u.\"x\"@a.example", "\"u.x\"@a.example"},
-           {" \"u v\" . \"x\\\"y\"@a.example", "\"u v.x\\\"y\"@a.example"},
-           {" u@a . example", "u@a.example"},
-           {" u@a .example", "u@a.example"},
-           {" u@a. example", "u@a.example"},
-           {" u@a(c).example", "u@a.example"},
-           {" u@a.\r\n b.example", "u@a.b.example"},
-           {" <u@a . example>", "u@a.example"},
            // obs-mbox-list
            {" u@a.example,", "u@a.example"},
            {" ,u@a.example", "u@a.example"},
            {" , ,(c) u@a.example , (c),", "u@a.example"},
            {" U <u@a.example>,", "u@a.example"},
-           // obs-FWS
-           {" u@a.example\r\n ", "u@a.example"},
-           {" U <u@a.example>\r\n \t\r\n (c)", "u@a.example"},
-           {" \n \n u@a.example", "u@a.example"},
-           {" u@a.example,\r\n \r\n", "u@a.example"},
        }) {
     SCOPED_TRACE(c.value);
     EXPECT_EQ(parse_author(c.value).error(), AuthorError::Malformed);
-    const auto author = parse_author(c.value, AuthorForms::Obsolete);
+    const auto author = parse_author(c.value, AuthorForms::Lenient);
     ASSERT_TRUE(author);
     EXPECT_EQ(author->text(), c.address);
   }
 }
 
 // Shows: P-13
-TEST(Author, ObsoleteFormsThatTwoReadersMayTakeForTwoDomainsAreNone) {
+TEST(Author, FormsThatTwoReadersMayTakeForTwoDomainsAreNoneForLenientReadingToo) {
   for (const std::string_view value : {
-           // A reader may stop at the blank, with a domain that is somebody's.
+           // A reader may stop at the blank, with another domain; its dots need not be ASCII.
            " u@bank.example .evil.example",
            " <u@bank.example. evil.example>",
            " u@bank.example(c).evil.example",
            " u@bank.example\r\n .evil.example",
+           " u@bank\xE3\x80\x82"
+           "example .evil.example",
+           " u\xEF\xBC\xA0"
+           "bank.example . x@evil.example",
+           " u@a . example",
+           " u . x@a.example",
+           " u(c).x@a.example",
            // or end the header at a blank line
-           " \"u@bank.example\r\n \r\n \" <u@evil.example>",
+           " u@a.example\r\n ",
+           " \n \n u@a.example",
            " \"u@bank.example\"\r\n \r\n <u@evil.example>",
-           " (u@bank.example)\r\n \r\n u@evil.example",
-           " u@bank\r\n \r\n .evil.example",
            " \"u@bank.example\" . x@evil.example",
-           " u.\"u@bank.example\"@evil.example",
+           " \"u\".x@a.example",
            // Two words are never one.
            " a b@c.example",
-           " a. b c@d.example",
            " \"a\"b@c.example",
-           " \"a\" \"b\"@c.example",
            " u@a example",
-           " u@a. b c.example",
            // Names that are none
            " .a@b.example",
            " ...@b.example",
-           " .\"a\"@b.example",
            " @b.example",
            " a@b..example",
-           " a@b. .example",
            " a@.example",
-           " a@ . example",
            " a@b.example.",
-           " a@b . example .",
            // Nobody
            " ,",
            " (c), ,",
-           " \"=?utf-8?q?a\".b@c.example",
-           " a.=?utf-8?q?a?=@c.example",
+           // What some readers decode
+           " a..=?utf-8?q?a?=@c.example",
+           " \"=?utf-8?q?=22=20=3Cvictim=40bank.example=3E=20=22?=\"@evil.example",
+           " \"=\\?utf-8?q?a?=\"@evil.example",
            // Not of that section, whatever the setting
-           " a@b.example, not an address",
+           " a..@b.example, not an address",
            " , just a name",
            " victim@bank.example <a@evil.example>",
            " <victim@bank.example>, <@r.example:a@evil.example>",
-           " <@route.example:a@b.example>",
-           " <@route.example,:a@b.example>",
-           " a@[192.0.2.1]",
+           " <@route.example:a..@b.example>",
+           " a..@[192.0.2.1]",
            " a@b.example; c",
-           " \"\x01\".a@b.example",
-           " \"\\\r\" <u@a.example>",
-           " u@a.example \r",
-           " (\x7f) u@a.example",
-           " \"\x83\\\".a@b.example",
+           " (\x7f) u..@a.example",
            " \xE9.a@a.example",
        }) {
     SCOPED_TRACE(value);
-    const auto author = parse_author(value, AuthorForms::Obsolete);
-    ASSERT_FALSE(author) << author->text();
-    EXPECT_EQ(author.error(), AuthorError::Malformed);
+    for (const AuthorForms forms : {AuthorForms::Strict, AuthorForms::Lenient}) {
+      const auto author = parse_author(value, forms);
+      ASSERT_FALSE(author) << author->text();
+      EXPECT_EQ(author.error(), AuthorError::Malformed);
+    }
   }
   for (const Case& c : std::vector<Case>{{" ,a@b.example, c@d.example", AuthorError::Several},
                                          {" a@b.example,, c@d.example,", AuthorError::Several},
@@ -241,9 +221,9 @@ TEST(Author, ObsoleteFormsThatTwoReadersMayTakeForTwoDomainsAreNone) {
                                          {" Group: a@b.example;", AuthorError::Group},
                                          {" , Group: a@b.example;", AuthorError::Group},
                                          {"", AuthorError::Missing},
-                                         {" \r\n \r\n (c)", AuthorError::Missing}}) {
+                                         {" \r\n (c)", AuthorError::Missing}}) {
     SCOPED_TRACE(c.value);
-    const auto author = parse_author(c.value, AuthorForms::Obsolete);
+    const auto author = parse_author(c.value, AuthorForms::Lenient);
     ASSERT_FALSE(author) << author->text();
     EXPECT_EQ(author.error(), c.error);
   }
@@ -255,9 +235,9 @@ TEST(Author, EndsOnEndlessInput) {
   EXPECT_EQ(parse_author(many).error(), AuthorError::Malformed);
   EXPECT_EQ(parse_author(std::string(100000, '(')).error(), AuthorError::Malformed);
   EXPECT_EQ(parse_author(std::string(100000, ',')).error(), AuthorError::Malformed);
-  EXPECT_EQ(parse_author(many, AuthorForms::Obsolete).error(), AuthorError::Malformed);
+  EXPECT_EQ(parse_author(many, AuthorForms::Lenient).error(), AuthorError::Malformed);
   const std::string commas(100000, ',');
-  EXPECT_EQ(parse_author(commas + "a@b.example", AuthorForms::Obsolete).error(), AuthorError::Malformed);
+  EXPECT_EQ(parse_author(commas + "a@b.example", AuthorForms::Lenient).error(), AuthorError::Malformed);
 }
 
 AuthorError error_of(std::string_view message, AuthorForms forms = AuthorForms::Strict) {
@@ -274,9 +254,9 @@ TEST(Author, IsNoneWhenFromStandsTwice) {
   EXPECT_EQ(error_of("From: a@b.example\r\njunk\r\nFrom: a@b.example\r\n\r\n"), AuthorError::Several);
   EXPECT_EQ(error_of("Sender: a@b.example\r\nResent-From: a@b.example\r\n\r\n"), AuthorError::Missing);
   EXPECT_EQ(error_of("From: a@b.example\r\n\r\nFrom: c@d.example\r\n"), AuthorError{99});
-  EXPECT_EQ(error_of("From: a..b@c.example\r\n\r\n", AuthorForms::Obsolete), AuthorError{99});
+  EXPECT_EQ(error_of("From: a..b@c.example\r\n\r\n", AuthorForms::Lenient), AuthorError{99});
   EXPECT_EQ(error_of("From: a..b@c.example\r\n\r\n"), AuthorError::Malformed);
-  EXPECT_EQ(error_of("From: a@b.example\r\nFrom: a@b.example\r\n\r\n", AuthorForms::Obsolete),
+  EXPECT_EQ(error_of("From: a@b.example\r\nFrom: a@b.example\r\n\r\n", AuthorForms::Lenient),
             AuthorError::Several);
 }
 
@@ -291,7 +271,7 @@ TEST(Author, IsNotGuessedWhereALenientReaderMaySeeAnotherFrom) {
     const std::string message =
         std::string("Subject: x\r\n") + std::string(line) + "\r\nFrom: a@b.example\r\n\r\n";
     EXPECT_EQ(error_of(message), AuthorError::Malformed) << line;
-    EXPECT_EQ(error_of(message, AuthorForms::Obsolete), AuthorError::Malformed) << line;
+    EXPECT_EQ(error_of(message, AuthorForms::Lenient), AuthorError::Malformed) << line;
   }
   // What Unix mailboxes put there is none.
   EXPECT_EQ(error_of("Subject: x\r\n>From a@b.example Sat Jan  1 00:00:00 2022\r\nFrom: a@b.example\r\n\r\n"),

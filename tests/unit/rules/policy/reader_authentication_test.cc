@@ -173,7 +173,7 @@ TEST(AuthenticationReader, ReadsWhichFormsOfAnAuthorAreWellFormed) {
     return policy_of(with_base(fmt::format("[dmarc]\n{}\n", setting))).dmarc().author_forms;
   };
   EXPECT_EQ(forms("author_forms = \"strict\""), mail::AuthorForms::Strict);
-  EXPECT_EQ(forms("author_forms = \"obsolete\""), mail::AuthorForms::Obsolete);
+  EXPECT_EQ(forms("author_forms = \"lenient\""), mail::AuthorForms::Lenient);
 }
 
 TEST(AuthenticationReader, ReadsDmarc) {

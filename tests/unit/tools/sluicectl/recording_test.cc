@@ -128,6 +128,19 @@ TEST_F(RecordingTest, SaysWhereItIsDamaged) {
   EXPECT_THAT(answers(**replay, {lines_[0]})[0], HasSubstr("line 2: "));
 }
 
+TEST_F(RecordingTest, WhatIsAskedAsideMayBeMissingButNotBehindDamage) {
+  const dns::Question question{*dns::DnsName::from_text("not.there.example"), dns::RecordType::A};
+  const std::string whole = "{\"recording\":1,\"now_us\":1763769600000000}\n";
+  for (const bool damaged : {false, true}) {
+    std::ofstream(path(), std::ios::binary) << whole << (damaged ? "{\"name\":1}\n" : "");
+    const auto replay = ReplaySource::open(path());
+    ASSERT_TRUE(replay);
+    (*replay)->begin_check();
+    EXPECT_EQ((*replay)->ask_aside(question), std::nullopt);
+    EXPECT_EQ((*replay)->check_problem().contains("line 2: "), damaged);
+  }
+}
+
 TEST_F(RecordingTest, IsRefusedWhenItIsNone) {
   EXPECT_FALSE(ReplaySource::open(path()).has_value());
   for (const char* text : {"", "{}\n", "x\n", "{\"verdict\":\"x\"}\n"}) {

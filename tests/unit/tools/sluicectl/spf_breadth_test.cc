@@ -23,6 +23,7 @@ constexpr std::string_view kZone = R"json({
   "spf.vendor.example":[{"TXT":"v=spf1 ip4:198.51.100.0/24 ip6:2001:db8::/63 -all"}],
   "macro.example":[{"TXT":"v=spf1 ip4:192.0.2.0/24 exists:%{i}.x.example -all"}],
   "slow.example":[{"TXT":"v=spf1 ip4:192.0.2.1 a:down.example include:spf.vendor.example -all"}],
+  "failing.example":[{"TXT":"v=spf1 -ip4:192.0.2.9 ip4:192.0.2.1 a:mail.company.example ~all exp=down.example"}],
   "down.example":["TIMEOUT"],
   "open.example":[{"TXT":"v=spf1 +all"}],
   "nobody.example":[{"TXT":"v=spf1 -all"}],
@@ -54,7 +55,7 @@ class SpfBreadthTest : public testing::Test {
  protected:
   SpfBreadthTest() : zone_(*dns::zone_from_json(kZone)), source_(zone_) {}
   std::string text(const std::string& domain) {
-    const auto breadth = breadth_of(domain, source_);
+    const auto breadth = breadth_of(domain, {}, source_);
     return breadth ? breadth_text(*breadth) : "";
   }
   dns::Zone zone_;
@@ -72,9 +73,13 @@ TEST_F(SpfBreadthTest, SaysAtLeastWhereSomeCannotBeCounted) {
   EXPECT_EQ(text("macro.example"), "at least 256 IPv4 addresses, at least 0 IPv6 /64 networks");
 }
 
-TEST_F(SpfBreadthTest, AsksNoMoreBehindAFailure) {
+TEST_F(SpfBreadthTest, AsksNoMoreBehindASecondFailure) {
   EXPECT_EQ(text("slow.example"), "at least 1 IPv4 address, at least 0 IPv6 /64 networks");
-  EXPECT_EQ(source_.asked, 2U);
+  EXPECT_EQ(source_.asked, 3U);  // the record, A and AAAA
+}
+
+TEST_F(SpfBreadthTest, DoesNotDependOnAnExplanationThatFails) {
+  EXPECT_EQ(text("failing.example"), "2 IPv4 addresses, no IPv6 /64 network");
 }
 
 TEST_F(SpfBreadthTest, IsAFloorWhereAReplayDoesNotHoldAnAnswer) {
@@ -87,7 +92,7 @@ TEST_F(SpfBreadthTest, IsAFloorWhereAReplayDoesNotHoldAnAnswer) {
 TEST_F(SpfBreadthTest, IsNoneWithoutAnSpfRecord) {
   for (const char* domain : {"none.example", "absent.example", "two.example", "malformed.example",
                              "down.example", "not a name", ""}) {
-    EXPECT_EQ(breadth_of(domain, source_), std::nullopt) << domain;
+    EXPECT_EQ(breadth_of(domain, {}, source_), std::nullopt) << domain;
   }
 }
 
@@ -98,7 +103,9 @@ TEST_F(SpfBreadthTest, StandsInTheReportAndInItsJson) {
   SpfTrace trace = trace_spf(check, source_);
   EXPECT_THAT(trace_report(check, trace), Not(HasSubstr("authorises")));
   EXPECT_THAT(trace_json(check, trace), HasSubstr("\"breadth\":null"));
-  trace.breadth = breadth_of(trace.outcome.domain, source_);
+  const size_t asked = source_.asked;
+  trace.breadth = breadth_of(trace.outcome.domain, exchanges_of(trace), source_);
+  EXPECT_EQ(source_.asked, asked) << "what the evaluation asked is not asked again";
   EXPECT_THAT(trace_report(check, trace),
               HasSubstr("\nauthorises   at least 256 IPv4 addresses, at least 0 IPv6 /64 networks\n"));
   const auto json = nlohmann::json::parse(trace_json(check, trace), nullptr, false);
