@@ -260,7 +260,7 @@ def report(results, bench):
     """Prints the table; the number of targets missed, by the multiple of the floor."""
     args, corpus = bench.args, bench.corpus
     sizes = corpus.sizes
-    print(f"{measure.machine()}; {CONNECTIONS} connections, 1 message on each, clients by {args.clients}, {args.rounds} paired rounds of {args.messages} "
+    print(f"{measure.machine(args.build)}; {CONNECTIONS} connections, 1 message on each, clients by {args.clients}, {args.rounds} paired rounds of {args.messages} "
           f"messages ({args.peer_messages} for Postfix)")
     print(f"corpus: {len(sizes)} messages, median {sizes[len(sizes) // 2]}, mean {sum(sizes) // len(sizes)} octets, "
           f"{100 * corpus.signed / len(sizes):.0f} % signed (RSA-2048, relaxed/relaxed), {100 * corpus.sealed / len(sizes):.0f} % "
@@ -322,7 +322,7 @@ def main():
         missed = report(results, bench)
         wrong = check_journals(bench)
     if args.json:
-        args.json.write_text(json.dumps({"machine": measure.machine(), "rounds": results, "floors": bench.floors, "left_out": bench.left_out}, indent=1))
+        args.json.write_text(json.dumps({"machine": measure.machine(args.build), "rounds": results, "floors": bench.floors, "left_out": bench.left_out}, indent=1))
     if wrong:
         return 2
     return 1 if args.strict and missed else 0

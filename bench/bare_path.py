@@ -141,7 +141,7 @@ def ratio_to(rounds, floor, relays):
 
 def report(results, args):
     """Prints the table; the number of targets missed, by the multiple of the floor."""
-    print(f"{measure.machine()}; {args.size} octets, {CONNECTIONS} connections, {args.rounds} paired rounds of {args.messages} "
+    print(f"{measure.machine(args.build)}; {args.size} octets, {CONNECTIONS} connections, {args.rounds} paired rounds of {args.messages} "
           f"messages, source: {args.source}")
     print(f"{'shape':>8} {'receiver':21} {'CPU us/message':>14} {'min..max':>15} {'user':>7} {'system':>7} {'kernel':>7} "
           f"{'x floor':>8} {'msgs/s':>8} {'source us':>9}  {'target':>14}  {'x floor':>16}")
@@ -196,7 +196,7 @@ def main():
         results = Bench(args, folder, programs).run()
     missed = report(results, args)
     if args.json:
-        args.json.write_text(json.dumps({"machine": measure.machine(), "rounds": results}, indent=1))
+        args.json.write_text(json.dumps({"machine": measure.machine(args.build), "rounds": results}, indent=1))
     return 1 if args.strict and missed else 0
 
 

@@ -44,7 +44,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="write the figures here too")
     args = parser.parse_args()
     build = args.build.resolve()
-    print(measure.machine())
+    print(measure.machine(args.build))
     figures = []
     with measure.memory_folder() as folder, measure.Programs() as programs:
         zone = pathlib.Path(folder) / "bench.zone"

@@ -176,7 +176,7 @@ def run(args):
             rounds.append(figures)
         lost = end_holders(holders)
         time.sleep(args.settle)
-        return {"machine": measure.machine(), "connections": args.connections, "rss_before": before, "rss_after": after,
+        return {"machine": measure.machine(args.build), "connections": args.connections, "rss_before": before, "rss_after": after,
                 "rss_end": resident(pid), "octets_per_connection": (after - before) / args.connections, "lost": lost,
                 "p99_ms": {name: 1e3 * statistics.median(each[name] for each in rounds) for name in clients},
                 "p99_ratio": statistics.median(each["with"] / each["without"] for each in rounds)}

@@ -67,7 +67,7 @@ def main():
         for _ in range(args.rounds):
             for name, program in targets.items():
                 results[name].append(open_loop(build, program, rate, args))
-    print(f"{measure.machine()}; {args.size} octets, {args.sessions} sessions, {args.per_connection} messages per connection, "
+    print(f"{measure.machine(args.build)}; {args.size} octets, {args.sessions} sessions, {args.per_connection} messages per connection, "
           f"{args.rounds} rounds of {args.seconds} s")
     print(f"capacity {capacity:.0f} messages/s, open loop at {rate:.0f}; ms, medians of the rounds")
     print(f"{'':16} {'end p50':>9} {'p99':>9} {'max':>9} {'service':>9} {'p99':>9} {'message':>9} {'p99':>9}  schedule")
@@ -78,7 +78,7 @@ def main():
         missed += found[key] > target
         print(f"target {key}: {target:.0f} ms {'met' if found[key] <= target else 'MISSED'} ({found[key]:.3f} ms)")
     if args.json:
-        args.json.write_text(json.dumps({"machine": measure.machine(), "capacity": capacity, "rounds": results}, indent=1))
+        args.json.write_text(json.dumps({"machine": measure.machine(args.build), "capacity": capacity, "rounds": results}, indent=1))
     return 1 if missed else 0
 
 

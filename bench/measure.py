@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import signal
 import socket
 import subprocess
@@ -49,12 +50,21 @@ def memory_folder():
     return tempfile.TemporaryDirectory(prefix="sluice_bench_", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
 
 
-def machine():
-    """The processor and the kernel, in words."""
+def machine(build):
+    """The processor, the kernel, and what the programs were built by, in words."""
     with open("/proc/cpuinfo", encoding="utf-8") as lines:
         model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
     load = os.getloadavg()[0]
-    return f"{model}, {len(PROCESSORS)} processors, Linux {platform.release()}, load {load:.1f}"
+    return f"{model}, {len(PROCESSORS)} processors, Linux {platform.release()}, {_built_by(build)}, load {load:.1f}"
+
+
+def _built_by(build):
+    try:
+        cache = dict(re.findall(r"^(\w+):\w+=(.*)$", (pathlib.Path(build) / "CMakeCache.txt").read_text(), re.MULTILINE))
+        kind = cache["CMAKE_BUILD_TYPE"]
+        return f"{pathlib.Path(cache['CMAKE_CXX_COMPILER']).name} {cache['CMAKE_CXX_FLAGS_' + kind.upper()]}"
+    except (OSError, KeyError):
+        return "unknown build"
 
 
 # --- processor time -------------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def main():
         summary = json.loads(out)
         stopped = json.loads(node.stop().strip().splitlines()[-1])
         exit_code = node.process.returncode
-    print(f"{measure.machine()}; {seconds} s at {rate:.0f} messages/s of {capacity:.0f}, {args.sessions} sessions")
+    print(f"{measure.machine(args.build)}; {seconds} s at {rate:.0f} messages/s of {capacity:.0f}, {args.sessions} sessions")
     print(f"{summary['begun']} begun, {summary['accepted']} accepted, {summary['refused_messages']} refused, {summary['errors']} errors, "
           f"{summary['generator']['unsent']} unsent; end of data p50 {summary['points_us']['end']['p50'] / 1000:.2f} p99 "
           f"{summary['points_us']['end']['p99'] / 1000:.2f} ms; schedule "
@@ -152,7 +152,7 @@ def main():
         well = well and flat
         print(words)
     if args.json:
-        args.json.write_text(json.dumps({"machine": measure.machine(), "summary": summary, "samples": samples}))
+        args.json.write_text(json.dumps({"machine": measure.machine(args.build), "summary": summary, "samples": samples}))
     return 0 if well else 1
 
 

@@ -22,7 +22,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="write the figures here too")
     args = parser.parse_args()
     programs_folder = args.build.resolve() / "bin"
-    print(measure.machine())
+    print(measure.machine(args.build))
     with measure.memory_folder() as folder, measure.Programs() as programs:
         zone = pathlib.Path(folder) / "corpus.zone"
         subprocess.run([programs_folder / "spf-bench", "--write-zone", zone], check=True, timeout=60)
