@@ -215,6 +215,8 @@ Task<Journal::Written> Journal::write_batch(Shard& shard, bool sync) {
     trim_ring();
   };
   for (Pending* pending : batch_) {
+    // Opening took too long: who waited was told that it is not written, and says so in a row of the ring.
+    if (pending->abandoned && pending->durability == Durability::Synced) continue;
     add(pending->rows);
     rows += pending->count;
   }

@@ -16,7 +16,8 @@
 //
 // A disk that neither writes nor refuses within JournalOptions::wait counts as one that refuses, until it has
 // spoken: the rows of relays are in the ring or with the kernel, deletions fail. A deletion's row that was
-// with the kernel then may still come into the file; the row of its deferral comes behind it.
+// with the kernel then may still come into the file, and the row of its deferral comes behind it; one that
+// was not is never written.
 //
 // A line that a refused write tore is ended by a line feed before the next row; readers skip what is not
 // JSON. One shard. append() may be called from any number of coroutines; stop() after the last of them has

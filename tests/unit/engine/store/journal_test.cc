@@ -280,6 +280,25 @@ TEST_F(JournalOnDisk, ADeletionThatTheHangingDiskHoldsIsRefusedInTime) {
   EXPECT_TRUE(content() == "delete\nits deferral\n" || content() == "its deferral\n") << content();
 }
 
+// The row of the deferral lies in the ring, and what is in the ring is written first.
+// Shows: W-17
+TEST_F(JournalOnDisk, ADeletionThatIsRefusedWhileTheFileOpensIsNotWrittenBehindItsDeferral) {
+  open();
+  hang_disk();
+  Appended outcome = Appended::Durable;
+  bool done = false;
+  EXPECT_TRUE(
+      group_.spawn(shard_, append_one(shard_, *journal_, "delete\n", Durability::Synced, outcome, done)));
+  journal_->reopen();  // before the batch that holds it
+  EXPECT_TRUE(world_.run_until(shards_, [&] { return done; }, world_.now() + 20s));
+  EXPECT_EQ(outcome, Appended::Refused);
+  EXPECT_EQ(append("its deferral\n", Durability::Written), Appended::Kept);
+  world_.set_disk_faults("node", {});
+  world_.run(shards_, world_.now() + 3h);
+  close();
+  EXPECT_EQ(content(), "its deferral\n");
+}
+
 // Shows: W-17
 TEST_F(JournalOnDisk, RowsThatComeWhileTheRingIsBeingWrittenAreNotLostWithIt) {
   open();
