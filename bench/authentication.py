@@ -17,8 +17,9 @@ Usage: authentication.py --build FOLDER [--only sluice [--clients loopback]] [--
 The messages are those of make_signed_corpus.py, one per connection, each from a client address of its own that is named by
 XCLIENT: two exchanges more than in bare_path.py, for all of them. With --clients loopback they
 connect from those addresses instead, of 127.0.0.0/8: the dialogue of bare_path.py, for the node alone. All ask the same
-sluice-dns, which is not measured, and have asked it for everything before: a round before the measured ones. What is not installed or cannot run is left out and named. Rounds are paired: every system is measured once in each, and a
-ratio is the median of the rounds' ratios. The measured programs have the last processor, all else the first. The load is a closed
+sluice-dns, which is not measured, and have asked it for everything before: a round before the measured ones. What is not
+installed or cannot run is left out and named. Rounds are paired: every system is measured once in each, and a ratio is
+the median of the rounds' ratios. The measured programs have the last processor, all else the first. The load is a closed
 loop on 16 connections. All in memory and on loopback; the peers need root, for a network of their own.
 
 Every row of the node's journal is compared with what the message was made to give. Differences make the exit status 2;

@@ -17,8 +17,9 @@ User and system time of all threads, taken from /proc before and after each load
 load is a closed loop on 16 connections, by bare-source (or `sluice-load send`). The measured program has the last processor
 for itself, all else the first: on a shared one the receiver is woken less often, and looks cheaper than it is. Rounds
 are paired: every receiver is measured once in each, and a ratio is the median of the rounds' ratios: of a sink to the
-bare sink, of what relays to the bare sink and the bare source on open connections together. All on loopback, in a folder in memory that goes away. --bare: another program as the floor; it is called with its port, behind -P where its
-name ends in "usink". Targets that are missed make the exit status 1 only with --strict.
+bare sink, of what relays to the bare sink and the bare source on open connections together. All on loopback, in a folder
+in memory that goes away. --bare: another program as the floor; it is called with its port, behind -P where its name
+ends in "usink". Targets that are missed make the exit status 1 only with --strict.
 """
 import argparse
 import json
