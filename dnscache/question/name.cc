@@ -2,6 +2,7 @@
 
 #include "io/base/ascii.h"
 #include "io/base/cursor.h"
+#include "io/base/octet_block.h"
 
 #include <algorithm>
 #include <bit>
@@ -11,60 +12,58 @@ namespace sluice::dns {
 
 namespace {
 
-// Words are read with the first octet lowest.
-static_assert(std::endian::native == std::endian::little);
-
-constexpr uint64_t kOnes = 0x0101010101010101U;
-constexpr uint64_t kHigh = kOnes * 0x80U;
 constexpr size_t kWord = sizeof(uint64_t);
 
-constexpr uint64_t each(char octet) { return kOnes * static_cast<unsigned char>(octet); }
-
-// The highest bit of each octet that is zero, and no other.
-constexpr uint64_t zero_octets(uint64_t word) { return ~(((word & ~kHigh) + ~kHigh) | word | ~kHigh); }
-
-// ascii_lower() of eight octets. Lengths of labels stay as they are: they lie below the letters.
-constexpr uint64_t lower(uint64_t word) {
-  const uint64_t low = word & ~kHigh;
-  const uint64_t from_a = low + (kHigh - each('A'));
-  const uint64_t beyond_z = low + (kHigh - each('Z') - kOnes);
-  return word | ((from_a & ~beyond_z & ~word & kHigh) >> 2U);
-}
-
-void copy_lower(char* to, const char* from, size_t size) {
-  const auto word = [&](size_t at) {
-    uint64_t octets = 0;
-    std::memcpy(&octets, from + at, kWord);
-    octets = lower(octets);
-    std::memcpy(to + at, &octets, kWord);
+// Copies with A to Z in lower case; lengths of labels stay as they are, since they lie below the letters.
+// Whether all octets stand for themselves in text: printable, and no backslash.
+bool copy_lower(char* to, std::string_view from) {
+  uint32_t special = 0;
+  const auto special_in = [](const OctetBlock& block) {
+    return block.at_most(' ') | block.at_least(0x7f) | block.equal_to('\\');
   };
-  if (size < kWord) {
-    for (size_t i = 0; i < size; ++i) to[i] = ascii_lower(from[i]);
-    return;
+  const auto whole = [&](size_t at) {
+    const OctetBlock block = OctetBlock::load(from.data() + at);
+    special |= special_in(block);
+    block.lower().store(to + at);
+  };
+  const auto half = [&](size_t at) {
+    const OctetBlock block = OctetBlock::load_half(from.data() + at);
+    special |= special_in(block) & OctetBlock::kHalfBits;
+    block.lower().store_half(to + at);
+  };
+  if (from.size() >= OctetBlock::kSize) {
+    for (size_t at = 0; at + OctetBlock::kSize < from.size(); at += OctetBlock::kSize) whole(at);
+    whole(from.size() - OctetBlock::kSize);
+  } else if (from.size() >= OctetBlock::kHalf) {
+    half(0);
+    half(from.size() - OctetBlock::kHalf);
+  } else {
+    for (size_t i = 0; i < from.size(); ++i) {
+      to[i] = ascii_lower(from[i]);
+      special |= from[i] > ' ' && from[i] < 0x7f && from[i] != '\\' ? 0 : 1;
+    }
   }
-  for (size_t at = 0; at + kWord < size; at += kWord) word(at);
-  word(size - kWord);
+  return special == 0;
 }
 
 }  // namespace
 
-// Of 8 to kPadded - 2 octets, without a final dot. All words are made in registers, whatever the size.
+// Of 8 to kPadded - 2 octets, without a final dot. All is made in registers, whatever the size.
 bool DnsName::take_usual_text(std::string_view text) {
   const auto word_from = [&](size_t from) {  // with zeros behind the text
     const size_t at = std::min(from, text.size() - kWord);
     const size_t beyond = from - at;
-    return beyond < kWord ? lower(word_at(text.data() + at)) >> (8U * beyond) : 0;
+    return beyond < kWord ? word_at(text.data() + at) >> (8U * beyond) : 0;
   };
-  std::array<uint64_t, kPadded / kWord> words{lower(word_at(text.data())) << 8U, word_from(kWord - 1),
-                                              word_from(2 * kWord - 1), word_from(3 * kWord - 1)};
-  uint64_t ends = uint64_t{1} << (text.size() + 1);  // of labels: octets on the wire that are no text
-  for (size_t i = 0; i < words.size(); ++i) {
-    constexpr uint64_t kGather = 0x0102040810204080U;  // the bits of all octets into the highest one
-    const uint64_t dots = (zero_octets(words[i] ^ each('.')) >> 7U) * kGather >> 56U;
-    ends |= dots << (kWord * i);
-  }
+  static_assert(kPadded == 2 * OctetBlock::kSize);
+  const auto low = OctetBlock::of_words(word_at(text.data()) << 8U, word_from(kWord - 1)).lower();
+  const auto high = OctetBlock::of_words(word_from(2 * kWord - 1), word_from(3 * kWord - 1)).lower();
+  // Of labels: octets on the wire that are no text.
+  const uint64_t dots = low.equal_to('.') | uint64_t{high.equal_to('.')} << OctetBlock::kSize;
+  const uint64_t ends = dots | uint64_t{1} << (text.size() + 1);
   if (((ends | 1U) & ends >> 1U) != 0) return false;  // a label without octets
-  std::memcpy(octets_.data(), words.data(), kPadded);
+  low.store(octets_.data());
+  high.store(octets_.data() + OctetBlock::kSize);
   size_t length_at = 0;
   for (uint64_t left = ends; left != 0; left &= left - 1) {
     const auto end = static_cast<size_t>(std::countr_zero(left));
@@ -97,20 +96,9 @@ std::optional<DnsName> DnsName::from_text(std::string_view text) {
   };
   bool fits = text.size() + 2 <= limits::kDnsName;
   if (fits) {
-    copy_lower(octets + 1, text.data(), text.size());
-    for (size_t at = 0; at < text.size() && fits; at += kWord) {
-      uint64_t dots = 0;
-      if (at + kWord <= text.size()) {
-        dots = zero_octets(word_at(text.data() + at) ^ each('.'));
-      } else if (text.size() >= kWord) {  // the last whole word holds the rest
-        const size_t before = at + kWord - text.size();
-        dots = zero_octets(word_at(text.data() + text.size() - kWord) ^ each('.')) >> (8U * before);
-      } else {
-        for (size_t i = 0; i < text.size(); ++i) dots |= text[i] == '.' ? uint64_t{0x80} << (8U * i) : 0;
-      }
-      for (; dots != 0 && fits; dots &= dots - 1)
-        fits = end_label(at + static_cast<size_t>(std::countr_zero(dots)) / 8U);
-    }
+    copy_lower(octets + 1, text);
+    for (size_t dot = text.find('.'); dot != text.npos && fits; dot = text.find('.', dot + 1))
+      fits = end_label(dot);
     fits = fits && end_label(text.size());
   }
   if (!fits) {
@@ -124,24 +112,12 @@ std::optional<DnsName> DnsName::from_text(std::string_view text) {
 
 bool DnsName::fold_text(std::string_view text, std::string& into) {
   if (text.ends_with('.')) text.remove_suffix(1);
-  if (text.size() < kWord) {
-    into.assign(text);
-    for (char& c : into) c = ascii_lower(c);
-    return !text.empty() &&
-           std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '\\'; });
-  }
-  into.resize(text.size());
-  uint64_t special = 0;  // the highest bits of octets that are not printable, and of backslashes
-  const auto word = [&](size_t at) {
-    const uint64_t octets = word_at(text.data() + at);
-    const uint64_t low = octets & ~kHigh;
-    special |= ~(low + (kHigh - each(0x21))) | (low + kOnes) | octets | zero_octets(octets ^ each('\\'));
-    const uint64_t folded = lower(octets);
-    std::memcpy(into.data() + at, &folded, kWord);
-  };
-  for (size_t at = 0; at + kWord < text.size(); at += kWord) word(at);
-  word(text.size() - kWord);
-  return (special & kHigh) == 0;
+  bool plain = false;
+  into.resize_and_overwrite(text.size(), [&](char* to, size_t size) {
+    plain = copy_lower(to, text);
+    return size;
+  });
+  return plain && !text.empty();
 }
 
 std::optional<DnsName> DnsName::from_wire(std::string_view wire) {
@@ -156,7 +132,7 @@ std::optional<DnsName> DnsName::from_wire(std::string_view wire) {
   }
   if (!cursor.at_end()) return made;
   made.emplace();
-  copy_lower(made->octets_.data(), wire.data(), wire.size());
+  copy_lower(made->octets_.data(), wire);
   made->size_ = static_cast<uint8_t>(wire.size());
   return made;
 }

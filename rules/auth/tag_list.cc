@@ -1,6 +1,7 @@
 #include "rules/auth/tag_list.h"
 
 #include "io/base/ascii.h"
+#include "io/base/octet_block.h"
 
 #include <algorithm>
 #include <bit>
@@ -42,20 +43,14 @@ size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
-// Eight octets at once that may all stand in a value wherever they are: printable ASCII and spaces.
-bool is_printable_word(const char* text) {
-  constexpr uint64_t kOnes = 0x0101010101010101;
-  uint64_t word = 0;
-  std::memcpy(&word, text, sizeof word);
-  const uint64_t below_space = (word - kOnes * 0x20) & ~word;
-  const uint64_t above_tilde = word | (word + kOnes);
-  return ((below_space | above_tilde) & kOnes * 0x80) == 0;
-}
+// That may all stand in a value wherever they are: printable ASCII and spaces.
+bool is_printable(const OctetBlock& block) { return (block.at_most(0x1f) | block.at_least(0x7f)) == 0; }
 
 // A line end only as folding: LF, with a CR in front or not, and white space or the end behind it.
 bool is_value(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
-    while (text.size() - i >= sizeof(uint64_t) && is_printable_word(text.data() + i)) i += sizeof(uint64_t);
+    while (text.size() - i >= OctetBlock::kSize && is_printable(OctetBlock::load(text.data() + i)))
+      i += OctetBlock::kSize;
     if (i == text.size()) break;
     switch (kOctetClasses[static_cast<uint8_t>(text[i])]) {
       case OctetClass::Value:

@@ -2,6 +2,7 @@
 
 #include "io/base/ascii.h"
 #include "io/base/check.h"
+#include "io/base/octet_block.h"
 #include "rules/auth/tag_list.h"
 
 #include <algorithm>
@@ -38,63 +39,58 @@ Run run_at_front(std::string_view text) {
 }
 
 constexpr size_t kWord = sizeof(uint64_t);
-constexpr uint64_t kOnes = 0x0101010101010101;
 constexpr size_t kFewFields = 24;  // measured: up to there no sorting pays for one signature
-
-// Eight octets, A to Z in lower case.
-uint64_t lower_word(uint64_t word) {
-  // The highest bit of each octet tells whether it is one of them.
-  const uint64_t low_bits = word & kOnes * 0x7f;
-  const uint64_t from_a = low_bits + kOnes * (0x80 - 'A');
-  const uint64_t behind_z = low_bits + kOnes * (0x80 - 'Z' - 1);
-  const uint64_t is_upper = (from_a ^ behind_z) & ~word & kOnes * 0x80;
-  return word | is_upper >> 2;
-}
 
 // The name in lower case; returns the end of what was written. `behind`: octets that may be read behind it; a
 // word more may be overwritten.
 char* write_name(char* to, std::string_view name, size_t behind) {
   size_t i = 0;
-  for (; i < name.size() && name.size() + behind - i >= kWord; i += kWord) {
-    uint64_t word = 0;
-    std::memcpy(&word, name.data() + i, kWord);
-    word = lower_word(word);
-    std::memcpy(to + i, &word, kWord);
-  }
+  for (; i < name.size() && name.size() + behind - i >= OctetBlock::kHalf; i += OctetBlock::kHalf)
+    OctetBlock::load_half(name.data() + i).lower().store_half(to + i);
   for (; i < name.size(); ++i) to[i] = ascii_lower(name[i]);
   return to + name.size();
 }
 
+// Of a block, the octets that may not stay as they are: control characters, white space in front of other
+// white space, and white space at its end, since what follows is not known. `bits`: of the block.
+uint32_t changing_octets(const OctetBlock& block, uint32_t bits) {
+  const uint32_t white = block.at_most(' ') & bits;
+  const uint32_t controls = block.at_most(' ' - 1) & bits;
+  const uint32_t last = (bits >> 1) + 1;
+  return controls | (white & (white >> 1 | last));
+}
+
 // Copies octets up to the first that may change: a space that does not stand between others, or any control
-// character. Returns how many; a word more may be overwritten. In front of `text` stands no white space.
+// character. Returns how many. In front of `text` stands no white space. `to` has room for all of `text`.
 size_t copy_plain(char* to, std::string_view text) {
   size_t size = 0;
-  const auto is_plain = [&](size_t i) { return static_cast<unsigned char>(text[i]) > ' '; };
-  while (true) {
-    while (text.size() - size >= kWord) {
-      uint64_t word = 0;
-      std::memcpy(&word, text.data() + size, kWord);
-      std::memcpy(to + size, &word, kWord);
-      // The lowest marked octet is the first at or below the space, and the first below it; above the lowest
-      // one an octet may be marked without reason, and is then looked at by itself.
-      const uint64_t marked = (word - kOnes * 0x21) & ~word & kOnes * 0x80;
-      const uint64_t controls = (word - kOnes * 0x20) & ~word & kOnes * 0x80;
-      if ((controls | (marked & marked << 8)) != 0) {
-        size += static_cast<size_t>(std::countr_zero(marked)) / 8;
-        break;
-      }
-      // Single spaces between others stay; what follows one at the end of the word is not known yet.
-      size += (marked >> 63) != 0 ? kWord - 1 : kWord;
+  while (text.size() - size >= OctetBlock::kSize) {
+    const auto block = OctetBlock::load(text.data() + size);
+    block.store(to + size);
+    const uint32_t changing = changing_octets(block, OctetBlock::kBits);
+    if (changing == 0) {  // the usual block: the next one need not wait for where this one ends
+      size += OctetBlock::kSize;
+      continue;
     }
-    while (size < text.size() && is_plain(size)) {
-      to[size] = text[size];
-      ++size;
-    }
-    const bool single = size + 1 < text.size() && text[size] == ' ' && is_plain(size + 1);
-    if (!single) return size;
-    to[size] = ' ';
-    ++size;
+    const auto stays = static_cast<size_t>(std::countr_zero(changing));
+    size += stays;
+    if (stays + 1 != OctetBlock::kSize) return size;
   }
+  if (text.size() - size >= OctetBlock::kHalf) {
+    const auto block = OctetBlock::load_half(text.data() + size);
+    block.store_half(to + size);
+    const uint32_t changing = changing_octets(block, OctetBlock::kHalfBits);
+    const size_t stays = changing == 0 ? OctetBlock::kHalf : static_cast<size_t>(std::countr_zero(changing));
+    size += stays;
+    if (stays + 1 < OctetBlock::kHalf) return size;
+  }
+  const auto is_plain = [&](size_t i) { return static_cast<unsigned char>(text[i]) > ' '; };
+  for (; size < text.size(); ++size) {
+    const bool is_single = text[size] == ' ' && size + 1 < text.size() && is_plain(size + 1);
+    if (!is_plain(size) && !is_single) break;
+    to[size] = text[size];
+  }
+  return size;
 }
 
 // The relaxed form of what stands behind the colon, without a line end; returns the end of what was written.
@@ -142,7 +138,7 @@ uint64_t key_of(std::string_view name) {
   } else {
     for (size_t i = 0; i < name.size(); ++i) word |= uint64_t{static_cast<uint8_t>(name[i])} << 8 * i;
   }
-  return lower_word(word);
+  return OctetBlock::of_words(word, 0).lower().first_word();
 }
 
 int compare_ignoring_case(std::string_view a, std::string_view b) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sluice::dkim {
 namespace {
@@ -104,14 +105,14 @@ class Reader {
 
   void read_names() {
     if (const auto text = tags_.find("d")) {
-      const auto domain = read_domain(*text, 2);
+      auto domain = read_domain(*text, 2);
       domain_right_ = domain.has_value();
-      signature_.domain = domain ? *domain : std::string(*text);
+      signature_.domain = domain ? std::move(*domain) : std::string(*text);
     }
     if (const auto text = tags_.find("s")) {
-      const auto selector = read_domain(*text, 1);
+      auto selector = read_domain(*text, 1);
       selector_right_ = selector.has_value();
-      signature_.selector = selector ? *selector : std::string(*text);
+      signature_.selector = selector ? std::move(*selector) : std::string(*text);
     }
   }
 
@@ -188,9 +189,9 @@ class Reader {
   }
 
   void read_hashes() {
-    const auto b = auth::base64_decode(tags_.find("b").value_or(""), limits::kDkimSignatureOctets);
+    auto b = auth::base64_decode(tags_.find("b").value_or(""), limits::kDkimSignatureOctets);
     if (!b || b->empty()) problem(Reason::MalformedTag);
-    signature_.signature = b.value_or("");
+    if (b) signature_.signature = std::move(*b);
     if (is_seal()) return;
     const auto bh = auth::base64_decode(tags_.find("bh").value_or(""), signature_.body_hash.size());
     if (!bh || bh->size() != signature_.body_hash.size()) return problem(Reason::MalformedTag);
