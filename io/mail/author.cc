@@ -117,9 +117,11 @@ bool read_dot_atom(Lexer& lexer, std::string& text) {
 }
 
 // Some readers decode it wherever it stands. A backslash in a quoted string means nothing to them.
-bool may_be_encoded_word(std::string text) {
-  std::erase(text, '\\');
-  return text.contains("=?");
+bool may_be_encoded_word(std::string_view text) {
+  if (!text.contains('\\')) return text.contains("=?");
+  std::string plain(text);
+  std::erase(plain, '\\');
+  return plain.contains("=?");
 }
 
 // dot-atom or quoted-string. Lenient: of its dots only the first octet's is looked at here.
@@ -198,13 +200,17 @@ Found read_list(std::string_view value, AuthorForms forms) {
 }
 
 // False for what no current form has, wherever it stands in the value: control characters, and a CR or LF
-// that folds nothing (obs-NO-WS-CTL, obs-qp); and octets that are not UTF-8, since a reader who guesses the
-// character set may see quotes elsewhere.
+// that folds nothing (obs-NO-WS-CTL, obs-qp); octets that are not UTF-8, since a reader who guesses the
+// character set may see quotes elsewhere; and a line of folding without text (obs-FWS), where some readers
+// end the header.
 bool is_well_formed_text(std::string_view value) {
-  while (true) {
+  for (bool folded = false;; folded = true) {
     const size_t end = value.find('\n');
     std::string_view line = value.substr(0, end);
     if (end != std::string_view::npos && line.ends_with('\r')) line.remove_suffix(1);
+    const bool is_line =
+        end != std::string_view::npos || !line.empty();  // not what the last LF has behind it
+    if (folded && is_line && trim(line).empty()) return false;
     while (!line.empty()) {
       const std::string_view part = line.substr(0, line.find('\t'));
       if (!is_clean_utf8(part)) return false;
@@ -213,18 +219,6 @@ bool is_well_formed_text(std::string_view value) {
     if (end == std::string_view::npos) return true;
     value.remove_prefix(end + 1);
   }
-}
-
-// A line of folding without text (obs-FWS), where some readers end the header.
-bool has_blank_line(std::string_view value) {
-  size_t begin = value.find('\n');
-  while (begin != std::string_view::npos && begin + 1 < value.size()) {
-    const size_t end = value.find('\n', begin + 1);
-    const std::string_view line = value.substr(begin + 1, end - begin - 1);
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) return true;
-    begin = end;
-  }
-  return false;
 }
 
 // A line that is no field to us and that a lenient reader may take for a From field: its colon on a folded
@@ -247,7 +241,7 @@ bool may_read_as_from(std::string_view line) {
 }  // namespace
 
 std::expected<Address, AuthorError> parse_author(std::string_view value, AuthorForms forms) {
-  if (!is_well_formed_text(value) || has_blank_line(value)) return malformed();
+  if (!is_well_formed_text(value)) return malformed();
   return read_list(value, forms);
 }
 

@@ -31,6 +31,11 @@ constexpr std::array<std::string_view, 16> kTypeWords{
     "list of domain names, `.example.com` for all below too",
     "list of tables"};
 
+// By Reload.
+constexpr std::array<std::string_view, 3> kReloadWords{"holds from the next transaction on",
+                                                       "holds for connections that begin from then on",
+                                                       "no effect; taken at start"};
+
 std::string type_text(const Setting& setting) {
   std::string text(kTypeWords.at(static_cast<size_t>(setting.type)));
   for (size_t i = 0; i < setting.choices.size(); ++i) {
@@ -51,9 +56,7 @@ std::string setting_text(const Setting& setting) {
     text += fmt::format("- Default: `{}`\n", setting.default_text);
   }
   if (!setting.at_zero.empty()) text += fmt::format("- When {}\n", setting.at_zero);
-  text += setting.reload == Reload::Next ? "- Reload: holds from the next transaction on\n"
-                                         : "- Reload: no effect; taken at start\n";
-  return text + '\n';
+  return text + fmt::format("- Reload: {}\n\n", kReloadWords.at(static_cast<size_t>(setting.reload)));
 }
 
 std::string section_text(const Section& section) {

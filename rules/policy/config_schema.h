@@ -33,8 +33,9 @@ enum class ValueType : uint8_t {
 };
 
 enum class Reload : uint8_t {
-  Next,     // the next transaction uses the new value
-  Restart,  // taken at start only; a reload that changes it says so and keeps the old value
+  Next,        // the next transaction uses the new value
+  Connection,  // connections that begin from then on; open ones keep what they were greeted with
+  Restart,     // taken at start only; a reload that changes it says so and keeps the old value
 };
 
 struct Setting {

@@ -114,6 +114,7 @@ constexpr std::array kClients{
             .unit = "errors",
             .minimum = 1,
             .maximum = 1000,
+            .reload = Reload::Connection,
             .text = "Commands of one session that were wrong; then 421 4.7.0."},
     Setting{.name = "max_refused_recipients",
             .type = ValueType::Integer,
@@ -121,6 +122,7 @@ constexpr std::array kClients{
             .unit = "recipients",
             .minimum = 1,
             .maximum = 1'000'000,
+            .reload = Reload::Connection,
             .text = "Recipients of one session that were refused for good; then 421 4.7.0."},
     Setting{
         .name = "max_delay_seconds",

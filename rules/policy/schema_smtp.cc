@@ -120,6 +120,7 @@ constexpr std::array kListener{
     Setting{.name = "address",
             .type = ValueType::Address,
             .required = true,
+            .reload = Reload::Connection,
             .text = "IP address and port to listen on: `\"0.0.0.0:25\"`, `\"[::]:25\"`. A reload opens an "
                     "address that is "
                     "new and drains one that is gone; a port below 1024 needs the privilege to bind it."},
@@ -132,11 +133,13 @@ constexpr std::array kListener{
                 "SPF, no result header, no row of an SPF rule."},
     Setting{.name = "hostname",
             .type = ValueType::Domain,
+            .reload = Reload::Connection,
             .at_zero = "not set: `node.hostname`",
             .text = "The name in this listener's greeting."},
     Setting{.name = "xclient_peers",
             .type = ValueType::Networks,
             .default_text = "[]",
+            .reload = Reload::Connection,
             .at_zero = "empty: XCLIENT is not offered",
             .text = "Proxies that may name the original client with XCLIENT."},
     Setting{.name = "proxy_peers",
@@ -150,6 +153,7 @@ constexpr std::array kListener{
         .unit = "octets",
         .minimum = 64 * 1024,
         .maximum = int64_t{1} << 31,
+        .reload = Reload::Connection,
         .text =
             "Larger messages are refused with 552 5.3.4. RFC 5321 section 4.5.3.1.7 wants at least 64 KiB."},
     Setting{.name = "max_recipients",
@@ -158,6 +162,7 @@ constexpr std::array kListener{
             .unit = "recipients",
             .minimum = 100,
             .maximum = 10000,
+            .reload = Reload::Connection,
             .text =
                 "Recipients of one transaction; further ones get 452 4.5.3. RFC 5321 section 4.5.3.1.8 wants "
                 "at least 100."},
@@ -166,13 +171,14 @@ constexpr std::array kListener{
         .type = ValueType::Choice,
         .default_text = "\"refuse\"",
         .choices = kBareLineEnds,
+        .reload = Reload::Connection,
         .text =
             "What becomes of a message with a CR or LF that is not part of CRLF (RFC 5321 section 2.3.8): "
             "`refuse`: 554 5.6.0. `normalize`: each becomes CRLF before anything is hashed, matched or "
             "relayed, for devices and scripts that send LF (Postfix: `smtpd_forbid_bare_newline = "
             "normalize`). With both, only CRLF.CRLF as it came ends a message, NUL is refused, and a "
             "command line with a bare CR or LF ends the session. `max_message_size` counts what is kept, "
-            "which may be twice what came. After a reload, new connections go by it."},
+            "which may be twice what came."},
 };
 
 constexpr std::array kDomain{
