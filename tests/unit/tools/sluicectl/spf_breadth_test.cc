@@ -4,6 +4,7 @@
 #include "tools/sluicectl/spf_report.h"
 #include "tools/sluicectl/spf_trace.h"
 
+#include <span>
 #include <string>
 
 #include <fmt/format.h>
@@ -76,6 +77,14 @@ TEST_F(SpfBreadthTest, SaysAtLeastWhereSomeCannotBeCounted) {
 TEST_F(SpfBreadthTest, AsksNoMoreBehindASecondFailure) {
   EXPECT_EQ(text("slow.example"), "at least 1 IPv4 address, at least 0 IPv6 /64 networks");
   EXPECT_EQ(source_.asked, 3U);  // the record, A and AAAA
+}
+
+TEST_F(SpfBreadthTest, AFailureOfTheEvaluationIsTheFirst) {
+  const Exchange known{{*dns::DnsName::from_text("down.example"), dns::RecordType::A},
+                       {.status = dns::AnswerStatus::Timeout}};
+  const auto breadth = breadth_of("slow.example", std::span(&known, 1), source_);
+  EXPECT_EQ(breadth_text(*breadth), "at least 1 IPv4 address, at least 0 IPv6 /64 networks");
+  EXPECT_EQ(source_.asked, 2U);  // the record and AAAA
 }
 
 TEST_F(SpfBreadthTest, DoesNotDependOnAnExplanationThatFails) {
