@@ -134,8 +134,14 @@ std::optional<size_t> decode_into(char* out, std::string_view text) {
 
 static_assert(limits::kTagListTags <= UINT8_MAX);  // letters_
 
+// Made where it is returned: a list is large beside what it takes to read one.
 std::expected<TagList, TagError> TagList::parse(std::string_view text) {
-  TagList list;
+  std::expected<TagList, TagError> made(std::in_place);
+  if (const auto error = made->read(text)) made = std::unexpected(*error);
+  return made;
+}
+
+std::optional<TagError> TagList::read(std::string_view text) {
   const bool clean = is_value(text);  // then every part of it is
   while (true) {
     const size_t end = std::min(text.find(';'), text.size());
@@ -145,23 +151,22 @@ std::expected<TagList, TagError> TagList::parse(std::string_view text) {
     const std::string_view name = trim_folding(entry.substr(0, equals));
     if (name.empty() && equals == std::string_view::npos && last && (clean || is_value(entry))) {
       // Nothing but white space: what may stand behind the final ';'.
-      if (list.size_ == 0) return std::unexpected(TagError::Empty);
-      return list;
+      if (size_ == 0) return TagError::Empty;
+      return std::nullopt;
     }
-    if (equals == std::string_view::npos && !name.empty()) return std::unexpected(TagError::NoEquals);
+    if (equals == std::string_view::npos && !name.empty()) return TagError::NoEquals;
     if (name.empty() || !is_ascii_alpha(name.front()) || !std::ranges::all_of(name, is_name_octet)) {
-      return std::unexpected(TagError::BadName);
+      return TagError::BadName;
     }
     const std::string_view whole = entry.substr(equals + 1);
     if (!clean && (!is_value(whole) || !is_value(entry.substr(0, equals)))) {
-      return std::unexpected(TagError::BadValue);
+      return TagError::BadValue;
     }
-    if (list.tag(name) != nullptr) return std::unexpected(TagError::Duplicate);
-    if (list.size_ == list.tags_.size()) return std::unexpected(TagError::TooMany);
-    list.tags_[list.size_++] = {name, trim_folding(whole), whole};
-    if (name.size() == 1)
-      list.letters_[static_cast<uint8_t>(name.front())] = static_cast<uint8_t>(list.size_);
-    if (last) return list;
+    if (tag(name) != nullptr) return TagError::Duplicate;
+    if (size_ == tags_.size()) return TagError::TooMany;
+    tags_[size_++] = {name, trim_folding(whole), whole};
+    if (name.size() == 1) letters_[static_cast<uint8_t>(name.front())] = static_cast<uint8_t>(size_);
+    if (last) return std::nullopt;
     text.remove_prefix(end + 1);
   }
 }

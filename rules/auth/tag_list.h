@@ -46,6 +46,8 @@ class TagList {
   std::optional<std::string_view> find(std::string_view name) const;  // its value
 
  private:
+  std::optional<TagError> read(std::string_view text);
+
   std::array<Tag, limits::kTagListTags> tags_;
   size_t size_ = 0;
   // Nearly all names are one letter: which tag, counted from one; 0: none.

@@ -268,10 +268,14 @@ std::optional<Reason> problem_of_time(const MessageSignature& signature, WallTim
 }
 
 std::optional<dns::DnsName> key_name(const MessageSignature& signature) {
-  std::string text;
-  text.reserve(signature.selector.size() + kKeyInfix.size() + signature.domain.size());
-  text.append(signature.selector).append(kKeyInfix).append(signature.domain);
-  return dns::DnsName::from_text(text);
+  std::array<char, kNameText> text;
+  size_t size = 0;
+  for (const std::string_view part :
+       {std::string_view(signature.selector), kKeyInfix, std::string_view(signature.domain)}) {
+    if (part.size() > text.size() - size) return std::nullopt;
+    size += part.copy(text.data() + size, part.size());
+  }
+  return dns::DnsName::from_text({text.data(), size});
 }
 
 }  // namespace sluice::dkim
