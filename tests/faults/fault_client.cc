@@ -26,6 +26,21 @@ std::string_view to_word(uint8_t asked) {
   return kWords[asked];
 }
 
+// Each bare CR and bare LF as CRLF.
+std::string with_line_ends(std::string_view text) {
+  std::string whole;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool pair = text.substr(i).starts_with("\r\n");
+    if (pair) ++i;
+    if (text[i] == '\r' || text[i] == '\n') {
+      whole += "\r\n";
+    } else {
+      whole += text[i];
+    }
+  }
+  return whole;
+}
+
 }  // namespace
 
 FaultClient::FaultClient(Shard& shard, World& world, size_t number, std::string name, ClientPlan plan,
@@ -135,12 +150,12 @@ std::string FaultClient::make_message(const TransactionPlan& plan, Attempt& atte
   if (plan.bad_body) {
     static constexpr std::array<std::string_view, 4> kBad{"\n.\r\nMAIL FROM:<x@y>\r\n", "\r.\r\nQUIT\r\n",
                                                           "x\ny\r\n", "\n.\nRCPT TO:<z@plain.example>\r\n"};
-    ledger_.tally().count("client sends a bad body");
-    attempt.bad_body = true;
+    attempt.bad_body = !world_.normalizes;
+    ledger_.tally().count(attempt.bad_body ? "client sends a bad body" : "client has a body normalised");
     rest += dice_.pick(kBad);
   }
   if (plan.body_octets > 20'000) ledger_.tally().count("client sends a huge body");
-  attempt.expected += rest;
+  attempt.expected += world_.normalizes ? with_line_ends(rest) : rest;
   return message + rest;
 }
 
@@ -283,8 +298,8 @@ Task<void> FaultClient::body(Shard& shard, Talk& talk, size_t index, Attempt& at
 Task<void> FaultClient::chunks(Shard& shard, Talk& talk, Attempt& attempt, size_t index,
                                std::string message) {
   ledger_.tally().count("client sends chunks");
-  if (dice_.chance(0.2) && !attempt.bad_body && !message.ends_with("\r\n\r\n"))
-    message.resize(message.size() - 2);
+  const bool bare_ends = talk.plan.transactions[index].bad_body;
+  if (dice_.chance(0.2) && !bare_ends && !message.ends_with("\r\n\r\n")) message.resize(message.size() - 2);
   bool refused = false;
   while (!attempt.dot_sent && talk.open && !refused) {
     const size_t size = dice_.chance(0.3) ? message.size() : dice_.below(message.size() + 1);

@@ -25,6 +25,7 @@ class FaultClient {
   struct World {
     reactor::SimWorld& sim;
     Ledger& ledger;
+    bool normalizes;  // the nodes make bare line ends CRLF, and refuse no message for them
     std::vector<Endpoint> nodes;
     // A client was just told 250 for its message.
     std::function<void(const Attempt&)> on_accepted;

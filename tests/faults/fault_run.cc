@@ -59,7 +59,11 @@ const dns::Zone& lies() {
 }  // namespace
 
 FaultRun::FaultRun(uint64_t seed, bool verbose, runtime::Log& log)
-    : dice_(seed * 2654435761U + 12345), sim_(seed), ledger_(sim_, verbose), log_(log) {
+    : dice_(seed * 2654435761U + 12345),
+      normalizes_(seed % 3 == 0),
+      sim_(seed),
+      ledger_(sim_, verbose),
+      log_(log) {
   node_count_ = dice_.chance(0.3) ? 2 : 1;
   client_count_ = dice_.between(2, 6);
   name_everybody();
@@ -196,6 +200,7 @@ void FaultRun::make_nodes() {
     base.replace(base.find("@rotate"), 7, rotate);
     base.replace(base.find("@connections"), 12, dice_.chance(0.4) ? "1" : "20");
     base.replace(base.find("@messages"), 9, dice_.chance(0.2) ? "2" : "100");
+    base.replace(base.find("@bare"), 5, normalizes_ ? "normalize" : "refuse");
     base.replace(base.find("@outage"), 7, dice_.chance(0.5) ? "accept" : "defer");
     options.policies = {base + with_addresses(std::string(kPolicyOne), i),
                         base + with_addresses(std::string(kPolicyTwo), i)};
@@ -204,8 +209,8 @@ void FaultRun::make_nodes() {
 }
 
 void FaultRun::make_clients() {
-  client_world_ = std::make_unique<FaultClient::World>(
-      FaultClient::World{sim_, ledger_, {}, [this](const Attempt& attempt) { check_accepted(attempt); }});
+  client_world_ = std::make_unique<FaultClient::World>(FaultClient::World{
+      sim_, ledger_, normalizes_, {}, [this](const Attempt& attempt) { check_accepted(attempt); }});
   for (size_t i = 0; i < node_count_; ++i)
     client_world_->nodes.push_back({sim_.address(fmt::format("mx{}", i)), 25});
   for (size_t i = 0; i < client_count_; ++i) {

@@ -69,6 +69,7 @@ class FaultRun {
   void count_injections();
 
   Dice dice_;
+  const bool normalizes_;  // every third seed
   reactor::SimWorld sim_;
   Ledger ledger_;
   runtime::Log& log_;

@@ -25,6 +25,7 @@ private_peers = ["10.0.0.0/8"]
 [[listener]]
 address = "@node"
 direction = "inbound"
+bare_line_ends = "@bare"
 [[domain]]
 name = "plain.example"
 next_hops = ["@hop0"]
