@@ -1,13 +1,12 @@
 // DKIM, DMARC and ARC on the message path: what is asked and when, what the rules do with what was found,
 // what is written into the message, and the signatures that the node makes itself.
 #include "dnscache/zone/zone_file.h"
-#include "io/mail/header_block.h"
 #include "io/smtp/dot_stuffing.h"
 #include "rules/arc/sealer.h"
 #include "rules/authentication/message_authenticator.h"
-#include "rules/dkim/signer.h"
 #include "tests/node_sim/fixtures.h"
 #include "tests/node_sim/node_world.h"
+#include "tests/unit/rules/dkim/signed_message.h"
 
 #include <fstream>
 
@@ -28,11 +27,6 @@ constexpr std::string_view kHeader =
     "From: Author <author@author.example>\r\nTo: rcpt@managed.example\r\nSubject: test\r\n"
     "Date: Sat, 01 Jan 2022 00:00:00 +0000\r\nMessage-ID: <1@author.example>\r\n";
 
-const dkim::SigningKey& test_key() {
-  static const dkim::SigningKey key = *dkim::SigningKey::generate(dkim::Algorithm::Ed25519Sha256);
-  return key;
-}
-
 const dkim::SigningKey& seal_key() {
   static const dkim::SigningKey key = *dkim::SigningKey::generate(dkim::Algorithm::RsaSha256);
   return key;
@@ -51,13 +45,7 @@ macro.author.example: [{{SPF: "v=spf1 ip4:128.0.0.0/1 exists:%{{i}}.author.examp
 silent._domainkey.author.example: ["TIMEOUT"]
 silent._domainkey.sealer.example: ["TIMEOUT"]
 )",
-                                          test_key().public_record(), seal_key().public_record());
-}
-
-std::vector<std::string_view> fields_of(const mail::HeaderBlock& block) {
-  std::vector<std::string_view> fields;
-  for (size_t i = 0; i < block.size(); ++i) fields.push_back(block[i].raw);
-  return fields;
+                                          dkim::ed25519_key().public_record(), seal_key().public_record());
 }
 
 std::string on_the_wire(std::string_view octets) {
@@ -78,43 +66,21 @@ std::string off_the_wire(std::string_view wire) {
   return octets;
 }
 
-dkim::Digest digest_of(std::string_view body) {
-  dkim::BodyHashes hashes;
-  const auto id = hashes.want(dkim::Canonicalization::Relaxed);
-  hashes.feed(body);
-  hashes.finish();
-  dkim::Digest digest{};
-  std::ranges::copy(hashes.digest(*id), digest.begin());
-  return digest;
-}
-
-mail::HeaderReader reader_of(std::string_view message) {
-  mail::HeaderReader reader;
-  reader.feed(message);
-  reader.finish();
-  return reader;
-}
-
 // A message signed by author.example, without dot-stuffing.
 std::string signed_message(WallTime now, std::string_view selector = "s") {
-  std::string message = fmt::format("{}\r\n{}", kHeader, kBody);
-  const mail::HeaderReader reader = reader_of(message);
-  dkim::SignSpec spec;
-  spec.domain = "author.example";
-  spec.selector = selector;
-  return *dkim::sign(fields_of(reader.block()), digest_of(kBody), spec, test_key(), now) + message;
+  return dkim::with_signature(fmt::format("{}\r\n{}", kHeader, kBody),
+                              dkim::sign_spec("author.example", std::string(selector)), dkim::ed25519_key(),
+                              now);
 }
 
 // As a list forwards it: changed, and sealed with what it found before.
 std::string sealed_message(WallTime now, std::string_view results, std::string_view selector = "s") {
-  std::string message = fmt::format("List-Id: <list.example>\r\n{}\r\n{}", kHeader, kBody);
-  const mail::HeaderReader reader = reader_of(message);
-  arc::SealRequest request;
-  request.authserv_id = "mx.sealer.example";
-  request.results = results;
-  request.now = now;
+  const std::string message = fmt::format("List-Id: <list.example>\r\n{}\r\n{}", kHeader, kBody);
+  const dkim::CutMessage cut(message);
+  const arc::SealRequest request{.authserv_id = "mx.sealer.example", .results = results, .now = now};
   const arc::SealSpec spec{.domain = "sealer.example", .selector = std::string(selector)};
-  return *arc::seal(fields_of(reader.block()), digest_of(kBody), {}, request, spec, test_key()) + message;
+  const dkim::Digest body = cut.body_digest(dkim::Canonicalization::Relaxed);
+  return *arc::seal(cut.fields, body, {}, request, spec, dkim::ed25519_key()) + message;
 }
 
 constexpr std::string_view kDmarcRule = R"(
@@ -139,13 +105,12 @@ class NodeAuthentication : public ::testing::Test {
   }
   // What a receiver behind the node finds in the only message that arrived.
   evidence::Evidence receive() {
-    const std::string octets = off_the_wire(world_->hop().messages().at(0).octets);
-    const mail::HeaderReader reader = reader_of(octets);
+    const dkim::CutMessage message(off_the_wire(world_->hop().messages().at(0).octets));
     authentication::MessageAuthenticator machine;
     authentication::Settings settings;
     settings.dkim.now = now();
-    machine.start(reader.block(), {.dkim = true, .chain = true}, settings);
-    machine.body().feed(std::string_view(octets).substr(reader.block().body_offset()));
+    machine.start(message.reader.block(), {.dkim = true, .chain = true}, settings);
+    machine.body().feed(message.body);
     machine.body_done();
     evidence::Evidence found;
     machine.spf_known(found);
@@ -157,7 +122,7 @@ class NodeAuthentication : public ::testing::Test {
     machine.conclude(found);
     return found;
   }
-  static std::string key_file(std::string_view name, const dkim::SigningKey& key = test_key()) {
+  static std::string key_file(std::string_view name, const dkim::SigningKey& key = dkim::ed25519_key()) {
     const std::string path = fmt::format("{}/{}", ::testing::TempDir(), name);
     std::ofstream(path) << *key.private_pem();
     chmod(path.c_str(), 0600);

@@ -4,12 +4,10 @@
 
 #include "dnscache/zone/zone_file.h"
 #include "engine/pipeline/spf_inquiry.h"
-#include "io/reactor/sim_world.h"
-#include "tests/node_sim/sim_dns_server.h"
+#include "tests/unit/engine/pipeline/node_with_dns.h"
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,8 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using auth::SpfResult;
-using reactor::Shard;
-using runtime::Task;
 
 // `heavy` needs ten terms; its last one lists 192.0.2.10. `skips` leaves an include at a match that is not
 // Pass.
@@ -83,34 +79,9 @@ silent.example:
   - TIMEOUT
 )";
 
-class SpfVerdictsTest : public ::testing::Test {
+class SpfVerdictsTest : public NodeWithDns {
  protected:
-  SpfVerdictsTest()
-      : node_(ShardId{0}, sim_.make_reactor("node")),
-        dns_(ShardId{1}, sim_.make_reactor("dns")),
-        server_(std::in_place, dns_, Endpoint{sim_.address("dns"), 53},
-                std::move(*dns::zone_from_yaml(kZone))) {
-    dns::DnsClientSettings settings;
-    settings.servers = {{sim_.address("dns"), 53}};
-    client_.emplace(node_, settings);
-    verdicts_.emplace(node_, *client_);
-  }
-  ~SpfVerdictsTest() override {
-    bool ended = false;
-    EXPECT_TRUE(tasks_.spawn(node_, stop(node_, ended)));
-    EXPECT_TRUE(sim_.run_until(shards_, [&] { return ended; }, sim_.now() + 1h));
-    server_.reset();
-    sim_.run(shards_, sim_.now() + 1s);  // sockets that were closed come to their end
-    verdicts_.reset();
-    client_.reset();
-  }
-  SpfVerdictsTest(const SpfVerdictsTest&) = delete;
-  SpfVerdictsTest& operator=(const SpfVerdictsTest&) = delete;
-
-  Task<void> stop(Shard& shard, bool& ended) {
-    co_await client_->stop(shard);
-    ended = true;
-  }
+  SpfVerdictsTest() : NodeWithDns(*dns::zone_from_yaml(kZone)) { verdicts_.emplace(node_, *client_); }
 
   // As the pipeline asks; waits for the outcome.
   struct Asking {
@@ -129,7 +100,7 @@ class SpfVerdictsTest : public ::testing::Test {
     SpfInquiry inquiry;
     EXPECT_TRUE(inquiry.start(node_, *verdicts_, tasks_, request));
     at_once_ = inquiry.finished();
-    EXPECT_TRUE(sim_.run_until(shards_, [&] { return inquiry.finished(); }, sim_.now() + 1h));
+    EXPECT_TRUE(run_until([&] { return inquiry.finished(); }));
     return inquiry.outcome().mail_from.value_or(evidence::SpfOutcome{});
   }
   evidence::SpfOutcome ask(const char* ip, std::string domain) { return ask(ip, std::move(domain), {}); }
@@ -146,46 +117,30 @@ class SpfVerdictsTest : public ::testing::Test {
   }
   // Before anything is asked.
   void set_cache_bytes(size_t bytes) {
-    bool ended = false;
-    ASSERT_TRUE(tasks_.spawn(node_, stop(node_, ended)));
-    ASSERT_TRUE(sim_.run_until(shards_, [&] { return ended; }, sim_.now() + 1h));
-    verdicts_.reset();
+    stop_client();
     dns::DnsClientSettings settings;
-    settings.servers = {{sim_.address("dns"), 53}};
     settings.cache.bytes_max = bytes;
-    client_.emplace(node_, settings);
+    verdicts_.reset();
+    make_client(std::move(settings));
     verdicts_.emplace(node_, *client_);
   }
-  // 10.0.0.1 to 10.0.3.231, each a term; kept for an hour.
+  // What the cache answers from now on.
+  void set_record(std::string_view domain, std::string text, uint32_t ttl = 3600) {
+    const dns::Answer answer{
+        .status = dns::AnswerStatus::Records, .records = {dns::RecordData(std::move(text))}, .ttl = ttl};
+    const dns::Question question{*dns::DnsName::from_text(domain), dns::RecordType::Txt};
+    ASSERT_TRUE(client_->cache().put(question, answer, node_.now()));
+  }
+  // 10.0.0.1 to 10.0.3.231, each a term.
   void put_large_record() {
-    dns::Answer answer;
-    answer.status = dns::AnswerStatus::Records;
-    answer.ttl = 3600;
     std::string text = "v=spf1";
     for (int i = 1; i < 1000; ++i) text += fmt::format(" ip4:10.0.{}.{}", i / 256, i % 256);
-    answer.records.emplace_back(text + " -all");
-    ASSERT_TRUE(client_->cache().put({*dns::DnsName::from_text("large.example"), dns::RecordType::Txt},
-                                     answer, node_.now()));
-  }
-  void set_record(std::string_view domain, std::string_view text) {
-    dns::Answer answer;
-    answer.status = dns::AnswerStatus::Records;
-    answer.ttl = 3600;
-    answer.records.emplace_back(std::string(text));
-    ASSERT_TRUE(
-        client_->cache().put({*dns::DnsName::from_text(domain), dns::RecordType::Txt}, answer, node_.now()));
+    set_record("large.example", text + " -all");
   }
   const SpfCounters& counters() const { return verdicts_->counters(); }
   size_t queries() const { return server_->asked().size(); }
 
-  reactor::SimWorld sim_{7};
-  Shard node_;
-  Shard dns_;
-  std::vector<Shard*> shards_{&node_, &dns_};
-  std::optional<testing::SimDnsServer> server_;
-  std::optional<dns::DnsClient> client_;
   std::optional<SpfVerdicts> verdicts_;
-  runtime::TaskGroup tasks_;
   bool at_once_ = false;
 };
 
@@ -226,12 +181,7 @@ TEST_F(SpfVerdictsTest, KeepAProgramForEachFamily) {
 TEST_F(SpfVerdictsTest, LetAProgramGoWhenAnAnswerThatItWasMadeFromChanges) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(result("192.0.2.2", "plain.example"), SpfResult::Pass);
   EXPECT_EQ(counters().program_hits, 1U);
-  dns::Answer other;
-  other.status = dns::AnswerStatus::Records;
-  other.ttl = 3600;
-  other.records.emplace_back(std::string("v=spf1 ip4:192.0.2.99 ~all"));
-  ASSERT_TRUE(client_->cache().put({*dns::DnsName::from_text("other.example"), dns::RecordType::Txt}, other,
-                                   node_.now()));
+  set_record("other.example", "v=spf1 ip4:192.0.2.99 ~all");
   EXPECT_EQ(result("192.0.2.2", "plain.example"), SpfResult::Fail);
   EXPECT_EQ(counters().program_hits, 1U);
   EXPECT_EQ(counters().compiled, 2U);
@@ -266,7 +216,7 @@ TEST_F(SpfVerdictsTest, CompileNothingForOneMessageWhateverItNamesTheDomainFor) 
     request.identities.mail_from = request.identities.helo = true;
     SpfInquiry envelope;
     ASSERT_TRUE(envelope.start(node_, *verdicts_, tasks_, request));
-    ASSERT_TRUE(sim_.run_until(shards_, [&] { return envelope.finished(); }, sim_.now() + 1h));
+    ASSERT_TRUE(run_until([&] { return envelope.finished(); }));
     request.identities = {};
     request.identities.from_header = true;
     request.from_author = "author@plain.example";
@@ -339,12 +289,7 @@ TEST_F(SpfVerdictsTest, DoNotCompileAgainWhatCannotBecomeWhole) {
 
 // Its record says an hour, what it includes the zone's five minutes.
 TEST_F(SpfVerdictsTest, AskAheadOfItsEndForWhatAProgramWasMadeFrom) {
-  dns::Answer record;
-  record.status = dns::AnswerStatus::Records;
-  record.ttl = 3600;
-  record.records.emplace_back(std::string("v=spf1 include:other.example -all"));
-  const dns::Question question{*dns::DnsName::from_text("long.example"), dns::RecordType::Txt};
-  ASSERT_TRUE(client_->cache().put(question, record, node_.now()));
+  set_record("long.example", "v=spf1 include:other.example -all");
   for (int i = 0; i < 2; ++i) EXPECT_EQ(result("192.0.2.2", "long.example"), SpfResult::Pass);
   const SpfCounters before = counters();
   EXPECT_EQ(before.waited, 1U);
@@ -389,7 +334,7 @@ TEST_F(SpfVerdictsTest, LeaveNothingBehindWhenTheInquiryIsDropped) {
     ASSERT_TRUE(inquiry.start(node_, *verdicts_, tasks_, request));
     ASSERT_FALSE(inquiry.finished());
   }
-  EXPECT_TRUE(sim_.run_until(shards_, [&] { return tasks_.size() == 0; }, sim_.now() + 1s));
+  EXPECT_TRUE(run_until([&] { return tasks_.size() == 0; }, 1s));
 }
 
 TEST_F(SpfVerdictsTest, LeaveNothingBehindWhenTheInquiryIsDroppedDuringTheSearchForAReverseName) {
@@ -405,7 +350,7 @@ TEST_F(SpfVerdictsTest, LeaveNothingBehindWhenTheInquiryIsDroppedDuringTheSearch
     pass(1ms);
     ASSERT_FALSE(inquiry.finished());
   }
-  EXPECT_TRUE(sim_.run_until(shards_, [&] { return tasks_.size() == 0; }, sim_.now() + 100ms));
+  EXPECT_TRUE(run_until([&] { return tasks_.size() == 0; }, 100ms));
 }
 
 TEST_F(SpfVerdictsTest, EndAtOnceAndAskNothingMoreWhenTheyAreToFinishNow) {
@@ -421,7 +366,7 @@ TEST_F(SpfVerdictsTest, EndAtOnceAndAskNothingMoreWhenTheyAreToFinishNow) {
     ASSERT_TRUE(inquiry.start(node_, *verdicts_, tasks_, request));
     pass(10ms);
     inquiry.finish_now();
-    EXPECT_TRUE(sim_.run_until(shards_, [&] { return inquiry.finished(); }, sim_.now() + 100ms));
+    EXPECT_TRUE(run_until([&] { return inquiry.finished(); }, 100ms));
     ASSERT_TRUE(inquiry.outcome().mail_from);
     EXPECT_EQ(inquiry.outcome().mail_from->result, SpfResult::TempError);
   }
@@ -481,14 +426,10 @@ TEST_F(SpfVerdictsTest, AskAheadOnlyWhatTheEvaluationWillAsk) {
 
 TEST_F(SpfVerdictsTest, GoTheWayThatTheyAskedAheadThoughTheRecordChanges) {
   set_latency(1ms);
-  dns::Answer before;
-  before.status = dns::AnswerStatus::Records;
-  before.ttl = 2;
-  before.records.emplace_back(
-      std::string("v=spf1 a:n2.example a:n3.example a:n4.example a:n5.example a:n6.example a:n7.example "
-                  "a:n8.example a:c.example -all"));
-  ASSERT_TRUE(client_->cache().put({*dns::DnsName::from_text("short.example"), dns::RecordType::Txt}, before,
-                                   node_.now()));
+  set_record("short.example",
+             "v=spf1 a:n2.example a:n3.example a:n4.example a:n5.example a:n6.example a:n7.example "
+             "a:n8.example a:c.example -all",
+             2);
   set_latency(700ms);
   const evidence::SpfOutcome outcome = ask("192.0.2.10", "racing.example", {.ahead = true});
   EXPECT_EQ(outcome.result, SpfResult::Fail);

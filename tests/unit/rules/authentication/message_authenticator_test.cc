@@ -2,7 +2,7 @@
 
 #include "dnscache/zone/zone_file.h"
 #include "rules/arc/sealer.h"
-#include "rules/dkim/signer.h"
+#include "tests/unit/rules/dkim/signed_message.h"
 
 #include <algorithm>
 #include <optional>
@@ -19,6 +19,7 @@ namespace {
 
 using auth::PendingQuestion;
 using auth::Progress;
+using dkim::CutMessage;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
@@ -27,62 +28,27 @@ constexpr WallTime kNow{std::chrono::seconds(1'700'000'000)};
 constexpr std::string_view kHeader = "From: x@a.example\r\nSubject: hello\r\n";
 constexpr std::string_view kBody = "some text\r\nmore  of it\r\n";
 
-const dkim::SigningKey& key() {
-  static const dkim::SigningKey made = *dkim::SigningKey::generate(dkim::Algorithm::Ed25519Sha256);
-  return made;
-}
-
 dns::Zone zone() {
   return *dns::zone_from_json(fmt::format(
       R"({{"s._domainkey.a.example":[{{"TXT":"{0}"}}],"s._domainkey.list.example":[{{"TXT":"{0}"}}],)"
       R"("_dmarc.a.example":[{{"TXT":"v=DMARC1; p=reject"}}]}})",
-      key().public_record()));
-}
-
-mail::HeaderReader read(std::string_view octets) {
-  mail::HeaderReader reader;
-  reader.feed(octets);
-  reader.finish();
-  return reader;
-}
-
-dkim::Digest body_digest() {
-  dkim::BodyHashes hashes;
-  const auto id = hashes.want(dkim::Canonicalization::Relaxed);
-  hashes.feed(kBody);
-  hashes.finish();
-  dkim::Digest digest{};
-  std::ranges::copy(hashes.digest(*id), digest.begin());
-  return digest;
-}
-
-std::vector<std::string_view> fields_of(const mail::HeaderBlock& block) {
-  std::vector<std::string_view> fields;
-  for (size_t i = 0; i < block.size(); ++i) fields.push_back(block[i].raw);
-  return fields;
+      dkim::ed25519_key().public_record()));
 }
 
 std::string plain_message() { return fmt::format("{}\r\n{}", kHeader, kBody); }
 
 std::string signed_message() {
-  const std::string message = plain_message();
-  const mail::HeaderReader reader = read(message);
-  dkim::SignSpec spec;
-  spec.domain = "a.example";
-  spec.selector = "s";
-  return *dkim::sign(fields_of(reader.block()), body_digest(), spec, key(), kNow) + message;
+  return dkim::with_signature(plain_message(), dkim::sign_spec("a.example", "s"), dkim::ed25519_key(), kNow);
 }
 
 std::string sealed_message(std::string_view author = "a.example") {
   const std::string message = fmt::format("From: x@{}\r\nSubject: hello\r\n\r\n{}", author, kBody);
-  const mail::HeaderReader reader = read(message);
-  arc::SealRequest request;
-  request.authserv_id = "mx.list.example";
+  const CutMessage cut(message);
   const std::string results = fmt::format("; dmarc=pass header.from={}", author);
-  request.results = results;
-  request.now = kNow;
+  const arc::SealRequest request{.authserv_id = "mx.list.example", .results = results, .now = kNow};
   const arc::SealSpec spec{.domain = "list.example", .selector = "s"};
-  return *arc::seal(fields_of(reader.block()), body_digest(), {}, request, spec, key()) + message;
+  const dkim::Digest body = cut.body_digest(dkim::Canonicalization::Relaxed);
+  return *arc::seal(cut.fields, body, {}, request, spec, dkim::ed25519_key()) + message;
 }
 
 evidence::Evidence with_spf(auth::SpfResult result, std::string_view domain) {
@@ -92,6 +58,22 @@ evidence::Evidence with_spf(auth::SpfResult result, std::string_view domain) {
   evidence.spf.mail_from->result = result;
   evidence.spf.mail_from->domain = domain;
   return evidence;
+}
+
+Settings settings(const arc::TrustedSealers* sealers = nullptr) {
+  Settings made;
+  made.dkim.now = kNow;
+  made.trusted_sealers = sealers;
+  return made;
+}
+
+// Until it is done or waits for something else.
+void answer_all(MessageAuthenticator& machine) {
+  const dns::Zone answers = zone();
+  while (machine.step() == Progress::NeedAnswers && !machine.questions().empty()) {
+    for (const PendingQuestion& pending : machine.questions())
+      machine.answer(pending.id, answers.lookup(pending.question));
+  }
 }
 
 struct Findings {
@@ -106,12 +88,9 @@ Findings run(const std::string& message, const Wanted& wanted, evidence::Evidenc
              Order order = Order::First, const arc::TrustedSealers* sealers = nullptr,
              bool dmarc_later = false) {
   const dns::Zone answers = zone();
-  const mail::HeaderReader reader = read(message);
+  const CutMessage cut(message);
   MessageAuthenticator machine;
-  Settings settings;
-  settings.dkim.now = kNow;
-  settings.trusted_sealers = sealers;
-  machine.start(reader.block(), wanted, settings);
+  machine.start(cut.reader.block(), wanted, settings(sealers));
   Findings done{std::move(spf), {}};
   std::vector<PendingQuestion> waiting;
   if (order == Order::First) machine.spf_known(done.evidence, dmarc_later);
@@ -123,7 +102,7 @@ Findings run(const std::string& message, const Wanted& wanted, evidence::Evidenc
     }
     if (!body_given) {
       body_given = true;
-      machine.body().feed(std::string_view(message).substr(reader.block().body_offset()));
+      machine.body().feed(cut.body);
       machine.body_done();
       if (order == Order::Last) machine.spf_known(done.evidence, dmarc_later);
     }
@@ -170,12 +149,10 @@ TEST(MessageAuthenticator, LooksAtTheChainOnlyWhereSomethingFailsOrSomebodySeals
 
 TEST(MessageAuthenticator, AsksTheKeysOfAChainThatWillBeSealedBeforeTheBodyComes) {
   const std::string message = sealed_message();
-  const mail::HeaderReader reader = read(message);
-  Settings settings;
-  settings.dkim.now = kNow;
+  const CutMessage cut(message);
   for (const bool sealing : {true, false}) {
     MessageAuthenticator machine;
-    machine.start(reader.block(), {.dkim = true, .arc = true, .chain = sealing}, settings);
+    machine.start(cut.reader.block(), {.dkim = true, .arc = true, .chain = sealing}, settings());
     std::vector<std::string> asked;
     for (int step = 0; step < 2; ++step) {
       EXPECT_EQ(machine.step(), Progress::NeedAnswers);
@@ -191,25 +168,14 @@ TEST(MessageAuthenticator, AsksTheKeysOfAChainThatWillBeSealedBeforeTheBodyComes
 }
 
 TEST(MessageAuthenticator, LetsGoOfAMessagesSetsAndTellsWhatItKeeps) {
-  const dns::Zone answers = zone();
   MessageAuthenticator machine;
   for (const size_t more : {size_t{10}, size_t{200'000}}) {
-    const std::string message = fmt::format("X: {}\r\n{}", std::string(more, 'x'), plain_message());
-    const mail::HeaderReader before = read(message);
-    dkim::SignSpec spec;
-    spec.domain = "a.example";
-    spec.selector = "s";
+    dkim::SignSpec spec = dkim::sign_spec("a.example", "s");
     spec.headers = {"from", "x"};
-    const std::string signed_by_a =
-        *dkim::sign(fields_of(before.block()), body_digest(), spec, key(), kNow) + message;
-    const mail::HeaderReader reader = read(signed_by_a);
-    Settings settings;
-    settings.dkim.now = kNow;
-    machine.start(reader.block(), {.dkim = true}, settings);
-    while (machine.step() == Progress::NeedAnswers && !machine.questions().empty()) {
-      for (const PendingQuestion& pending : machine.questions())
-        machine.answer(pending.id, answers.lookup(pending.question));
-    }
+    const std::string message = fmt::format("X: {}\r\n{}", std::string(more, 'x'), plain_message());
+    const CutMessage cut(dkim::with_signature(message, spec, dkim::ed25519_key(), kNow));
+    machine.start(cut.reader.block(), {.dkim = true}, settings());
+    answer_all(machine);
     machine.release();
     if (more < 1000) {
       EXPECT_LT(machine.octets_kept(), 4096U);
@@ -219,8 +185,8 @@ TEST(MessageAuthenticator, LetsGoOfAMessagesSetsAndTellsWhatItKeeps) {
     }
   }
   const std::string sealed = sealed_message();
-  const mail::HeaderReader reader = read(sealed);
-  machine.start(reader.block(), {.dkim = true, .chain = true}, {});
+  const CutMessage cut(sealed);
+  machine.start(cut.reader.block(), {.dkim = true, .chain = true}, {});
   machine.body_done();
   machine.spf_known({}, false);
   (void)machine.step();
@@ -293,29 +259,23 @@ TEST(MessageAuthenticator, WhatAChainSaysIsKnownWhateverDmarcFound) {
 
 TEST(MessageAuthenticator, WantsNoBodyWhereNothingIsSigned) {
   const std::string message = plain_message();
-  const mail::HeaderReader reader = read(message);
+  const CutMessage cut(message);
   MessageAuthenticator machine;
-  machine.start(reader.block(), {.dkim = true, .dmarc = true, .arc = true}, {});
+  machine.start(cut.reader.block(), {.dkim = true, .dmarc = true, .arc = true}, {});
   EXPECT_TRUE(machine.body().empty());
 }
 
 TEST(MessageAuthenticator, OneObjectServesOneMessageAfterAnother) {
-  const dns::Zone answers = zone();
   MessageAuthenticator machine;
   for (const bool has_signature : {true, false, true}) {
     const std::string message = has_signature ? signed_message() : plain_message();
-    const mail::HeaderReader reader = read(message);
-    Settings settings;
-    settings.dkim.now = kNow;
-    machine.start(reader.block(), {.dkim = true, .dmarc = true}, settings);
-    machine.body().feed(std::string_view(message).substr(reader.block().body_offset()));
+    const CutMessage cut(message);
+    machine.start(cut.reader.block(), {.dkim = true, .dmarc = true}, settings());
+    machine.body().feed(cut.body);
     machine.body_done();
     evidence::Evidence found;
     machine.spf_known(found);
-    while (machine.step() == Progress::NeedAnswers) {
-      for (const PendingQuestion& pending : machine.questions())
-        machine.answer(pending.id, answers.lookup(pending.question));
-    }
+    answer_all(machine);
     machine.conclude(found);
     EXPECT_EQ(found.dkim.signatures.size(), has_signature ? 1U : 0U);
     EXPECT_EQ(found.dmarc->result, has_signature ? dmarc::Result::Pass : dmarc::Result::Fail);

@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::dkim {
@@ -43,11 +44,24 @@ struct CutMessage {
   }
 };
 
+// One key for all signers, which is quick to sign with.
+inline const SigningKey& ed25519_key() {
+  static const SigningKey key = *SigningKey::generate(Algorithm::Ed25519Sha256);
+  return key;
+}
+
+inline SignSpec sign_spec(std::string domain, std::string selector) {
+  SignSpec spec;
+  spec.domain = std::move(domain);
+  spec.selector = std::move(selector);
+  return spec;
+}
+
 // The message with a signature in front.
 inline std::string with_signature(const std::string& message, const SignSpec& spec, const SigningKey& key,
-                                  int64_t now = kNow) {
+                                  WallTime now = at_second(kNow)) {
   const CutMessage cut(message);
-  const auto field = sign(cut.fields, cut.body_digest(spec.body), spec, key, at_second(now));
+  const auto field = sign(cut.fields, cut.body_digest(spec.body), spec, key, now);
   return field ? *field + message : "error: " + field.error().message;
 }
 

@@ -27,21 +27,12 @@ const SigningKey& rsa_key() {
   static const SigningKey key = *SigningKey::generate(Algorithm::RsaSha256);
   return key;
 }
-const SigningKey& ed25519_key() {
-  static const SigningKey key = *SigningKey::generate(Algorithm::Ed25519Sha256);
-  return key;
-}
 const KeyTexts& records() {
   static const KeyTexts texts = {{"r._domainkey.example.com", rsa_key().public_record()},
                                  {"e._domainkey.example.com", ed25519_key().public_record()}};
   return texts;
 }
-SignSpec spec_of(std::string selector) {
-  SignSpec spec;
-  spec.domain = "example.com";
-  spec.selector = std::move(selector);
-  return spec;
-}
+SignSpec spec_of(std::string selector) { return sign_spec("example.com", std::move(selector)); }
 
 size_t longest_line(std::string_view text) {
   size_t longest = 0;
