@@ -5,7 +5,7 @@
 
 #include "io/base/check.h"
 #include "io/base/random.h"
-#include "tests/unit/io/smtp/normalized_message.h"
+#include "tests/unit/io/smtp/read_message.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -16,6 +16,8 @@
 using namespace sluice;
 
 namespace {
+
+constexpr smtp::BareLineEnds kNormalize = smtp::BareLineEnds::Normalize;
 
 // Where a reader that refuses ends, which it does without looking at what line ends mean.
 size_t end_of_refusing(std::string_view octets) {
@@ -35,15 +37,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uint64_t octets_max = data[0] < 128 ? UINT64_MAX : data[0] - 128;
   const std::string octets =
       std::string(reinterpret_cast<const char*>(data) + 1, size - 1) + "\r\n.\r\nQUIT\r\n";
-  const smtp::NormalizedMessage expected = smtp::model_of_normalized(octets, octets_max);
+  const smtp::ReadMessage expected = smtp::model_of_normalized(octets, octets_max);
   const auto whole = [](size_t left) { return left; };
-  SLUICE_CHECK(smtp::read_normalized(octets, whole, octets_max) == expected);
+  SLUICE_CHECK(smtp::read_message(kNormalize, octets, whole, octets_max) == expected);
   Random random(data[0]);
   const auto pieces = [&random](size_t left) { return std::min<size_t>(left, 1 + random.below(7)); };
-  SLUICE_CHECK(smtp::read_normalized(octets, pieces, octets_max) == expected);
+  SLUICE_CHECK(smtp::read_message(kNormalize, octets, pieces, octets_max) == expected);
   SLUICE_CHECK(smtp::danger_of(expected.wire).empty());
   SLUICE_CHECK(end_of_refusing(octets) == expected.end);
   const size_t dropped_from = random.below(static_cast<uint32_t>(octets.size()));
-  SLUICE_CHECK(smtp::read_normalized(octets, pieces, octets_max, dropped_from).end == expected.end);
+  SLUICE_CHECK(smtp::read_message(kNormalize, octets, pieces, octets_max, dropped_from).end == expected.end);
   return 0;
 }

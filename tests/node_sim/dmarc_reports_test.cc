@@ -1,9 +1,9 @@
 // Aggregate reports of DMARC from messages to files: the whole way through the node.
 #include "tests/node_sim/fixtures.h"
 #include "tests/node_sim/node_world.h"
+#include "tests/unit/rules/dmarc/unzipped.h"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 namespace sluice::testing {
 namespace {
@@ -23,20 +23,6 @@ interval_seconds = 3600
 std::string zone_with_policy() {
   return std::string(kZone) +
          "\n_dmarc.author.example: [{TXT: \"v=DMARC1; p=reject; rua=mailto:reports@author.example\"}]\n";
-}
-
-std::string unzipped(std::string packed) {
-  z_stream stream{};
-  EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
-  std::string out(1 << 16, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_in = static_cast<uInt>(packed.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  (void)inflateEnd(&stream);
-  return out;
 }
 
 // The documents in the folder.

@@ -3,6 +3,7 @@
 
 #include "engine/delivery/dmarc_report_row.h"
 #include "io/reactor/sim_world.h"
+#include "tests/unit/rules/dmarc/unzipped.h"
 
 #include <memory>
 #include <string>
@@ -10,28 +11,14 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <zlib.h>
 
 namespace sluice::delivery {
 namespace {
 
 using reactor::Shard;
 using runtime::Task;
+using testing::unzipped;
 using namespace std::chrono_literals;
-
-std::string unzipped(std::string packed) {
-  z_stream stream{};
-  EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
-  std::string out(1 << 20, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_in = static_cast<uInt>(packed.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  (void)inflateEnd(&stream);
-  return out;
-}
 
 dmarc::RecordRef record_of(const std::string& text) {
   dns::Answer answer;

@@ -3,7 +3,7 @@
 #include "io/base/random.h"
 #include "io/smtp/body_scan.h"
 #include "io/smtp/dot_stuffing.h"
-#include "tests/unit/io/smtp/normalized_message.h"
+#include "tests/unit/io/smtp/read_message.h"
 
 #include <optional>
 #include <string>
@@ -16,45 +16,13 @@
 namespace sluice::smtp {
 namespace {
 
-struct Outcome {
-  std::string body;
-  BodyDefect defect = BodyDefect::None;
-  std::optional<size_t> end;  // how many octets the message took with its end
-  uint64_t stuffed_dots = 0;
-  uint64_t longest_line = 0;
-  bool eight_bit = false;
-  friend bool operator==(const Outcome&, const Outcome&) = default;
-};
+ReadMessage read(std::string_view octets, const Piece& piece, uint64_t octets_max = UINT64_MAX) {
+  return read_message(BareLineEnds::Refuse, octets, piece, octets_max);
+}
 
-// Reads `wire` in pieces whose sizes come from `sizes`, over and over.
-Outcome read(std::string_view wire, const std::vector<size_t>& sizes, uint64_t octets_max = UINT64_MAX) {
-  DataReader reader(octets_max);
-  Outcome outcome;
-  size_t used = 0;
-  for (size_t turn = 0; used < wire.size() && !outcome.end; ++turn) {
-    std::string_view piece = wire.substr(used, sizes[turn % sizes.size()]);
-    while (!piece.empty() && !outcome.end) {
-      const DataReader::Result result = reader.read(piece);
-      if (result.step == DataReader::Step::Octets) outcome.body += result.octets;
-      if (result.step == DataReader::Step::Defect) {
-        EXPECT_EQ(outcome.defect, BodyDefect::None);
-        outcome.defect = result.defect;
-      }
-      piece.remove_prefix(result.consumed);
-      used += result.consumed;
-      if (result.step == DataReader::Step::End) outcome.end = used;
-    }
-  }
-  if (outcome.defect != BodyDefect::None) {
-    outcome.body.clear();  // how much was given out before depends on the pieces
-    return outcome;
-  }
-  outcome.stuffed_dots = reader.stuffed_dots();
-  outcome.longest_line = reader.longest_line();
-  outcome.eight_bit = reader.eight_bit();
-  EXPECT_EQ(reader.wire_octets(), outcome.body.size());
-  EXPECT_EQ(reader.message_octets(), outcome.body.size() - outcome.stuffed_dots);
-  return outcome;
+ReadMessage read_normalized(std::string_view octets, const Piece& piece, uint64_t octets_max = UINT64_MAX,
+                            size_t dropped_from = SIZE_MAX) {
+  return read_message(BareLineEnds::Normalize, octets, piece, octets_max, dropped_from);
 }
 
 struct BodyCase {
@@ -76,77 +44,98 @@ TEST(DataReader, EndsAtCrlfDotCrlfOnly) {
   for (const BodyCase& c : cases) {
     SCOPED_TRACE(c.name);
     for (size_t size = 1; size <= c.wire.size(); ++size) {
-      const Outcome outcome = read(c.wire + "QUIT\r\n", {size});
-      EXPECT_EQ(outcome.body, c.body);
-      EXPECT_EQ(outcome.end, c.wire.size());
-      EXPECT_EQ(outcome.defect, BodyDefect::None);
+      const ReadMessage message = read(c.wire + "QUIT\r\n", pieces_of(size));
+      EXPECT_EQ(message.wire, c.body);
+      EXPECT_EQ(message.end, c.wire.size());
+      EXPECT_EQ(message.defect, BodyDefect::None);
     }
   }
 }
 
+// What looks like an end of data and is none.
 struct LookalikeCase {
   std::string name;
   std::string octets;
-  BodyDefect defect;
+  BodyDefect defect;  // where bare line ends are refused
+  // Where they are not: a next hop sees no end of data in it either, whichever forms it takes for one.
+  std::string normalized{};
+  uint64_t bare_line_ends = 0;
 };
 
-// CVE-2023-51764, -51765, -51766: what looks like an end of data and is none. The message goes on to the true
-// end behind it, is refused, and nothing of it becomes a command.
-TEST(DataReader, IsNotEndedByLookalikes) {
-  const std::vector<LookalikeCase> cases = {
-      {"LF.LF", "a\n.\n", BodyDefect::BareLf},
-      {"LF.CRLF", "a\n.\r\n", BodyDefect::BareLf},
-      {"CRLF.LF", "a\r\n.\n", BodyDefect::BareLf},
-      {"CR.CR", "a\r.\r", BodyDefect::BareCr},
-      {"CR.CRLF", "a\r.\r\n", BodyDefect::BareCr},
-      {"CRLF.CR", "a\r\n.\rb", BodyDefect::BareCr},
-      {"CRLF.CRCRLF", "a\r\n.\r\r\n", BodyDefect::BareCr},
-      {"LF.CR", "a\n.\rb", BodyDefect::BareLf},
-      {"CRCRLF.CRLF", "a\r\r\n.\r", BodyDefect::BareCr},
-      {"LFCR.CRLF", "a\n\r.\r\n", BodyDefect::BareLf},
-      {"CRLF.NUL CRLF", std::string("a\r\n.\0\r\n", 7), BodyDefect::Nul},
-      {"CRLF NUL.CRLF", std::string("a\r\n\0.\r\n", 7), BodyDefect::Nul},
-      {"CR NUL LF.CRLF", std::string("a\r\0\n.\r\n", 7), BodyDefect::BareCr},
-      {"CRLF.CR NUL LF", std::string("a\r\n.\r\0\n", 7), BodyDefect::BareCr},
-      {"NUL", std::string("a\0b", 3), BodyDefect::Nul},
-      {"CR at the start", "\ra", BodyDefect::BareCr},
-      {"LF at the start", "\n.\r\n", BodyDefect::BareLf},
-      {".LF at the start", ".\n", BodyDefect::BareLf},
-  };
+// CVE-2023-51764, -51765, -51766.
+const std::vector<LookalikeCase> kLookalikes = {
+    {"LF.LF", "a\n.\n", BodyDefect::BareLf, "a\r\n..\r\n", 2},
+    {"LF.CRLF", "a\n.\r\n", BodyDefect::BareLf, "a\r\n..\r\n", 1},
+    {"CRLF.LF", "a\r\n.\n", BodyDefect::BareLf, "a\r\n..\r\n", 1},
+    {"CR.CR", "a\r.\r", BodyDefect::BareCr, "a\r\n..\r\n", 2},
+    {"CR.CRLF", "a\r.\r\n", BodyDefect::BareCr, "a\r\n..\r\n", 1},
+    {"CRLF.CR", "a\r\n.\r", BodyDefect::BareCr, "a\r\n..\r\n", 1},
+    {"CRLF.CRCRLF", "a\r\n.\r\r\n", BodyDefect::BareCr, "a\r\n..\r\n\r\n", 1},
+    {"LF.CR", "a\n.\r", BodyDefect::BareLf, "a\r\n..\r\n", 2},
+    {"CR.LF", "a\r.\n", BodyDefect::BareCr, "a\r\n..\r\n", 2},
+    {"CRCRLF.CR", "a\r\r\n.\r", BodyDefect::BareCr, "a\r\n\r\n..\r\n", 2},
+    {"CRCRLF.CRCRLF", "a\r\r\n.\r\r\n", BodyDefect::BareCr, "a\r\n\r\n..\r\n\r\n", 2},
+    {"LFCR.CRLF", "a\n\r.\r\n", BodyDefect::BareLf, "a\r\n\r\n..\r\n", 2},
+    {"LF..LF", "a\n..\n", BodyDefect::BareLf, "a\r\n..\r\n", 2},
+    {".LF at the start", ".\n", BodyDefect::BareLf, "..\r\n", 1},
+    {".CR at the start", ".\r", BodyDefect::BareCr, "..\r\n", 1},
+    {"LF.CRLF at the start", "\n.\r\n", BodyDefect::BareLf, "\r\n..\r\n", 1},
+    {"CR at the start", "\ra", BodyDefect::BareCr, "\r\na", 1},
+};
+
+// Refused whatever is done with bare line ends.
+const std::vector<LookalikeCase> kLookalikesWithNul = {
+    {"NUL", std::string("a\0b", 3), BodyDefect::Nul},
+    {"LF NUL", std::string("a\n\0b", 4), BodyDefect::BareLf},
+    {"CRLF.NUL CRLF", std::string("a\r\n.\0\r\n", 7), BodyDefect::Nul},
+    {"CRLF.NUL CRLF at the start", std::string("\r\n.\0\r\n", 6), BodyDefect::Nul},
+    {"CRLF NUL.CRLF", std::string("a\r\n\0.\r\n", 7), BodyDefect::Nul},
+    {"CR NUL LF.CRLF", std::string("a\r\0\n.\r\n", 7), BodyDefect::BareCr},
+    {"CRLF.CR NUL LF", std::string("a\r\n.\r\0\n", 7), BodyDefect::BareCr},
+    {"LF.NUL LF", std::string("\n.\0\n", 4), BodyDefect::BareLf},
+};
+
+// The message goes on to the true end behind it, is refused, and nothing of it becomes a command.
+void expect_refused(const std::vector<LookalikeCase>& cases) {
   for (const LookalikeCase& c : cases) {
     SCOPED_TRACE(c.name);
     const std::string wire = c.octets + "MAIL FROM:<x@evil.example>\r\n.\r\n";
     for (size_t size = 1; size <= wire.size(); ++size) {
-      const Outcome outcome = read(wire + "QUIT\r\n", {size});
-      EXPECT_EQ(outcome.defect, c.defect) << size;
-      EXPECT_EQ(outcome.end, wire.size()) << size;
+      const ReadMessage message = read(wire + "QUIT\r\n", pieces_of(size));
+      EXPECT_EQ(message.defect, c.defect) << size;
+      EXPECT_EQ(message.end, wire.size()) << size;
     }
   }
+}
+
+TEST(DataReader, IsNotEndedByLookalikes) {
+  expect_refused(kLookalikes);
+  expect_refused(kLookalikesWithNul);
 }
 
 TEST(DataReader, CountsWithoutStuffingAgainstItsLimit) {
   const std::string wire = "..2345678\r\n.\r\n";  // ten octets as a message
   for (const size_t size : {size_t{1}, size_t{2}, size_t{3}, wire.size()}) {
-    EXPECT_EQ(read(wire, {size}, 10).defect, BodyDefect::None) << size;
-    EXPECT_EQ(read(wire, {size}, 9).defect, BodyDefect::TooLarge) << size;
-    EXPECT_EQ(read(wire, {size}, 9).end, wire.size()) << size;
+    EXPECT_EQ(read(wire, pieces_of(size), 10).defect, BodyDefect::None) << size;
+    EXPECT_EQ(read(wire, pieces_of(size), 9).defect, BodyDefect::TooLarge) << size;
+    EXPECT_EQ(read(wire, pieces_of(size), 9).end, wire.size()) << size;
   }
 }
 
 TEST(DataReader, NamesTheFirstReasonInAnyPieces) {
   const std::string wire = "123456789\n\r\n.\r\n";
   for (const size_t size : {size_t{1}, size_t{4}, wire.size()}) {
-    EXPECT_EQ(read(wire, {size}, 8).defect, BodyDefect::TooLarge) << size;
-    EXPECT_EQ(read(wire, {size}, 9).defect, BodyDefect::BareLf) << size;
+    EXPECT_EQ(read(wire, pieces_of(size), 8).defect, BodyDefect::TooLarge) << size;
+    EXPECT_EQ(read(wire, pieces_of(size), 9).defect, BodyDefect::BareLf) << size;
   }
 }
 
 TEST(DataReader, KnowsLongLinesAndHighOctets) {
   const std::string line(998, 'x');
-  EXPECT_EQ(read(line + "\r\n.\r\n", {7}).longest_line, 998U);
-  EXPECT_EQ(read("." + line + "x\r\n.\r\n", {4096}).longest_line, 999U);
-  EXPECT_FALSE(read(line + "\r\n.\r\n", {64}).eight_bit);
-  EXPECT_TRUE(read(line + "\xff\r\n.\r\n", {64}).eight_bit);
+  EXPECT_EQ(read(line + "\r\n.\r\n", pieces_of(7)).longest_line, 998U);
+  EXPECT_EQ(read("." + line + "x\r\n.\r\n", pieces_of(4096)).longest_line, 999U);
+  EXPECT_FALSE(read(line + "\r\n.\r\n", pieces_of(64)).eight_bit);
+  EXPECT_TRUE(read(line + "\xff\r\n.\r\n", pieces_of(64)).eight_bit);
 }
 
 TEST(DataReader, DropsTheRestWhenTold) {
@@ -160,11 +149,11 @@ TEST(DataReader, DropsTheRestWhenTold) {
 }
 
 // The plainest reading of the same rules, as the model.
-Outcome model(std::string_view wire, uint64_t octets_max) {
-  Outcome outcome;
+ReadMessage model(std::string_view wire, uint64_t octets_max) {
+  ReadMessage message;
   const std::string padded = "\r\n" + std::string(wire);
   const size_t end = padded.find("\r\n.\r\n");
-  if (end != std::string::npos) outcome.end = end + 3;
+  if (end != std::string::npos) message.end = end + 3;
   const std::string_view body = wire.substr(0, end == std::string::npos ? wire.size() : end);
   uint64_t octets = 0;
   uint64_t line = 0;
@@ -177,26 +166,26 @@ Outcome model(std::string_view wire, uint64_t octets_max) {
     if (c == '\0') defect = BodyDefect::Nul;
     if (behind_cr && c != '\n') defect = BodyDefect::BareCr;
     if (defect != BodyDefect::None) {
-      outcome.defect = octets > octets_max ? BodyDefect::TooLarge : defect;
-      return outcome;
+      message.defect = octets > octets_max ? BodyDefect::TooLarge : defect;
+      return message;
     }
-    if ((c & 0x80) != 0) outcome.eight_bit = true;
+    if ((c & 0x80) != 0) message.eight_bit = true;
     if (c == '.' && line_start) {
-      ++outcome.stuffed_dots;
+      ++message.stuffed_dots;
       continue;
     }
     ++octets;
     ++line;
     if (c != '\n') continue;
-    outcome.longest_line = std::max(outcome.longest_line, line - 2);
+    message.longest_line = std::max(message.longest_line, line - 2);
     line = 0;
   }
   if (octets > octets_max) {
-    outcome = {.body = {}, .defect = BodyDefect::TooLarge, .end = outcome.end};
-    return outcome;
+    message = {.wire = {}, .defect = BodyDefect::TooLarge, .end = message.end};
+    return message;
   }
-  outcome.body = body;
-  return outcome;
+  message.wire = body;
+  return message;
 }
 
 std::string random_wire(Random& random, std::string_view alphabet, uint32_t length) {
@@ -220,10 +209,12 @@ TEST(DataReader, AgreesWithTheModelInAnyPieces) {
     const std::string wire =
         random_wire(random, defects ? dirty : clean, 60) + (random.one_in(9) ? "" : "\r\n.\r\n");
     const uint64_t octets_max = random.one_in(4) ? random.below(40) : UINT64_MAX;
-    const Outcome expected = model(wire, octets_max);
+    const ReadMessage expected = model(wire, octets_max);
     if (!expected.end) continue;  // an open end is as good as any
     const std::vector<size_t> sizes = {1 + random.below(9), 1 + random.below(5), 1 + random.below(70)};
-    const Outcome found = read(wire, sizes, octets_max);
+    size_t turn = 0;
+    const auto piece = [&](size_t) { return sizes[turn++ % sizes.size()]; };
+    const ReadMessage found = read(wire, piece, octets_max);
     ASSERT_EQ(found.defect, expected.defect) << testing::PrintToString(wire);
     ASSERT_EQ(found.end, expected.end) << testing::PrintToString(wire);
     if (expected.defect != BodyDefect::None) continue;
@@ -243,8 +234,7 @@ void expect_normalized(const std::vector<NormalizedCase>& cases) {
     SCOPED_TRACE(c.name);
     const std::string octets = c.octets + "\r\n.\r\n";
     for (size_t size = 1; size <= octets.size() + 6; ++size) {
-      const NormalizedMessage message =
-          read_normalized(octets + "QUIT\r\n", [size](size_t left) { return std::min(left, size); });
+      const ReadMessage message = read_normalized(octets + "QUIT\r\n", pieces_of(size));
       EXPECT_EQ(message.wire, c.wire + "\r\n") << size;
       EXPECT_EQ(danger_of(message.wire), "") << size;
       EXPECT_EQ(message.end, octets.size()) << size;
@@ -287,36 +277,21 @@ TEST(DataReaderNormalizes, TakesADotForStuffingOnlyWhereItsSenderStuffs) {
   });
 }
 
-// CVE-2023-51764, -51765, -51766: the same forms as above. What they would begin is text, and a next hop sees
-// no end of data in them whichever forms it takes for one.
 TEST(DataReaderNormalizes, LookalikesToStuffedLinesOfOneDot) {
-  expect_normalized({
-      {"LF.LF", "a\n.\nMAIL", "a\r\n..\r\nMAIL", 2},
-      {"LF.CRLF", "a\n.\r\nMAIL", "a\r\n..\r\nMAIL", 1},
-      {"CRLF.LF", "a\r\n.\nMAIL", "a\r\n..\r\nMAIL", 1},
-      {"CR.CR", "a\r.\rMAIL", "a\r\n..\r\nMAIL", 2},
-      {"CR.CRLF", "a\r.\r\nMAIL", "a\r\n..\r\nMAIL", 1},
-      {"CRLF.CR", "a\r\n.\rMAIL", "a\r\n..\r\nMAIL", 1},
-      {"CRLF.CRCRLF", "a\r\n.\r\r\nMAIL", "a\r\n..\r\n\r\nMAIL", 1},
-      {"LF.CR", "a\n.\rMAIL", "a\r\n..\r\nMAIL", 2},
-      {"CR.LF", "a\r.\nMAIL", "a\r\n..\r\nMAIL", 2},
-      {"CRCRLF.CRCRLF", "a\r\r\n.\r\r\nMAIL", "a\r\n\r\n..\r\n\r\nMAIL", 2},
-      {"LFCR.CRLF", "a\n\r.\r\nMAIL", "a\r\n\r\n..\r\nMAIL", 2},
-      {".LF at the start", ".\nMAIL", "..\r\nMAIL", 1},
-      {".CR at the start", ".\rMAIL", "..\r\nMAIL", 1},
-      {"LF.CRLF at the start", "\n.\r\nMAIL", "\r\n..\r\nMAIL", 1},
-      {"LF..LF", "a\n..\nMAIL", "a\r\n..\r\nMAIL", 2},
-  });
+  std::vector<NormalizedCase> cases;
+  for (const LookalikeCase& c : kLookalikes)
+    cases.push_back({c.name, c.octets + "MAIL", c.normalized + "MAIL", c.bare_line_ends});
+  expect_normalized(cases);
 }
 
 TEST(DataReaderNormalizes, ButRefusesNul) {
-  for (const std::string& octets : {std::string("a\n\0b", 4), std::string("a\r\0\n.\r\n", 7),
-                                    std::string("\r\n.\0\r\n", 6), std::string("\n.\0\n", 4)}) {
-    for (size_t size = 1; size <= octets.size() + 5; ++size) {
-      const NormalizedMessage message =
-          read_normalized(octets + "\r\n.\r\n", [size](size_t left) { return std::min(left, size); });
-      EXPECT_EQ(message.defect, BodyDefect::Nul) << testing::PrintToString(octets);
-      EXPECT_EQ(message.end, octets.size() + 5) << testing::PrintToString(octets);
+  for (const LookalikeCase& c : kLookalikesWithNul) {
+    SCOPED_TRACE(c.name);
+    const std::string octets = c.octets + "\r\n.\r\n";
+    for (size_t size = 1; size <= octets.size(); ++size) {
+      const ReadMessage message = read_normalized(octets, pieces_of(size));
+      EXPECT_EQ(message.defect, BodyDefect::Nul) << size;
+      EXPECT_EQ(message.end, octets.size()) << size;
     }
   }
 }
@@ -324,7 +299,7 @@ TEST(DataReaderNormalizes, ButRefusesNul) {
 TEST(DataReaderNormalizes, AndCountsWhatIsKept) {
   const std::string octets = "\n\r\n.\n.\r\n.\r\n";  // kept: CRLF CRLF . CRLF . CRLF
   for (size_t size = 1; size <= octets.size(); ++size) {
-    const auto piece = [size](size_t left) { return std::min(left, size); };
+    const auto piece = pieces_of(size);
     EXPECT_EQ(read_normalized(octets, piece, 10).defect, BodyDefect::None) << size;
     EXPECT_EQ(read_normalized(octets, piece, 9).defect, BodyDefect::TooLarge) << size;
     EXPECT_EQ(read_normalized(octets, piece, 9).end, octets.size()) << size;
@@ -340,12 +315,12 @@ TEST(DataReaderNormalizes, AsTheModelDoesInAnyPieces) {
     const std::string octets =
         random_wire(random, std::string_view("..a\r\n\0", random.one_in(9) ? 6 : 5), 24) + "\r\n.\r\nQUIT\n";
     const uint64_t octets_max = random.one_in(4) ? random.below(30) : UINT64_MAX;
-    const NormalizedMessage expected = model_of_normalized(octets, octets_max);
+    const ReadMessage expected = model_of_normalized(octets, octets_max);
     const auto piece = [&random](size_t left) { return std::min<size_t>(left, 1 + random.below(6)); };
-    const NormalizedMessage found = read_normalized(octets, piece, octets_max);
+    const ReadMessage found = read_normalized(octets, piece, octets_max);
     ASSERT_TRUE(found == expected) << testing::PrintToString(octets) << testing::PrintToString(found.wire);
     ASSERT_EQ(danger_of(found.wire), "") << testing::PrintToString(octets);
-    const NormalizedMessage dropped = read_normalized(octets, piece, octets_max, random.below(24));
+    const ReadMessage dropped = read_normalized(octets, piece, octets_max, random.below(24));
     ASSERT_EQ(dropped.end, expected.end) << testing::PrintToString(octets);
     bare += found.bare_line_ends;
   }

@@ -1,12 +1,12 @@
 #include "rules/dmarc/report_document.h"
 
 #include "tests/unit/rules/dmarc/report_world.h"
+#include "tests/unit/rules/dmarc/unzipped.h"
 
 #include <string>
 #include <string_view>
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 namespace sluice::dmarc {
 namespace {
@@ -175,24 +175,9 @@ TEST(ReportFile, IsNamedAsTheRfcSays) {
             "Report Domain: example.com Submitter: mx.example.org Report-ID: <3f2a@mx.example.org>");
 }
 
-std::string unzipped(const std::string& packed) {
-  z_stream stream{};
-  EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
-  std::string out(1 << 20, '\0');
-  std::string in = packed;
-  stream.next_in = reinterpret_cast<Bytef*>(in.data());
-  stream.avail_in = static_cast<uInt>(in.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  (void)inflateEnd(&stream);
-  return out;
-}
-
 TEST(ReportFile, IsGzip) {
   for (const std::string& text : {std::string(), std::string("x"), std::string(500000, 'y')}) {
-    EXPECT_EQ(unzipped(gzip(text)), text);
+    EXPECT_EQ(testing::unzipped(gzip(text)), text);
   }
   EXPECT_EQ(gzip("same"), gzip("same"));
 }

@@ -5,8 +5,10 @@
 namespace sluice::evidence {
 namespace {
 
-TEST(SpfOutcome, HoldsAllThatAnEvaluationFound) {
-  spf::Outcome outcome;
+// Every field that both kinds of outcome have, each with a value of its own.
+template <typename Outcome>
+Outcome filled() {
+  Outcome outcome;
   outcome.result = SpfResult::PermError;
   outcome.identity = Identity::Helo;
   outcome.domain = "a.example";
@@ -18,21 +20,14 @@ TEST(SpfOutcome, HoldsAllThatAnEvaluationFound) {
   outcome.problem_domain = "b.example";
   outcome.problem_term = "mx";
   outcome.problem_offset = 7;
-  SpfOutcome wanted;
-  wanted.result = SpfResult::PermError;
-  wanted.identity = Identity::Helo;
-  wanted.domain = "a.example";
-  wanted.mechanism = "include:b.example";
-  wanted.explanation = "no";
-  wanted.lookups = 3;
-  wanted.void_lookups = 1;
-  wanted.problem = "two records";
-  wanted.problem_domain = "b.example";
-  wanted.problem_term = "mx";
-  wanted.problem_offset = 7;
-  EXPECT_EQ(to_evidence(outcome), wanted);
+  return outcome;
+}
+
+TEST(SpfOutcome, HoldsAllThatAnEvaluationFound) {
+  SpfOutcome wanted = filled<SpfOutcome>();
+  EXPECT_EQ(to_evidence(filled<spf::Outcome>()), wanted);
   wanted.stale = true;
-  EXPECT_EQ(to_evidence(outcome, true), wanted);
+  EXPECT_EQ(to_evidence(filled<spf::Outcome>(), true), wanted);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A message behind DATA whose bare line ends are normalised: as the reader gives it out, and as the plainest
+// A message behind DATA as the reader gives it out; and, where bare line ends are normalised, as the plainest
 // reading of the same rules does. For tests and fuzz targets.
 #pragma once
 
@@ -16,22 +16,28 @@
 
 namespace sluice::smtp {
 
-struct NormalizedMessage {
+struct ReadMessage {
   std::string wire{};  // empty where there is a defect: how much was given out before depends on the pieces
   BodyDefect defect = BodyDefect::None;
   std::optional<size_t> end;  // how many octets the message took with its end
   uint64_t stuffed_dots = 0;
   uint64_t bare_line_ends = 0;
   uint64_t longest_line = 0;
-  friend bool operator==(const NormalizedMessage&, const NormalizedMessage&) = default;
+  bool eight_bit = false;
+  friend bool operator==(const ReadMessage&, const ReadMessage&) = default;
 };
 
-// `piece`: how many of the octets that are left are read at once. From `dropped_from` on the rest is dropped.
-inline NormalizedMessage read_normalized(std::string_view octets,
-                                         const std::function<size_t(size_t left)>& piece,
-                                         uint64_t octets_max = UINT64_MAX, size_t dropped_from = SIZE_MAX) {
-  DataReader reader(octets_max, BareLineEnds::Normalize);
-  NormalizedMessage message;
+// How many of the octets that are left are read at once.
+using Piece = std::function<size_t(size_t left)>;
+inline Piece pieces_of(size_t octets) {
+  return [octets](size_t left) { return std::min(left, octets); };
+}
+
+// From `dropped_from` on the rest is dropped.
+inline ReadMessage read_message(BareLineEnds bare, std::string_view octets, const Piece& piece,
+                                uint64_t octets_max = UINT64_MAX, size_t dropped_from = SIZE_MAX) {
+  DataReader reader(octets_max, bare);
+  ReadMessage message;
   size_t used = 0;
   while (used < octets.size() && !message.end) {
     std::string_view rest = octets.substr(used, piece(octets.size() - used));
@@ -39,7 +45,10 @@ inline NormalizedMessage read_normalized(std::string_view octets,
       if (used >= dropped_from) reader.drop_rest();
       const DataReader::Result result = reader.read(rest);
       if (result.step == DataReader::Step::Octets) message.wire += result.octets;
-      if (result.step == DataReader::Step::Defect) message.defect = result.defect;
+      if (result.step == DataReader::Step::Defect) {
+        SLUICE_CHECK(message.defect == BodyDefect::None);
+        message.defect = result.defect;
+      }
       rest.remove_prefix(result.consumed);
       used += result.consumed;
       if (result.step == DataReader::Step::End) message.end = used;
@@ -52,13 +61,15 @@ inline NormalizedMessage read_normalized(std::string_view octets,
   message.stuffed_dots = reader.stuffed_dots();
   message.bare_line_ends = reader.bare_line_ends();
   message.longest_line = reader.longest_line();
+  message.eight_bit = reader.eight_bit();
   SLUICE_CHECK(reader.wire_octets() == message.wire.size());
+  SLUICE_CHECK(reader.message_octets() == message.wire.size() - message.stuffed_dots);
   return message;
 }
 
-// Of octets that hold an end of data.
-inline NormalizedMessage model_of_normalized(std::string_view octets, uint64_t octets_max = UINT64_MAX) {
-  NormalizedMessage message;
+// Of octets that hold an end of data, where bare line ends are normalised.
+inline ReadMessage model_of_normalized(std::string_view octets, uint64_t octets_max = UINT64_MAX) {
+  ReadMessage message;
   const std::string padded = "\r\n" + std::string(octets);
   const size_t end = padded.find("\r\n.\r\n");
   if (end == std::string::npos) return message;
@@ -87,6 +98,7 @@ inline NormalizedMessage model_of_normalized(std::string_view octets, uint64_t o
     unstuffed += line.size() + (cut ? 0 : 2);
     behind_bare = bare;
   }
+  message.eight_bit = std::ranges::any_of(message.wire, [](char octet) { return (octet & 0x80) != 0; });
   if (nul == std::string_view::npos && unstuffed <= octets_max) return message;
   return {.wire = {},
           .defect = unstuffed > octets_max ? BodyDefect::TooLarge : BodyDefect::Nul,
