@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kWord = sizeof(uint64_t);
 
 // Copies with A to Z in lower case; lengths of labels stay as they are, since they lie below the letters.
-// Whether all octets stand for themselves in text: printable, and no backslash.
+// Returns whether all octets stand for themselves in text: printable, and no backslash.
 bool copy_lower(char* to, std::string_view from) {
   uint32_t special = 0;
   const auto special_in = [](const OctetBlock& block) {
@@ -113,9 +113,10 @@ std::optional<DnsName> DnsName::from_text(std::string_view text) {
 bool DnsName::fold_text(std::string_view text, std::string& into) {
   if (text.ends_with('.')) text.remove_suffix(1);
   bool plain = false;
-  into.resize_and_overwrite(text.size(), [&](char* to, size_t size) {
+  // The callback's size is not used: libstdc++ 12 gives it the capacity that it has grown to.
+  into.resize_and_overwrite(text.size(), [&](char* to, size_t) {
     plain = copy_lower(to, text);
-    return size;
+    return text.size();
   });
   return plain && !text.empty();
 }

@@ -43,14 +43,17 @@ size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
-// That may all stand in a value wherever they are: printable ASCII and spaces.
-bool is_printable(const OctetBlock& block) { return (block.at_most(0x1f) | block.at_least(0x7f)) == 0; }
+// Eight octets that may all stand in a value wherever they are: printable ASCII and spaces. No more of them
+// at once: lines are short, and what is left over goes one by one.
+bool is_printable_half(const char* text) {
+  const auto half = OctetBlock::load_half(text);
+  return ((half.at_most(0x1f) | half.at_least(0x7f)) & OctetBlock::kHalfBits) == 0;
+}
 
 // A line end only as folding: LF, with a CR in front or not, and white space or the end behind it.
 bool is_value(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
-    while (text.size() - i >= OctetBlock::kSize && is_printable(OctetBlock::load(text.data() + i)))
-      i += OctetBlock::kSize;
+    while (text.size() - i >= OctetBlock::kHalf && is_printable_half(text.data() + i)) i += OctetBlock::kHalf;
     if (i == text.size()) break;
     switch (kOctetClasses[static_cast<uint8_t>(text[i])]) {
       case OctetClass::Value:
@@ -82,6 +85,8 @@ constexpr std::array<int8_t, 256> kBase64Values = [] {
     values[static_cast<uint8_t>(kDigits[i])] = static_cast<int8_t>(i);
   return values;
 }();
+
+constexpr size_t kSpareOctets = 64;  // ours: of memory behind what was decoded
 
 constexpr uint32_t big_endian(uint32_t value) {
   return std::endian::native == std::endian::big ? value : std::byteswap(value);
@@ -238,7 +243,10 @@ std::optional<std::string> base64_decode(std::string_view text, size_t octets_ma
     right = size.has_value() && *size <= octets_max;
     return right ? *size : 0;
   });
-  return right ? std::optional(std::move(out)) : std::nullopt;
+  if (!right) return std::nullopt;
+  // Much white space: the sender does not decide how much is kept.
+  if (out.capacity() > 2 * out.size() + kSpareOctets) out.shrink_to_fit();
+  return out;
 }
 
 }  // namespace sluice::auth

@@ -52,7 +52,7 @@ char* write_name(char* to, std::string_view name, size_t behind) {
 }
 
 // Of a block, the octets that may not stay as they are: control characters, white space in front of other
-// white space, and white space at its end, since what follows is not known. `bits`: of the block.
+// white space, and white space at its end, since what follows is not known. `bits`: which octets it has.
 uint32_t changing_octets(const OctetBlock& block, uint32_t bits) {
   const uint32_t white = block.at_most(' ') & bits;
   const uint32_t controls = block.at_most(' ' - 1) & bits;
@@ -94,7 +94,7 @@ size_t copy_plain(char* to, std::string_view text) {
 }
 
 // The relaxed form of what stands behind the colon, without a line end; returns the end of what was written.
-// `to` has room for all of `text` and a word more.
+// `to` has room for all of `text`.
 char* write_relaxed_value(char* to, std::string_view text) {
   text.remove_prefix(run_at_front(text).size);
   while (!text.empty()) {

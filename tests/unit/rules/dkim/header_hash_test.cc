@@ -81,9 +81,10 @@ TEST(CanonicalField, IsTheSameByBlocksAndByOctets) {
     const size_t size = (dice >> 16) % 90;
     while (value.size() < size) {
       dice = dice * 1664525 + 1013904223;
-      constexpr std::string_view kParts[] = {"a",      " ",    "  ",          "\t",
-                                             "\r\n ",  "word", "longer-word", "\xC3\xA9",
-                                             "\r\n\t", "!",    "\x7f",        "a-word-longer-than-a-block"};
+      constexpr std::string_view kParts[] = {"a",        " ",    "  ",          "\t",
+                                             "\r\n ",    "word", "longer-word", "\xC3\xA9",
+                                             "\r\n\t",   "!",    "\x7f",        "a-word-longer-than-a-block",
+                                             "\x80\xff", "\x01", "\r"};
       value += kParts[(dice >> 16) % std::size(kParts)];
     }
     ASSERT_EQ(relaxed("X:" + value + "\r\n"), "x:" + relaxed_slowly(value) + "\r\n")
