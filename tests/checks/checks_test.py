@@ -40,8 +40,10 @@ class Style(unittest.TestCase):
                          r"string_utils.h:6: nowhere.h is not a path", r"string_utils.h:7: using namespace",
                          r"string_utils.h:8: std::mutex outside", r"string_utils.h:1: a file is named after",
                          r"string_utils.h:1: a header starts with", r"late.cc:1: the first include",
+                         r"late.cc:5: the size that resize_and_overwrite",
                          r"io/base: no README.md"]:
             self.assertRegex(output, re.compile(expected))
+        self.assertNotIn("late.cc:6:", output)
 
 
 class Documents(unittest.TestCase):

@@ -22,6 +22,9 @@ SHARED_STATE = re.compile(
     r"\bstd\s*::\s*(?:mutex|shared_mutex|recursive_mutex|timed_mutex|shared_ptr|weak_ptr|make_shared|atomic\w*"
     r"|condition_variable\w*|enable_shared_from_this)\b|\bthread_local\b|\bpthread_mutex_\w+")
 
+# libstdc++ 12 gives that size as the capacity that it has grown to, not as what was asked for.
+GROWN_SIZE = re.compile(r"\bresize_and_overwrite\s*\([^;{]*\(\s*\w[\w\s]*\*\s*\w+\s*,\s*(?:const\s+)?[\w:]+\s+\w+\s*\)")
+
 # Traces of the place where a file was written have no meaning to a reader.
 FOREIGN = re.compile(r"(?<![\w.])/(?:home|work)/[a-z]|(?<![\w.])/root/\w|\bissue #?\d")
 
@@ -82,6 +85,13 @@ def check_confinement(name, text):
             for match in SHARED_STATE.finditer(code)]
 
 
+def check_grown_size(name, text):
+    code = sources.blank(text)
+    return [f"{name}:{sources.line_of(code, match.start())}: the size that resize_and_overwrite gives may be larger than what "
+            "was asked for: leave it without a name"
+            for match in GROWN_SIZE.finditer(code)]
+
+
 def check_file_name(name):
     stem = name.rsplit("/", 1)[-1]
     problems = []
@@ -116,6 +126,7 @@ def main():
     for name in names:
         text = sources.read(root, name)
         problems += check_file_name(name) + check_includes(root, name, text) + check_confinement(name, text)
+        problems += check_grown_size(name, text)
         if name.endswith(".h"):
             problems += check_header(name, text)
     problems += check_readmes(root, names)
