@@ -24,6 +24,7 @@ constexpr std::array kClients{
         .unit = "connections",
         .minimum = 1,
         .maximum = 1'000'000,
+        .reload = Reload::Connection,
         .text =
             "Open connections of the whole node, over all listeners. The shards share them out evenly; one "
             "that has its share answers 421 4.3.2. Keep it below the process's limit of descriptors."},
@@ -33,6 +34,7 @@ constexpr std::array kClients{
             .unit = "connections",
             .minimum = 1,
             .maximum = 1'000'000,
+            .reload = Reload::Connection,
             .text =
                 "Open connections of one client address (IPv6: one /64), on each shard and listener; further "
                 "ones get 421 4.7.0. Not for peers that may send XCLIENT."},
@@ -42,6 +44,7 @@ constexpr std::array kClients{
             .unit = "connections",
             .minimum = 0,
             .maximum = 1'000'000,
+            .reload = Reload::Connection,
             .at_zero = "0: as many as come",
             .text =
                 "New connections of one client address in a second, on each shard and listener; further ones "
@@ -107,6 +110,7 @@ constexpr std::array kClients{
             .unit = "seconds",
             .minimum = 1,
             .maximum = 3600,
+            .reload = Reload::Connection,
             .text = "Time in which a client must take our replies. Then the connection is broken off."},
     Setting{.name = "max_errors",
             .type = ValueType::Integer,
@@ -142,7 +146,8 @@ constexpr std::array kSections{
             .title = "Limits on clients",
             .text =
                 "How many connections, how much time and how many errors a client has. A reload reaches open "
-                "sessions as well, except for the two numbers of errors and `write_seconds`.",
+                "sessions as well, except where a setting says that it holds for connections that begin "
+                "from then on.",
             .settings = kClients},
 };
 

@@ -135,7 +135,8 @@ constexpr std::array kListener{
             .type = ValueType::Domain,
             .reload = Reload::Connection,
             .at_zero = "not set: `node.hostname`",
-            .text = "The name in this listener's greeting."},
+            .text = "The name in this listener's greeting and in what it writes into messages. In an open "
+                    "session a reload changes the latter only."},
     Setting{.name = "xclient_peers",
             .type = ValueType::Networks,
             .default_text = "[]",

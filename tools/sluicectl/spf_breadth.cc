@@ -19,7 +19,8 @@ namespace {
 // include that does not pass may come on top; then it is a bound like any other.
 constexpr size_t kQuestionsMax = 1 + 2 * size_t{limits::kSpfTerms} * (1 + limits::kSpfMxNames);
 
-// Those of the evaluation count. One that fails may be that of an explanation, on which no breadth depends.
+// All of the evaluation's count as one. One that fails may be that of an explanation, on which no breadth
+// depends.
 constexpr unsigned kFailuresMax = 2;
 
 // Asks what is not known yet, while that gets answers.
@@ -27,7 +28,7 @@ class AskingSource final : public spf::ProgramSource {
  public:
   AskingSource(AnswerSource& source, std::span<const Exchange> known) : source_(source) {
     for (const Exchange& exchange : known) {
-      if (dns::is_temporary(exchange.answer.status)) ++failures_;
+      if (dns::is_temporary(exchange.answer.status)) failures_ = 1;
       answers_.emplace(question_text(exchange.question), exchange.answer);
     }
   }
@@ -47,7 +48,7 @@ class AskingSource final : public spf::ProgramSource {
 
   const Known& answer_to(const dns::Question& question) {
     const auto [place, is_new] = answers_.try_emplace(question_text(question));
-    if (!is_new || failures_ >= kFailuresMax || asked_ == kQuestionsMax ||
+    if (!is_new || failures_ == kFailuresMax || asked_ == kQuestionsMax ||
         std::chrono::steady_clock::now() >= deadline_) {
       return place->second;
     }
