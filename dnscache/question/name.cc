@@ -50,13 +50,14 @@ bool copy_lower(char* to, std::string_view from) {
 
 // Of 8 to kPadded - 2 octets, without a final dot. All is made in registers, whatever the size.
 bool DnsName::take_usual_text(std::string_view text) {
+  const char* const octets = text.data();
   const auto word_from = [&](size_t from) {  // with zeros behind the text
     const size_t at = std::min(from, text.size() - kWord);
     const size_t beyond = from - at;
-    return beyond < kWord ? word_at(text.data() + at) >> (8U * beyond) : 0;
+    return beyond < kWord ? word_at(octets + at) >> (8U * beyond) : 0;
   };
   static_assert(kPadded == 2 * OctetBlock::kSize);
-  const auto low = OctetBlock::of_words(word_at(text.data()) << 8U, word_from(kWord - 1)).lower();
+  const auto low = OctetBlock::of_words(word_at(octets) << 8U, word_from(kWord - 1)).lower();
   const auto high = OctetBlock::of_words(word_from(2 * kWord - 1), word_from(3 * kWord - 1)).lower();
   // Of labels: octets on the wire that are no text.
   const uint64_t dots = low.equal_to('.') | uint64_t{high.equal_to('.')} << OctetBlock::kSize;

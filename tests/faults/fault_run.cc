@@ -12,11 +12,7 @@
 namespace sluice::faults {
 
 using reactor::Shard;
-using runtime::Task;
-using std::chrono_literals::operator""h;
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""us;
+using namespace std::chrono_literals;
 
 namespace {
 

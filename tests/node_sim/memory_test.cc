@@ -9,7 +9,7 @@
 namespace sluice::testing {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 using ::testing::StartsWith;
 
 // Lines that are all different, so that octets that changed places are found.

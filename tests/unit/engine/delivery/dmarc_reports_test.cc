@@ -48,7 +48,7 @@ class ReportsOnDisk : public ::testing::Test {
  protected:
   static constexpr std::chrono::milliseconds kWork{200};  // how long a document takes
 
-  void start(size_t shards, bool enabled = true) {
+  void start(uint16_t shards, bool enabled = true) {
     for (uint16_t i = 0; i < shards; ++i) {
       owned_.push_back(std::make_unique<Shard>(ShardId{i}, world_.make_reactor("node")));
       shards_.push_back(owned_.back().get());

@@ -22,7 +22,6 @@ using auth::Progress;
 using dkim::CutMessage;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::UnorderedElementsAre;
 
 constexpr WallTime kNow{std::chrono::seconds(1'700'000'000)};
 constexpr std::string_view kHeader = "From: x@a.example\r\nSubject: hello\r\n";
