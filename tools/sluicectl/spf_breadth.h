@@ -1,8 +1,8 @@
 // How much of the address space a domain's SPF record authorises, for `sluicectl spf explain`: the record is
 // compiled as the node does, over the answers of an evaluation and others that are asked for as compiling
-// needs them. What that does not get (a second failure ends the asking, where the evaluation had one
-// the first; so do bounds on questions and time, and a replay may not hold it) makes the counts a floor,
-// never an error. Blocking, as the source is.
+// needs them. What that does not get makes the counts a floor, never an error: the asking ends at a second
+// failure (all of the evaluation's are the first) and at bounds on questions and time, and a replay may not
+// hold an answer. Blocking, as the source is.
 #pragma once
 
 #include "rules/spf/program.h"

@@ -149,6 +149,12 @@ TEST(TagBase64, IsReadWhereverItIsFolded) {
   }
 }
 
+TEST(TagBase64, KeepsNoMemoryForWhiteSpace) {
+  const auto octets = base64_decode("QUJD" + std::string(900'000, ' ') + "AAAA", 100);
+  ASSERT_EQ(octets, std::string("ABC\0\0\0", 6));
+  EXPECT_LT(octets->capacity(), 100U);
+}
+
 TEST(TagBase64, RefusesWhatIsNone) {
   for (const char* text : {"Z", "Zg", "Zg=", "Zm8", "Zm8==", "=", "==", "====", "Zg==Zg==", "Zm9v=", "Zm-v",
                            "Zm9v!", "Z===", "\xff\xff\xff\xff"}) {
